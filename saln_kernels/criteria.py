@@ -1,0 +1,170 @@
+"""The criteria: what each one is, where it comes from, and what it needs of a candidate's spectrum.
+
+Only formulas live here. `reference` evaluates them on exact eigenvalues, the backward pass differentiates them, and
+the native code implements the same table without always computing the eigenvalues.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Needs = Literal["all eigenvalues", "top-k", "frobenius", "cholesky", "fiedler"]
+
+# Arguments: eigenvalues [.., n] descending and not all zero, k, parameter (q or sigma), eps of the result's dtype.
+Formula = Callable[[Tensor, int, float, float], Tensor]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One row of the table of criteria."""
+
+    name: str
+    formula: str
+    paper: str
+    needs: Needs
+    parameter: Literal["", "q", "sigma"]
+    evaluate: Formula
+
+
+def evaluate(name: str, values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    """Evaluate a criterion on the real eigenvalues of candidates of one size.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CRITERIA`.
+    values : Tensor
+        `[.., n]`, descending, n >= 1.
+    k : int
+        How many eigenvalues `energy` adds up; larger than n means n.
+    parameter : float
+        q of `vendi`, sigma of `logdet`; others ignore it.
+    eps : float
+        Machine epsilon of the result's dtype: below n * eps * largest an eigenvalue counts as zero (`vendi` of q=0).
+
+    Returns
+    -------
+    Tensor
+        `[..]`; 0 where every eigenvalue is 0.
+    """
+    zero = (values == 0).all(dim=-1)
+    # The formulas divide by the trace; ones keep the masked branch, and so its gradient, finite.
+    safe = torch.where(zero.unsqueeze(-1), torch.ones_like(values), values)
+    score = CRITERIA[name].evaluate(safe, k, parameter, eps)
+    return torch.where(zero, torch.zeros_like(score), score)
+
+
+def _xlogx(p: Tensor) -> Tensor:
+    positive = p > 0
+    safe = torch.where(positive, p, torch.ones_like(p))
+    return torch.where(positive, safe * safe.log(), torch.zeros_like(p))
+
+
+def _power(p: Tensor, exponent: float) -> Tensor:
+    positive = p > 0
+    safe = torch.where(positive, p, torch.ones_like(p))
+    return torch.where(positive, safe**exponent, torch.zeros_like(p))
+
+
+def _effective_rank(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    positive = values.clamp(min=0)
+    total = positive.sum(dim=-1, keepdim=True)
+    none = total == 0
+    p = positive / torch.where(none, torch.ones_like(total), total)
+    rank = (-_xlogx(p).sum(dim=-1)).exp()
+    return torch.where(none.squeeze(-1), torch.zeros_like(rank), rank)
+
+
+def _energy(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return values[..., :k].sum(dim=-1) / values.sum(dim=-1)
+
+
+def _vendi(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    n = values.shape[-1]
+    if parameter == 0:
+        count = (values > n * eps * values[..., :1]).sum(dim=-1)
+        return count.to(values.dtype) + 0 * values.sum(dim=-1)
+    if math.isinf(parameter):
+        return n / values[..., 0]
+    p = values.clamp(min=0) / n
+    if parameter == 1:
+        return (-_xlogx(p).sum(dim=-1)).exp()
+    return _power(p, parameter).sum(dim=-1) ** (1 / (1 - parameter))
+
+
+def _participation_ratio(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return values.sum(dim=-1).square() / values.square().sum(dim=-1)
+
+
+def _eigenvalue_variance(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return (values - values.mean(dim=-1, keepdim=True)).square().mean(dim=-1)
+
+
+def _stable_rank(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return values.sum(dim=-1) / values[..., 0]
+
+
+def _spectral_gap(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    second = values[..., 1] if values.shape[-1] > 1 else torch.zeros_like(values[..., 0])
+    return (values[..., 0] - second) / values.sum(dim=-1)
+
+
+def _nuclear_norm(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return _power(values, 0.5).sum(dim=-1)
+
+
+def _logdet(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    return torch.log1p(values / parameter**2).sum(dim=-1)
+
+
+def _algebraic_connectivity(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    raise NotImplementedError("algebraic_connectivity comes from the deflated Fiedler problem, not from a spectrum")
+
+
+CRITERIA: dict[str, Criterion] = {
+    criterion.name: criterion
+    for criterion in (
+        Criterion("effective_rank", "exp(-sum p log p)", "Roy & Vetterli 2007", "all eigenvalues", "", _effective_rank),
+        Criterion("energy", "sum_{i<=k} lambda_i / tr", "Jolliffe 2002, explained variance", "top-k", "", _energy),
+        Criterion(
+            "vendi",
+            "exp of the Renyi entropy of order q of lambda+/n",
+            "Friedman & Dieng 2022; Pasarkar & Dieng 2023",
+            "all eigenvalues",
+            "q",
+            _vendi,
+        ),
+        Criterion(
+            "participation_ratio",
+            "tr^2 / ||K||_F^2",
+            "Bell & Dean 1970; Gao et al. 2017",
+            "frobenius",
+            "",
+            _participation_ratio,
+        ),
+        Criterion(
+            "eigenvalue_variance",
+            "||K - (tr/n) I||_F^2 / n",
+            "Wagner 1984; Pavlicev et al. 2009",
+            "frobenius",
+            "",
+            _eigenvalue_variance,
+        ),
+        Criterion("stable_rank", "tr / lambda_1", "Rudelson & Vershynin 2007", "top-k", "", _stable_rank),
+        Criterion("spectral_gap", "(lambda_1 - lambda_2) / tr", "Davis & Kahan 1970", "top-k", "", _spectral_gap),
+        Criterion("nuclear_norm", "sum sqrt(lambda+)", "Fazel 2002", "all eigenvalues", "", _nuclear_norm),
+        Criterion("logdet", "log det(I + K / sigma^2)", "Kulesza & Taskar 2012", "cholesky", "sigma", _logdet),
+        Criterion(
+            "algebraic_connectivity",
+            "lambda_2 of the Laplacian",
+            "Fiedler 1973",
+            "fiedler",
+            "",
+            _algebraic_connectivity,
+        ),
+    )
+}

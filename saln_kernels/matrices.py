@@ -1,0 +1,136 @@
+"""The matrix of a candidate in plain torch, step by step as docs/design.md orders them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Problem(NamedTuple):
+    """The first arguments of every op, in the order of the schemas."""
+
+    features: Tensor  # [N, d], or [N, N] if precomputed
+    candidates: Tensor  # [C, b], -1 is padding
+    residuals: Tensor | None = None  # [N, c]
+    quality: Tensor | None = None  # [N]
+    similarity: str = "linear"
+    center: bool = False
+    gamma: float = 1.0
+    laplacian: str = "none"
+    negative: str = "clamp"
+
+
+class Rows(NamedTuple):
+    """What candidates hold, gathered: a leaf to differentiate by. Zero wherever not real, or the candidate is bad."""
+
+    features: Tensor  # [C, b, d], or [C, b, b] if precomputed
+    residuals: Tensor | None  # [C, b, c]
+    quality: Tensor | None  # [C, b]
+    real: Tensor  # [C, b] bool, False at padding
+    bad: Tensor  # [C] bool: a row number out of range, or a value that is not finite
+
+
+class Built(NamedTuple):
+    """The matrices of candidates."""
+
+    matrices: Tensor  # [C, b, b]
+    degrees: Tensor | None  # [C, b], of a Laplacian only
+
+
+def result_dtype(dtype: torch.dtype) -> torch.dtype:
+    """float64 for float64 input, else float32."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def gather(problem: Problem, dtype: torch.dtype) -> Rows:
+    """Fetch the rows of every candidate in dtype."""
+    features, candidates = problem.features, problem.candidates.long()
+    real = candidates != -1
+    outside = (candidates < -1) | (candidates >= len(features))
+    real_and_inside = real & ~outside
+    index = candidates.masked_fill(~real_and_inside, 0)
+    bad = outside.any(dim=1)
+
+    def fetch(source: Tensor, mask: Tensor, *where: Tensor) -> Tensor:
+        nonlocal bad
+        if len(source) == 0:
+            return torch.zeros(*index.shape, *source.shape[1:], dtype=dtype, device=source.device)
+        found = source[where]
+        mask = mask.view(mask.shape + (1,) * (found.dim() - mask.dim()))
+        bad = bad | (mask & ~torch.isfinite(found)).flatten(1).any(dim=1)
+        return found.to(dtype).masked_fill(~mask, 0)
+
+    if problem.similarity == "precomputed":
+        pairs = real_and_inside.unsqueeze(2) & real_and_inside.unsqueeze(1)
+        if len(features):
+            x = fetch(features, pairs, index.unsqueeze(2), index.unsqueeze(1))
+        else:
+            x = torch.zeros(*pairs.shape, dtype=dtype, device=features.device)
+    else:
+        x = fetch(features, real_and_inside, index)
+    r = None if problem.residuals is None else fetch(problem.residuals, real_and_inside, index)
+    q = None if problem.quality is None else fetch(problem.quality, real_and_inside, index)
+
+    # A masked value would still send NaN back through the formula, into rows that good candidates share.
+    def clear(found: Tensor | None) -> Tensor | None:
+        return None if found is None else found.masked_fill(bad.view((-1,) + (1,) * (found.dim() - 1)), 0)
+
+    cleared = clear(x)
+    assert cleared is not None
+    return Rows(cleared, clear(r), clear(q), real, bad)
+
+
+def build(rows: Rows, problem: Problem) -> Built:
+    """Similarity, centering, quality, Laplacian, in that order."""
+    real = rows.real
+    pairs = real.unsqueeze(2) & real.unsqueeze(1)
+    matrices = _similarity(rows, problem).masked_fill(~pairs, 0)
+    if problem.center:
+        n = real.sum(dim=1).clamp(min=1).to(matrices.dtype).view(-1, 1, 1)
+        mean = matrices.sum(dim=2, keepdim=True) / n
+        total = mean.sum(dim=1, keepdim=True) / n
+        matrices = (matrices - mean - mean.mT + total).masked_fill(~pairs, 0)
+    if rows.quality is not None:
+        matrices = rows.quality.unsqueeze(2) * matrices * rows.quality.unsqueeze(1)
+    if problem.laplacian == "none":
+        return Built(matrices, None)
+    return _laplacian(matrices, pairs, problem)
+
+
+def _similarity(rows: Rows, problem: Problem) -> Tensor:
+    x = rows.features
+    if problem.similarity == "precomputed":
+        return x
+    if problem.similarity == "rbf":
+        # From differences, not from the Gram matrix, whose cancellation loses close rows far from the origin.
+        distance = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+        return torch.exp(-problem.gamma * distance.square())
+    if problem.similarity == "cosine":
+        square = x.square().sum(dim=2, keepdim=True)
+        zero = square == 0
+        x = x * torch.where(zero, square, torch.where(zero, torch.ones_like(square), square).rsqrt())
+    matrices = x @ x.mT
+    if problem.similarity == "gradient":
+        assert rows.residuals is not None
+        matrices = matrices * (rows.residuals @ rows.residuals.mT)
+    return matrices
+
+
+def _laplacian(matrices: Tensor, pairs: Tensor, problem: Problem) -> Built:
+    b = matrices.shape[1]
+    diagonal = torch.eye(b, dtype=torch.bool, device=matrices.device)
+    edges = pairs & ~diagonal
+    weights = matrices.masked_fill(~edges, 0)
+    if problem.negative == "clamp":
+        weights = weights.clamp(min=0)
+    elif problem.negative == "shift":
+        # Where there is no edge the weight is 0, which leaves min(0, smallest) as it is.
+        smallest = weights.flatten(1).amin(dim=1).clamp(max=0) if b > 1 else weights.new_zeros(len(weights))
+        weights = (weights - smallest.view(-1, 1, 1)).masked_fill(~edges, 0)
+    degrees = weights.sum(dim=2)
+    if problem.laplacian == "unnormalized":
+        return Built(torch.diag_embed(degrees) - weights, degrees)
+    connected = degrees > 0
+    scale = torch.where(connected, torch.where(connected, degrees, torch.ones_like(degrees)).rsqrt(), 0.0)
+    normalized = scale.unsqueeze(2) * weights * scale.unsqueeze(1)
+    return Built(torch.diag_embed(connected.to(matrices.dtype)) - normalized, degrees)

@@ -1,0 +1,216 @@
+"""Every check of arguments, done once, before dispatch.
+
+A message names the argument, says what came and what was wanted. Wrong kind: TypeError. Wrong shape or value:
+ValueError. A row number outside features: IndexError.
+"""
+
+import math
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saln_kernels.criteria import CRITERIA
+from saln_kernels.matrices import Problem, result_dtype
+
+SIMILARITIES = ("linear", "cosine", "rbf", "precomputed", "gradient")
+LAPLACIANS = ("unnormalized", "symmetric")
+NEGATIVES = ("clamp", "shift", "keep")
+SOLVERS = ("auto", "exact", "randomized")
+FEATURE_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+INDEX_DTYPES = (torch.int32, torch.int64)
+
+
+def problem(
+    features: Any,
+    candidates: Any,
+    *,
+    similarity: Any,
+    center: Any,
+    gamma: Any,
+    residuals: Any,
+    quality: Any,
+    laplacian: Any = None,
+    negative: Any = "clamp",
+    check_bounds: Any = None,
+) -> Problem:
+    """Check the arguments all functions on candidates share, and put them in the ops' form."""
+    _check_tensor("features", features, FEATURE_DTYPES, 2, "[N, d]")
+    _check_tensor("candidates", candidates, INDEX_DTYPES, 2, "[C, b]")
+    rows, width = features.shape
+    if width < 1:
+        raise ValueError(f"features has shape {_shape(features)}; wanted [N, d] with at least one column")
+    if candidates.shape[1] < 1:
+        raise ValueError(f"candidates has shape {_shape(candidates)}; wanted [C, b] with at least one column")
+    _check_device("candidates", candidates, features)
+    choice("similarity", similarity, SIMILARITIES)
+    flag("center", center)
+    if similarity == "precomputed" and rows != width:
+        raise ValueError(
+            f"features has shape {_shape(features)}; similarity='precomputed' wants the square matrix [N, N]"
+        )
+    if residuals is not None:
+        if similarity != "gradient":
+            raise ValueError(f"residuals came with similarity={similarity!r}; only similarity='gradient' uses them")
+        residuals = _per_row("residuals", residuals, features, 2, f"[{rows}, c]")
+        if residuals.shape[1] < 1:
+            raise ValueError(f"residuals has shape {_shape(residuals)}; wanted at least one column")
+    elif similarity == "gradient":
+        raise ValueError(f"residuals is None; similarity='gradient' wants a tensor [{rows}, c]")
+    if quality is not None:
+        quality = _per_row("quality", quality, features, 1, f"[{rows}]")
+    if gamma is None:
+        gamma = 1.0 / width
+    else:
+        if similarity != "rbf":
+            raise ValueError(f"gamma came with similarity={similarity!r}; only similarity='rbf' uses it")
+        gamma = positive("gamma", gamma)
+    if laplacian is None:
+        laplacian = "none"
+    else:
+        choice("laplacian", laplacian, LAPLACIANS, "None or ")
+    choice("negative", negative, NEGATIVES)
+    if laplacian == "symmetric" and negative == "keep":
+        raise ValueError(
+            "negative='keep' came with laplacian='symmetric', whose degrees may then be negative; "
+            "wanted negative='clamp' or 'shift', or laplacian='unnormalized'"
+        )
+    if check_bounds is not None:
+        flag("check_bounds", check_bounds)
+    if (check_bounds or (check_bounds is None and candidates.device.type == "cpu")) and not (
+        torch.compiler.is_compiling()
+    ):
+        _check_rows(candidates, rows)
+    return Problem(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative)
+
+
+def matrices(value: Any, k: Any) -> int:
+    """A batch of square matrices; returns k, all if None."""
+    _check_tensor("matrices", value, FEATURE_DTYPES, 3, "[C, b, b]")
+    if value.shape[1] != value.shape[2] or value.shape[1] < 1:
+        raise ValueError(f"matrices has shape {_shape(value)}; wanted square matrices [C, b, b] with b at least 1")
+    return int(value.shape[1]) if k is None else top(k, value.shape[1])
+
+
+def top(k: Any, b: int) -> int:
+    """How many eigenvalues."""
+    count = integer("k", k)
+    if not 1 <= count <= b:
+        raise ValueError(f"k is {count}; wanted 1 <= k <= {b}, the columns of candidates (or rows of a matrix)")
+    return count
+
+
+def solver_options(solver: Any, n_iter: Any, seed: Any) -> tuple[str, int, int]:
+    """Solver, iterations (0 means chosen by the plan) and seed."""
+    choice("solver", solver, SOLVERS)
+    if n_iter is None:
+        n_iter = 0
+    else:
+        n_iter = integer("n_iter", n_iter)
+        if n_iter < 1:
+            raise ValueError(f"n_iter is {n_iter}; wanted None or at least 1")
+    seed = integer("seed", seed)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed is {seed}; wanted 0 <= seed < 2**63")
+    return solver, n_iter, seed
+
+
+def criterion(name: Any, k: Any, q: Any, sigma: Any, b: int) -> tuple[str, int, float]:
+    """Criterion, k and the op's one real parameter."""
+    if name not in CRITERIA:
+        choice("criterion", name, tuple(CRITERIA))
+    k = min(8, b) if k is None else top(k, b)
+    q = number("q", q)
+    if not q >= 0:
+        raise ValueError(f"q is {q}; wanted an order q >= 0, math.inf included")
+    sigma = positive("sigma", sigma)
+    parameter = CRITERIA[name].parameter
+    return name, k, q if parameter == "q" else sigma if parameter == "sigma" else 0.0
+
+
+def choice(name: str, value: Any, wanted: tuple[str, ...], also: str = "") -> None:
+    """One of a few strings."""
+    if value not in wanted:
+        text = f"{name} is {value!r}; wanted {also}one of {', '.join(map(repr, wanted))}"
+        raise ValueError(text) if isinstance(value, str) else TypeError(text)
+
+
+def flag(name: str, value: Any) -> None:
+    """A bool."""
+    if value is not True and value is not False:
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; wanted True or False")
+
+
+def integer(name: str, value: Any) -> int:
+    """An integer of any kind, bool excepted."""
+    if type(value) is int:
+        return value
+    if isinstance(value, bool | Tensor) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; wanted an int")
+    result: int = operator.index(value)
+    return result
+
+
+def number(name: str, value: Any) -> float:
+    """A real number, infinity included."""
+    if type(value) is float:
+        return value
+    if isinstance(value, bool | str | Tensor) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; wanted a number")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """A positive finite number."""
+    result = number(name, value)
+    if not (result > 0 and math.isfinite(result)):
+        raise ValueError(f"{name} is {result}; wanted a positive finite number")
+    return result
+
+
+def _shape(value: Tensor) -> list[int]:
+    return list(value.shape)
+
+
+def _check_tensor(name: str, value: Any, dtypes: tuple[torch.dtype, ...], dims: int, wanted: str) -> None:
+    if not isinstance(value, Tensor):
+        kind = type(value)
+        if kind.__module__ == "numpy":
+            raise TypeError(f"{name} is a numpy array; wanted a torch tensor: torch.from_numpy({name})")
+        raise TypeError(f"{name} is a {kind.__name__}; wanted a torch tensor: torch.as_tensor({name})")
+    if value.dtype not in dtypes:
+        names = ", ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
+        raise TypeError(f"{name} has dtype {value.dtype}; wanted one of {names}")
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} has layout {value.layout}; wanted a dense tensor: {name}.to_dense()")
+    if value.dim() != dims:
+        raise ValueError(f"{name} has shape {_shape(value)}; wanted {wanted}")
+
+
+def _check_device(name: str, value: Tensor, features: Tensor) -> None:
+    if value.device != features.device:
+        raise ValueError(f"{name} is on {value.device} and features on {features.device}; wanted one device")
+
+
+def _per_row(name: str, value: Any, features: Tensor, dims: int, wanted: str) -> Tensor:
+    """A tensor with one entry a row of features, in a dtype the ops take."""
+    _check_tensor(name, value, FEATURE_DTYPES, dims, wanted)
+    tensor: Tensor = value
+    if tensor.shape[0] != features.shape[0]:
+        raise ValueError(f"{name} has shape {_shape(tensor)}; wanted {wanted}, a row for each row of features")
+    _check_device(name, tensor, features)
+    return tensor if tensor.dtype == features.dtype else tensor.to(result_dtype(features.dtype))
+
+
+def _check_rows(candidates: Tensor, rows: int) -> None:
+    if candidates.numel() == 0:
+        return
+    low, high = torch.aminmax(candidates)
+    if low.item() >= -1 and high.item() < rows:
+        return
+    row, column = ((candidates < -1) | (candidates >= rows)).nonzero()[0].tolist()
+    value = candidates[row, column].item()
+    raise IndexError(
+        f"candidates[{row}, {column}] is {value}; wanted a row of features, 0 <= row < {rows}, or -1 for padding"
+    )
