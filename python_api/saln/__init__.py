@@ -1,0 +1,15 @@
+"""Choosing the batches that teach most.
+
+Layers, each importing only those below it:
+
+    cli -> pilot, report -> sampler, functional -> selectors -> candidates -> superbatch
+
+`SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
+training step, and `SpectralBatchSampler` the form for a DataLoader.
+"""
+
+from saln.functional import select
+from saln.selectors import SELECTORS, make_selector
+from saln.superbatch import SuperBatch
+
+__all__ = ["SELECTORS", "SuperBatch", "make_selector", "select"]

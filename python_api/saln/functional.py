@@ -1,0 +1,66 @@
+"""Selection inside a training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saln.selectors import Selector, make_selector
+from saln.superbatch import SuperBatch
+
+
+def select(
+    super_batch: SuperBatch | Tensor,
+    size: int,
+    method: str | Selector,
+    *,
+    generator: torch.Generator | None = None,
+    **options: Any,
+) -> Tensor:
+    """Choose the samples of a super-batch to train on.
+
+    There is no default method: none has been shown to be safe on every kind of data, and several lose to "uniform" on
+    some. Compare on a sample of your own data first (`saln pilot`).
+
+    Parameters
+    ----------
+    super_batch : SuperBatch or Tensor [M, d]
+        The samples, or their features alone.
+    size : int
+        How many to choose.
+    method : str or Selector
+        A name of `saln.selectors.SELECTORS`, or a selector.
+    generator : torch.Generator, optional
+        The only source of chance.
+    **options
+        Of the method, where it is given by name.
+
+    Returns
+    -------
+    Tensor [size]
+        int64 rows of the super-batch, none twice, on its device.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, lacks a tensor that it needs, or the size does not fit.
+    TypeError
+        If the method has no such option.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import saln
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.1, 1.0]])
+    >>> saln.select(features, 1, "saln", keep="abs")
+    tensor([3])
+    """
+    if isinstance(super_batch, Tensor):
+        super_batch = SuperBatch(super_batch)
+    if isinstance(method, str):
+        method = make_selector(method, **options)
+    elif options:
+        raise TypeError(f"options {', '.join(options)} belong to the selector; give them where it is made")
+    return method.select(super_batch, size, generator=generator)

@@ -1,0 +1,144 @@
+"""What a trainer holds about the samples it may choose from. The lowest layer of the package: it knows no method."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PER_PAIR = ("learner_scores", "reference_scores")
+FLOATING = ("features", "losses", "reference_losses", "residuals", "quality", *PER_PAIR)
+SHAPES = {
+    "features": "[M, d]",
+    "losses": "[M]",
+    "reference_losses": "[M]",
+    "labels": "[M]",
+    "indices": "[M]",
+    "residuals": "[M, c]",
+    "quality": "[M]",
+    "learner_scores": "[M, M]",
+    "reference_scores": "[M, M]",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SuperBatch:
+    """The M samples a batch is chosen from, with what is known about each.
+
+    Everything lies on one device. Only the features are always needed; a selector that needs more says so by name.
+    Values are not looked at here: a row with a NaN is left out by the selector that reads it.
+
+    Parameters
+    ----------
+    features : Tensor [M, d]
+        Floating point; one row a sample.
+    losses : Tensor [M], optional
+        The learner's present loss on each sample.
+    reference_losses : Tensor [M], optional
+        The loss of a reference model trained on other data.
+    labels : Tensor [M], optional
+        Integers.
+    indices : Tensor [M], optional
+        Integers; the samples' places in the dataset.
+    residuals : Tensor [M, c], optional
+        Softmax minus one-hot, for the similarity "gradient".
+    quality : Tensor [M], optional
+        Weights of the samples.
+    learner_scores, reference_scores : Tensor [M, M], optional
+        Pairwise values of two-tower models: entry (i, j) pairs the first half of sample i with the second of sample j.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a tensor, or of the wrong kind of dtype.
+    ValueError
+        If a shape or a device does not fit that of the features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> super_batch = SuperBatch(torch.eye(4), losses=torch.tensor([0.1, 2.0, 0.3, 0.4]))
+    >>> len(super_batch), super_batch.take(torch.tensor([1, 3])).losses
+    (4, tensor([2.0000, 0.4000]))
+    """
+
+    features: Tensor
+    losses: Tensor | None = None
+    reference_losses: Tensor | None = None
+    labels: Tensor | None = None
+    indices: Tensor | None = None
+    residuals: Tensor | None = None
+    quality: Tensor | None = None
+    learner_scores: Tensor | None = None
+    reference_scores: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name in SHAPES:
+            value = getattr(self, name)
+            if value is None and name != "features":
+                continue
+            _check_kind(name, value)
+            _check_shape(name, value, rows=self.features.shape[0])
+            if value.device != self.features.device:
+                raise ValueError(f"{name} is on {value.device}, want {self.features.device}, where the features are")
+
+    def __len__(self) -> int:
+        return self.features.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where everything lies."""
+        return self.features.device
+
+    def require(self, name: str, *, by: str) -> Tensor:
+        """The tensor `name`, or a ValueError that says which method misses it and what it would need.
+
+        >>> import torch
+        >>> from saln import SuperBatch
+        >>> SuperBatch(torch.eye(4)).require("losses", by="JEST")
+        Traceback (most recent call last):
+        ...
+        ValueError: JEST needs losses [M] in the super-batch; it has features
+        """
+        if name not in SHAPES:
+            raise ValueError(f"name is {name!r}, want one of {', '.join(SHAPES)}")
+        value: Tensor | None = getattr(self, name)
+        if value is None:
+            has = ", ".join(known for known in SHAPES if getattr(self, known) is not None)
+            raise ValueError(f"{by} needs {name} {SHAPES[name]} in the super-batch; it has {has}")
+        return value
+
+    def take(self, rows: Tensor) -> SuperBatch:
+        """The super-batch of these rows, `[m]` integers on its device; pairwise values keep the rows' pairs.
+
+        Costs a copy of the rows, O(m d), and O(m²) for pairwise values.
+        """
+        taken: dict[str, Tensor] = {}
+        for name in SHAPES:
+            value: Tensor | None = getattr(self, name)
+            if value is not None:
+                value = value.index_select(0, rows)
+                taken[name] = value.index_select(1, rows) if name in PER_PAIR else value
+        return dataclasses.replace(self, **taken)
+
+
+def _check_kind(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} is a {type(value).__name__}, want a tensor {SHAPES[name]}")
+    if name in FLOATING and not value.is_floating_point():
+        raise TypeError(f"{name} has dtype {value.dtype}, want a floating point one")
+    if name not in FLOATING and (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool):
+        raise TypeError(f"{name} has dtype {value.dtype}, want integers")
+
+
+def _check_shape(name: str, value: Tensor, *, rows: int) -> None:
+    wanted_dims = SHAPES[name].count(",") + 1
+    fits = value.dim() == wanted_dims and value.shape[0] == rows
+    if name in PER_PAIR:
+        fits = fits and value.shape[1] == rows
+    if not fits:
+        where = "" if name == "features" else f" with M = {rows}, the rows of features"
+        raise ValueError(f"{name} has shape {list(value.shape)}, want {SHAPES[name]}{where}")
