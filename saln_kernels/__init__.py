@@ -3,21 +3,27 @@
     features [N, d], candidates [C, b] row numbers (-1 is padding) -> eigenvalues, eigenvectors or one score a candidate
 
 `gram`, `topk_eigvals`, `topk_eigh`, `fiedler` and `score_batches` work on candidates, `eigvalsh` and `eigh` on matrices
-one already has. Every order is descending.
+one already has. Every order is descending. `plan` says what a call would run, `build_info` what is installed.
 """
 
-from saln_kernels.api import BoundedEigh, Eigh, Eigvals, Fiedler, gram, topk_eigh, topk_eigvals
+from saln_kernels.api import gram, topk_eigh, topk_eigvals
+from saln_kernels.info import BuildInfo, Plan, build_info, plan
+from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler
 from saln_kernels.scores import eigh, eigvalsh, fiedler, score_batches
 
 __all__ = [
     "BoundedEigh",
+    "BuildInfo",
     "Eigh",
     "Eigvals",
     "Fiedler",
+    "Plan",
+    "build_info",
     "eigh",
     "eigvalsh",
     "fiedler",
     "gram",
+    "plan",
     "score_batches",
     "topk_eigh",
     "topk_eigvals",

@@ -1,41 +1,12 @@
 """The public functions on candidates: check, dispatch, name the results. Nothing is computed here."""
 
-from typing import Literal, NamedTuple, overload
+from typing import Literal, overload
 
 from torch import Tensor
 
 from saln_kernels import validate
 from saln_kernels.backends import serving
-
-
-class Eigvals(NamedTuple):
-    """Eigenvalues with certificates."""
-
-    values: Tensor  # [C, k] descending
-    bounds: Tensor  # [C, k], |exact - values| <= bounds
-
-
-class Eigh(NamedTuple):
-    """Eigenpairs."""
-
-    values: Tensor  # [C, k] descending
-    vectors: Tensor  # [C, b, k], one column an eigenvector
-
-
-class BoundedEigh(NamedTuple):
-    """Eigenpairs with certificates of the values."""
-
-    values: Tensor  # [C, k] descending
-    vectors: Tensor  # [C, b, k], one column an eigenvector
-    bounds: Tensor  # [C, k], |exact - values| <= bounds
-
-
-class Fiedler(NamedTuple):
-    """Fiedler pairs."""
-
-    value: Tensor  # [C]
-    vector: Tensor  # [C, b]
-    residual: Tensor  # [C], ||L v - value v||_2
+from saln_kernels.results import BoundedEigh, Eigh, Eigvals
 
 
 def gram(

@@ -1,16 +1,20 @@
-"""The native op library: found, loaded and wrapped on first use."""
+"""The native op library: found, loaded and completed with fake kernels and gradients on first use."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saln_kernels.matrices import Problem
+from saln_kernels.matrices import Problem, result_dtype
 
 LIBRARY = Path(__file__).with_name("_ops.so")
 BUILD = "pip install --no-build-isolation -e ."
 
-_state: dict[str, str | None] = {}
+_lock = threading.Lock()
+_reason: str | None = "not tried"
 
 
 class Native:
@@ -50,19 +54,27 @@ class Native:
 OPS = Native()
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def missing() -> str | None:
     """None once the library is loaded, else why it is not and what to do. Tries once a process."""
-    if "reason" not in _state:
-        _state["reason"] = _load()
-    return _state["reason"]
+    return _load_once() if _reason is not None else None
 
 
 def require() -> None:
     """Load the library or raise."""
-    reason = missing()
-    if reason is not None:
-        raise RuntimeError(f"{reason}; or pass backend='reference', plain torch in float64, slow")
+    if _reason is not None:
+        reason = _load_once()
+        if reason is not None:
+            raise RuntimeError(f"{reason}. backend='reference' needs no library: plain torch in float64, slow")
+
+
+# torch.compile cannot trace a library being loaded, nor the lock: it calls this while it traces.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _load_once() -> str | None:
+    global _reason
+    with _lock:
+        if _reason == "not tried":
+            _reason = _load()
+        return _reason
 
 
 def _load() -> str | None:
@@ -70,6 +82,68 @@ def _load() -> str | None:
         return f"saln_kernels has no native library ({LIBRARY.name} is not built): build it with `{BUILD}`"
     try:
         torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         return f"the native library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
+    complete()
     return None
+
+
+def complete() -> None:
+    """Give the ops, once defined, their fake kernels and gradients."""
+    from saln_kernels import gradients
+
+    for name, fake in _FAKES.items():
+        torch.library.register_fake(f"saln::{name}", fake)
+    gradients.register()
+
+
+# Where k stands after features and candidates.
+_K = len(Problem._fields) - 2
+
+
+def _empty(like: Tensor, *shape: int) -> Tensor:
+    return like.new_empty(shape, dtype=result_dtype(like.dtype))
+
+
+def _fake_gram(features: Tensor, candidates: Tensor, *rest: Any) -> Tensor:
+    count, b = candidates.shape
+    return _empty(features, count, b, b)
+
+
+def _fake_eigvals(features: Tensor, candidates: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    count, k = candidates.shape[0], rest[_K]
+    return _empty(features, count, k), _empty(features, count, k)
+
+
+def _fake_eigh(features: Tensor, candidates: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    (count, b), k = candidates.shape, rest[_K]
+    return _empty(features, count, k), _empty(features, count, b, k), _empty(features, count, k)
+
+
+def _fake_fiedler(features: Tensor, candidates: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    count, b = candidates.shape
+    return _empty(features, count), _empty(features, count, b), _empty(features, count)
+
+
+def _fake_score(features: Tensor, candidates: Tensor, *rest: Any) -> Tensor:
+    return _empty(features, candidates.shape[0])
+
+
+def _fake_matrix_eigvals(matrices: Tensor, k: int) -> Tensor:
+    return _empty(matrices, matrices.shape[0], k)
+
+
+def _fake_matrix_eigh(matrices: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    count, b = matrices.shape[:2]
+    return _empty(matrices, count, k), _empty(matrices, count, b, k)
+
+
+_FAKES: dict[str, Callable[..., Any]] = {
+    "gram": _fake_gram,
+    "eigvals": _fake_eigvals,
+    "eigh": _fake_eigh,
+    "fiedler": _fake_fiedler,
+    "score": _fake_score,
+    "matrix_eigvals": _fake_matrix_eigvals,
+    "matrix_eigh": _fake_matrix_eigh,
+}

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from saln_kernels import validate
-from saln_kernels.api import Eigh, Fiedler
 from saln_kernels.backends import serving
+from saln_kernels.results import Eigh, Fiedler
 
 
 def fiedler(
