@@ -126,6 +126,8 @@ def plan(
     k: int | None = None,
     *,
     criterion: str | None = None,
+    q: float = 1.0,
+    sigma: float = 1.0,
     what: What | None = None,
     similarity: str = "linear",
     center: bool = False,
@@ -145,8 +147,8 @@ def plan(
     ----------
     features, candidates, k, similarity, center, gamma, residuals, quality, laplacian, negative, solver, n_iter
         As in `topk_eigvals`.
-    criterion : str, optional
-        As in `score_batches`.
+    criterion, q, sigma
+        As in `score_batches`; no criterion means no score.
     what : str, optional
         "gram", "eigvals", "eigh", "fiedler" or "score". If None: "score" if there is a criterion, "eigvals" if there
         is a k, else "gram".
@@ -193,23 +195,24 @@ def plan(
         check_bounds=False,
     )
     count, b = candidates.shape
-    if criterion is not None:
-        criterion, k, _ = validate.criterion(criterion, k, 1.0, 1.0, b)
+    if criterion is None:
+        criterion, parameter = "effective_rank", 0.0
+    else:
+        criterion, k, parameter = validate.criterion(criterion, k, q, sigma, b)
     k = b if k is None else validate.top(k, b)
     solver, steps, _ = validate.solver_options(solver, n_iter, 0)
     found = _bindings().plan(
         C=count,
         b=b,
         d=features.shape[1],
-        N=features.shape[0],
         k=k,
-        elem_size=features.element_size(),
         dtype=str(features.dtype).removeprefix("torch."),
         similarity=similarity,
         center=center,
         laplacian=problem.laplacian,
         what=what,
-        criterion=criterion or "",
+        criterion=criterion,
+        parameter=parameter,
         solver=solver,
         n_iter=steps,
         residual_width=0 if residuals is None else residuals.shape[1],
