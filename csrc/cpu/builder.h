@@ -1,0 +1,283 @@
+// Builds one candidate's matrix in scratch memory: gather, Gram, transform. Keeps an a-priori bound on the rounding
+// error of what it built, for the certificates.
+#pragma once
+#include "../plan.h"
+#include "arena.h"
+#include "dense.h"
+#include "gram.h"
+#include "rows.h"
+#include "transform.h"
+
+namespace saln {
+inline namespace SALN_VARIANT {
+
+// What is known of a built matrix beside its entries.
+template <class T>
+struct Built {
+  int real = 0;       // n: rows that are not padding
+  bool bad = false;   // a non-finite value or a row number out of range: every result is NaN
+  T scale = 1;        // the tile holds the matrix divided by this power of two
+  T error = 0;        // bound on the Frobenius norm of its rounding error, in units of the tile
+};
+
+template <class T>
+class Builder {
+ public:
+  Builder(const Problem& problem, const Plan& plan, Arena& arena) : problem_(problem), plan_(plan) {
+    const int64_t b = problem.size, slots = b + kTileSlack;
+    const View& f = problem.features;
+    direct_ = f.col_stride == 1 && f.dtype == (sizeof(T) == 8 ? DType::float64 : DType::float32);
+#if defined(__AVX512BF16__)
+    pairs_ = sizeof(T) == 4 && f.col_stride == 1 && f.dtype == DType::bfloat16 && plan.side == Side::gram;
+#endif
+    gathers_ = problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given;
+    for (Selection* s : {&now_, &next_}) {
+      s->row = arena.take<int64_t>(b);
+      s->position = arena.take<int32_t>(b);
+    }
+    next_rows_ = arena.take<const char*>(b);
+    quality_ = arena.take<T>(b);
+    row_scale_ = arena.take<T>(b);
+    trivial_ = arena.take<T>(round_up<T>(b));
+    work_ = arena.take<T>(round_up<T>(b));
+    if (!gathers_) return;
+    rows_ = arena.take<const void*>(slots);
+    ld_ = round_up<T>(f.cols);
+    if (!direct_ && !pairs_) copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
+    if (plan.side == Side::covariance) {
+      ld_transposed_ = round_up<T>(b);
+      transposed_ = arena.take<T>(f.cols * ld_transposed_);
+      columns_ = arena.take<const T*>(f.cols + kTileSlack);
+    }
+    if (problem.similarity == Similarity::gradient) {
+      residual_ld_ = round_up<T>(problem.residuals.cols);
+      residual_rows_ = arena.take<T>(b * residual_ld_);
+      residual_pointers_ = arena.take<const T*>(slots);
+      second_ = arena.take<T>((b + kTileSlack) * leading(b));
+    }
+  }
+
+  // Elements from one row of a tile to the next: whole vectors, with room for a Gram tile's overhang.
+  static int64_t leading(int64_t order) { return round_up<T>(order + kTileSlack); }
+  static int64_t tile_elements(int64_t order) { return (order + kTileSlack) * leading(order); }
+
+  // Reads candidate c into `now`, and the one after it so that its rows can be fetched ahead.
+  void select(int64_t c) {
+    if (ready_ == c) {
+      const Selection swap = now_;
+      now_ = next_;
+      next_ = swap;
+    } else {
+      now_.read(problem_, c);
+    }
+    ready_ = c + 1;
+    next_.n = 0;
+    if (ready_ < problem_.n_candidates) next_.read(problem_, ready_);
+  }
+  const Selection& selection() const { return now_; }
+  const T* trivial() const { return trivial_; }
+
+  // The matrix of the selected candidate, lower triangle at least.
+  Built<T> build(Tile<T>& tile) {
+    Built<T> built;
+    built.real = tile.n = now_.n;
+    built.bad = !now_.valid;
+    tile.full = false;
+    if (built.bad || now_.n == 0) return built;
+    if (problem_.quality.data)
+      for (int i = 0; i < now_.n; ++i) quality_[i] = read_element<T>(problem_.quality, now_.row[i], 0);
+    if (plan_.side == Side::covariance)
+      covariance(tile, built);
+    else
+      candidate_matrix(tile, built);
+    const bool keep_scale = plan_.need == Need::nothing;
+    const T top = magnitude(tile);
+    if (!is_finite(top)) built.bad = true;
+    if (built.bad || keep_scale || top == T(0) || (top > T(1.5e-5) && top < T(65536))) return built;
+    built.scale = power_of_two(top);
+    if (built.scale == T(0)) built.scale = std::numeric_limits<T>::min();
+    multiply(tile, T(1) / built.scale);
+    built.error /= built.scale;
+    return built;
+  }
+
+  // Rows in place or converted, and the factor of each that `cosine` asks for.
+  const T* const* plain_rows(T** scales) {
+    fetch_rows();
+    const T* const* rows = reinterpret_cast<const T* const*>(rows_);
+    for (int i = 0; i < now_.n; ++i) {
+      row_scale_[i] = T(1);
+      if (problem_.similarity != Similarity::cosine) continue;
+      const T square = dot(rows[i], rows[i], problem_.features.cols);
+      row_scale_[i] = square > T(0) ? T(1) / square_root(square) : T(0) * square;
+    }
+    *scales = row_scale_;
+    return rows;
+  }
+  const T* read_quality() {
+    if (!problem_.quality.data) return nullptr;
+    for (int i = 0; i < now_.n; ++i) quality_[i] = read_element<T>(problem_.quality, now_.row[i], 0);
+    return quality_;
+  }
+
+  // Rounding of a sum of `terms` products relative to the product of norms: probable growth is the square root
+  // (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
+  static T sum_error(double terms) { return T(Arithmetic<T>::eps * (4 + 2 * std::sqrt(terms))); }
+
+ private:
+  void fetch_rows() {
+    const View& f = problem_.features;
+    for (int i = 0; i < now_.n; ++i) {
+      if (direct_ || pairs_) {
+        rows_[i] = static_cast<const char*>(f.data) + now_.row[i] * f.row_stride * size_of(f.dtype);
+      } else {
+        copy_row(f, now_.row[i], copies_ + i * ld_);
+        rows_[i] = copies_ + i * ld_;
+      }
+    }
+    for (int i = 0; i < kTileSlack; ++i) rows_[now_.n + i] = rows_[now_.n - 1];
+  }
+
+  Prefetcher prefetch_next() {
+    const View& f = problem_.features;
+    if (f.col_stride != 1) return Prefetcher();
+    for (int i = 0; i < next_.n; ++i)
+      next_rows_[i] = static_cast<const char*>(f.data) + next_.row[i] * f.row_stride * size_of(f.dtype);
+    return Prefetcher(next_rows_, next_.n, f.cols * size_of(f.dtype));
+  }
+
+  void raw_gram(Tile<T>& tile) {
+    const int d = int(problem_.features.cols);
+    fetch_rows();
+#if defined(__AVX512BF16__)
+    if constexpr (sizeof(T) == 4)
+      if (pairs_) {
+        gram_lower<BFloat16Pairs>(reinterpret_cast<const uint16_t* const*>(rows_), tile.n, d, tile.data, tile.ld, prefetch_next());
+        return;
+      }
+#endif
+    gram_lower<Direct<T>>(reinterpret_cast<const T* const*>(rows_), tile.n, d, tile.data, tile.ld, prefetch_next());
+  }
+
+  void multiply_by_residuals(Tile<T>& tile) {
+    const int n = tile.n;
+    for (int i = 0; i < n; ++i) {
+      copy_row(problem_.residuals, now_.row[i], residual_rows_ + i * residual_ld_);
+      residual_pointers_[i] = residual_rows_ + i * residual_ld_;
+    }
+    for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
+    gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher());
+    for (int i = 0; i < n; ++i)
+      for (int j = 0; j <= i; ++j) tile.row(i)[j] *= second_[i * tile.ld + j];
+  }
+
+  void read_entries(Tile<T>& tile) {
+    const bool given = problem_.similarity == Similarity::given;
+    const View& m = given ? problem_.matrices : problem_.features;
+    for (int i = 0; i < tile.n; ++i)
+      for (int j = 0; j <= i; ++j)
+        tile.row(i)[j] = given ? read_element<T>(View{m.data, m.dtype, 0, 0, 1, 1}, now_.row[i], i * m.row_stride + j * m.col_stride)
+                               : read_element<T>(m, now_.row[i], now_.row[j]);
+  }
+
+  static T diagonal_sum(const Tile<T>& tile) {
+    T total = 0;
+    for (int i = 0; i < tile.n; ++i) total += absolute(tile.row(i)[i]);
+    return total;
+  }
+
+  void candidate_matrix(Tile<T>& tile, Built<T>& built) {
+    const T eps = Arithmetic<T>::eps, n = T(tile.n);
+    if (!gathers_) {
+      read_entries(tile);
+    } else {
+      raw_gram(tile);
+      built.error = sum_error(double(problem_.features.cols)) * diagonal_sum(tile);
+    }
+    if (!is_finite(magnitude(tile))) built.bad = true;
+    if (problem_.similarity == Similarity::gradient) {
+      const T rows = diagonal_sum(tile);
+      multiply_by_residuals(tile);
+      if (rows > T(0)) built.error = (sum_error(double(problem_.features.cols)) + sum_error(double(problem_.residuals.cols))) * diagonal_sum(tile);
+      if (!is_finite(magnitude(tile))) built.bad = true;
+    }
+    if (built.bad) return;
+    if (problem_.similarity == Similarity::cosine) {
+      to_cosine(tile, work_);
+      built.error = (sum_error(double(problem_.features.cols)) + 4 * eps) * n;
+    } else if (problem_.similarity == Similarity::rbf) {
+      T top = 0;
+      for (int i = 0; i < tile.n; ++i) top = larger(top, tile.row(i)[i]);
+      to_rbf(tile, T(problem_.gamma), work_);
+      built.error = n * (2 * eps + 4 * T(problem_.gamma) * sum_error(double(problem_.features.cols)) * top);
+    }
+    if (problem_.center) {
+      built.error += 8 * eps * n * magnitude(tile);
+      double_center(tile, work_);
+    }
+    if (problem_.quality.data) {
+      T top = 0;
+      for (int i = 0; i < tile.n; ++i) top = larger(top, absolute(quality_[i]));
+      scale_both_sides(tile, quality_);
+      built.error = built.error * top * top + 3 * eps * n * magnitude(tile);
+    }
+    if (problem_.laplacian != Laplacian::none) {
+      const T weakest = to_laplacian(tile, problem_.laplacian, problem_.negative, trivial_, work_);
+      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * magnitude(tile);
+    }
+    if (plan_.fiedler) deflate_and_negate(tile, trivial_);
+  }
+
+  // X̃ᵀX̃ of the transformed rows x̃_i = q_i (x_i/‖x_i‖ − mean).
+  void covariance(Tile<T>& tile, Built<T>& built) {
+    const int n = now_.n, d = int(problem_.features.cols);
+    const View& f = problem_.features;
+    for (int i = 0; i < n; ++i) {
+      const T* row = copies_;
+      if (direct_)
+        row = static_cast<const T*>(f.data) + now_.row[i] * f.row_stride;
+      else
+        copy_row(f, now_.row[i], copies_);
+      T factor = 1;
+      if (problem_.similarity == Similarity::cosine) {
+        const T square = dot(row, row, d);
+        factor = square > T(0) ? T(1) / square_root(square) : T(0) * square;
+      }
+      for (int t = 0; t < d; ++t) transposed_[t * ld_transposed_ + i] = row[t] * factor;
+    }
+    T uncentered = 0;
+    for (int t = 0; t < d; ++t) {
+      T* column = transposed_ + t * ld_transposed_;
+      uncentered += dot(column, column, n);
+      if (problem_.center) {
+        T mean = 0;
+        for (int i = 0; i < n; ++i) mean += column[i];
+        mean /= T(n);
+        for (int i = 0; i < n; ++i) column[i] -= mean;
+      }
+      if (problem_.quality.data)
+        for (int i = 0; i < n; ++i) column[i] *= quality_[i];
+      columns_[t] = column;
+    }
+    for (int i = 0; i < kTileSlack; ++i) columns_[d + i] = columns_[d - 1];
+    tile.n = d;
+    gram_lower<Direct<T>>(columns_, d, n, tile.data, tile.ld, prefetch_next());
+    T top = 1;
+    for (int i = 0; problem_.quality.data && i < n; ++i) top = larger(top, absolute(quality_[i]));
+    built.error = sum_error(double(n)) * diagonal_sum(tile) + sum_error(double(d)) * uncentered * top * top;
+  }
+
+  const Problem& problem_;
+  const Plan& plan_;
+  bool direct_ = false, pairs_ = false, gathers_ = true;
+  Selection now_, next_;
+  int64_t ready_ = -1, ld_ = 0, ld_transposed_ = 0, residual_ld_ = 0;
+  const char** next_rows_ = nullptr;
+  const void** rows_ = nullptr;
+  const T **columns_ = nullptr, **residual_pointers_ = nullptr;
+  T *quality_ = nullptr, *row_scale_ = nullptr, *trivial_ = nullptr, *work_ = nullptr, *copies_ = nullptr;
+  T *transposed_ = nullptr, *residual_rows_ = nullptr, *second_ = nullptr;
+};
+
+}  // namespace SALN_VARIANT
+}  // namespace saln

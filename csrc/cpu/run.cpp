@@ -1,0 +1,64 @@
+#include "run.h"
+
+#include <torch/csrc/stable/ops.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "kernels.h"
+
+namespace saln {
+namespace {
+
+struct Free {
+  void operator()(char* p) const { std::free(p); }
+};
+
+// Scratch memory of one thread, kept between calls while it is small: fresh pages cost more than a small call.
+class Scratch {
+ public:
+  char* at_least(size_t bytes) {
+    if (bytes > size_) {
+      memory_.reset();
+      size_ = 0;
+      memory_.reset(static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
+      if (!memory_) throw std::bad_alloc();
+      size_ = bytes;
+    }
+    return memory_.get();
+  }
+  void trim() {
+    if (size_ > kKept) {
+      memory_.reset();
+      size_ = 0;
+    }
+  }
+
+ private:
+  static constexpr size_t kKept = 8 << 20;
+  std::unique_ptr<char, Free> memory_;
+  size_t size_ = 0;
+};
+
+}  // namespace
+
+void run_cpu(const Problem& problem, const Task& task, const Results& results) {
+  if (problem.n_candidates == 0) return;
+  const Kernels& best = kernels();
+  const int threads = int(torch::stable::get_num_threads());
+  const Plan plan = make_plan(shape_of(problem, task, best.vector_bytes, threads));
+  const size_t bytes = best.workspace(problem, task, plan);
+  const int64_t groups = (problem.n_candidates + plan.lanes - 1) / plan.lanes;
+  std::atomic<int64_t> next{0};
+  // Groups come off a shared counter, so a thread that is held up holds up nobody else.
+  torch::stable::parallel_for(0, std::min<int64_t>(threads, groups), 1, [&](int64_t, int64_t) {
+    thread_local Scratch scratch;
+    best.run(problem, task, plan, results, next, scratch.at_least(bytes));
+    scratch.trim();
+  });
+}
+
+}  // namespace saln
