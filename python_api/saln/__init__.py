@@ -2,14 +2,15 @@
 
 Layers, each importing only those below it:
 
-    cli -> pilot, report -> sampler, functional -> selectors -> candidates -> superbatch
+    cli -> pilot, report -> sampler -> epoch_walk; functional, sampler -> selectors -> candidates -> superbatch
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
 training step, and `SpectralBatchSampler` the form for a DataLoader.
 """
 
 from saln.functional import select
+from saln.sampler import SpectralBatchSampler
 from saln.selectors import SELECTORS, make_selector
 from saln.superbatch import SuperBatch
 
-__all__ = ["SELECTORS", "SuperBatch", "make_selector", "select"]
+__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "make_selector", "select"]

@@ -6,6 +6,7 @@ proposals. Within a row the order of the entries means nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from torch import Tensor
 # Keys of one block of candidates, [rows, pool], stay in the second-level cache.
 BLOCK_ENTRIES = 1 << 16
 # From this many entries of the pool per entry drawn, redrawing duplicates is cheaper than ordering keys of the pool.
-SPARSE = 16
+SPARSE = 6
 
 Integers = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def uniform_candidates(
@@ -49,7 +51,7 @@ def uniform_candidates(
 
     Notes
     -----
-    O(C P) time for a dense pool, by ordering random keys of 32 or 64 bits; O(C b log b) for one of at least 16 b
+    O(C P) time for a dense pool, by ordering random keys of 32 or 64 bits; O(C b log b) for one of at least 6 b
     entries, by redrawing duplicates; O(C b) memory. Keys that happen to agree are ordered by a random relabelling of
     the pool, which leaves every set exactly as likely as any other.
 
@@ -78,9 +80,9 @@ def stratified_candidates(
 ) -> Tensor:
     """Sub-batches that hold every label in the proportion it has in the pool.
 
-    A label with n_k of the P entries gets the whole part of size · n_k / P; what is left of the size goes to the largest
-    remainders, and among equal ones each sub-batch draws anew who gets it. A label whose share of a batch stays under
-    one entry may so be left out of every sub-batch. Given the numbers, every set is equally likely.
+    A label with n_k of the P entries gets the whole part of size · n_k / P; what is left of the size goes to the
+    largest remainders, and among equal ones each sub-batch draws anew who gets it. A label whose share of a batch stays
+    under one entry may so be left out of every sub-batch. Given the numbers, every set is equally likely.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def stratified_candidates(
 
     Notes
     -----
-    O(C P) time as `uniform_candidates`, and one pass a label; the labels are copied to the host.
+    O(C P log P) time, O(C P) memory, whatever the number of labels, which are copied to the host.
 
     Examples
     --------
@@ -128,61 +130,71 @@ def stratified_candidates(
 
 
 def _strata(rng: np.random.Generator, labels: npt.NDArray[np.generic], count: int, size: int) -> Integers:
-    if size == 0:
-        return np.empty((count, 0), dtype=np.int64)
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    members = np.split(np.argsort(inverse, kind="stable"), counts.cumsum()[:-1])
+    if size == 0 or count == 0:
+        return np.empty((count, size), dtype=np.int64)
+    _, stratum, counts = np.unique(labels, return_inverse=True, return_counts=True)  # [P], [K]
     whole, remainder = np.divmod(size * counts, labels.size)
-    open_places = size - int(whole.sum())
-    last_served = np.sort(remainder)[::-1][open_places - 1] if open_places else labels.size
-    # [K]: which labels may take one more than their whole part, in every sub-batch or in some.
+    starts = counts.cumsum() - counts
+    # Ordered by stratum and chance, the columns that a row takes of stratum k are starts[k] onwards: the same in each.
+    columns = np.concatenate([start + np.arange(quota) for start, quota in zip(starts, whole, strict=True)])
+    extra = starts + whole  # [K], the column taken when a stratum gets one more; it exists wherever remainder > 0
+    places = size - columns.size
+    last_served = np.sort(remainder)[::-1][places - 1] if places else labels.size
     always, tied = np.flatnonzero(remainder > last_served), np.flatnonzero(remainder == last_served)
-    drawn = _subsets(rng, tied.size, count, open_places - always.size) if open_places else np.empty((count, 0), int)
-    extra_labels = np.concatenate([np.broadcast_to(always, (count, always.size)), tied[drawn]], axis=1)
-    extra_of = np.empty((count, counts.size), dtype=np.int64)
-    parts = []
-    for label, (of_label, quota) in enumerate(zip(members, whole.tolist(), strict=True)):
-        may_grow = open_places > 0 and remainder[label] >= last_served
-        taken = of_label[_subsets(rng, of_label.size, count, quota + may_grow, ordered_last=may_grow)]
-        parts.append(taken[:, :quota])
-        if may_grow:
-            extra_of[:, label] = taken[:, quota]
-    return np.concatenate([*parts, np.take_along_axis(extra_of, extra_labels, axis=1)], axis=1)
+    lucky = _subsets(rng, tied.size, count, places - always.size if places else 0)  # [C, places - always], among tied
+    taken = np.concatenate([columns, extra[always], extra[tied]])
+    shuffled = _in_blocks(count, labels.size, lambda rows: _shuffled_within(rng, stratum, rows, taken))
+    sure = columns.size + always.size
+    return np.concatenate([shuffled[:, :sure], np.take_along_axis(shuffled, sure + lucky, axis=1)], axis=1)
 
 
-def _subsets(rng: np.random.Generator, entries: int, count: int, size: int, *, ordered_last: bool = False) -> Integers:
-    """Uniform subsets of range(entries), int64 `[count, size]`; with `ordered_last` the last entry is a random one."""
+def _subsets(rng: np.random.Generator, entries: int, count: int, size: int) -> Integers:
+    """Uniform subsets of range(entries), int64 `[count, size]`."""
     if size == 0 or count == 0:
         return np.empty((count, size), dtype=np.int64)
     if entries >= SPARSE * size:
-        chosen = _redraw_duplicates(rng, entries, count, size)
-    else:
-        rows = max(1, BLOCK_ENTRIES // entries)
-        chosen = np.concatenate(
-            [_smallest_keys(rng, entries, min(rows, count - start), size) for start in range(0, count, rows)]
-        )
-    if ordered_last:
-        swap = rng.integers(size, size=(count, 1))
-        last = np.take_along_axis(chosen, swap, axis=1)
-        np.put_along_axis(chosen, swap, chosen[:, -1:].copy(), axis=1)
-        chosen[:, -1:] = last
-    return chosen
+        return _redraw_duplicates(rng, entries, count, size)
+    return _in_blocks(count, entries, lambda rows: _smallest_keys(rng, entries, rows, size))
+
+
+def _in_blocks(count: int, entries: int, rows_of: Callable[[int], Integers]) -> Integers:
+    rows = max(1, BLOCK_ENTRIES // entries)
+    return np.concatenate([rows_of(min(rows, count - start)) for start in range(0, count, rows)])
 
 
 def _smallest_keys(rng: np.random.Generator, entries: int, count: int, size: int) -> Integers:
-    # A key is random bits over the entry's number, so that one partition orders the bits and carries the numbers along.
-    number_bits = max(1, (entries - 1).bit_length())
-    word: type[np.uint32] | type[np.uint64] = np.uint32 if number_bits <= 12 else np.uint64
-    number = word((1 << number_bits) - 1)
-    keys: npt.NDArray[np.unsignedinteger[Any]] = rng.integers(
-        np.iinfo(word).max, size=(count, entries), dtype=word, endpoint=True
-    )
-    keys &= ~number
-    keys |= np.arange(entries).astype(word)
+    keys, number, relabelled = _random_keys(rng, np.zeros(entries, dtype=np.int64), count)
     if size < entries:
         keys.partition(size - 1, axis=1)
-    chosen: Integers = rng.permutation(entries)[keys[:, :size] & number]
+    chosen: Integers = relabelled[keys[:, :size] & number]
     return chosen
+
+
+def _shuffled_within(rng: np.random.Generator, stratum: Integers, count: int, columns: Integers) -> Integers:
+    """These columns of permutations of the entries that keep the strata in order, `[count, len(columns)]`."""
+    keys, number, relabelled = _random_keys(rng, stratum, count)
+    keys.sort(axis=1)
+    order: Integers = relabelled[keys[:, columns] & number]
+    return order
+
+
+def _random_keys(
+    rng: np.random.Generator, stratum: Integers, count: int
+) -> tuple[Keys, np.unsignedinteger[Any], Integers]:
+    """Keys `[count, P]` that sort by stratum, then by chance; the mask of an entry's number in them; its true number.
+
+    A key is stratum, random bits and number in one word, so that ordering the keys carries the numbers along.
+    """
+    relabelled = rng.permutation(stratum.size)
+    number_bits = max(1, (stratum.size - 1).bit_length())
+    stratum_bits = int(stratum.max()).bit_length()
+    wide = stratum_bits + number_bits > 16
+    word: type[np.uint32 | np.uint64] = np.uint64 if wide else np.uint32
+    random_bits = np.iinfo(word).bits - stratum_bits - number_bits
+    keys: Keys = rng.integers((1 << random_bits) - 1, size=(count, stratum.size), dtype=word, endpoint=True)
+    keys <<= word(number_bits)
+    keys |= (stratum[relabelled] << (random_bits + number_bits)).astype(word) | np.arange(stratum.size).astype(word)
+    return keys, word((1 << number_bits) - 1), relabelled
 
 
 def _redraw_duplicates(rng: np.random.Generator, entries: int, count: int, size: int) -> Integers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -110,6 +111,19 @@ class SuperBatch:
             has = ", ".join(known for known in SHAPES if getattr(self, known) is not None)
             raise ValueError(f"{by} needs {name} {SHAPES[name]} in the super-batch; it has {has}")
         return value
+
+    def finite_rows(self, names: Iterable[str]) -> Tensor:
+        """Which rows are finite in everything named, as far as it is there: bool `[M]`.
+
+        Of a pairwise value the diagonal decides, so that one broken sample does not condemn all it is paired with.
+        """
+        finite = torch.ones(len(self), dtype=torch.bool, device=self.device)
+        for name in names:
+            value: Tensor | None = getattr(self, name)
+            if value is not None:
+                value = value.diagonal() if name in PER_PAIR else value
+                finite &= value.isfinite().flatten(1).all(dim=1) if value.dim() > 1 else value.isfinite()
+        return finite
 
     def take(self, rows: Tensor) -> SuperBatch:
         """The super-batch of these rows, `[m]` integers on its device; pairwise values keep the rows' pairs.

@@ -1,4 +1,7 @@
-"""Contrastive losses of two-tower models, by pair and by the growth of a batch. Logits `[m, m]`, matches on the diagonal."""
+"""Contrastive losses of two-tower models, by pair and by the growth of a batch.
+
+Logits are `[m, m]`, with the matches on the diagonal.
+"""
 
 from __future__ import annotations
 

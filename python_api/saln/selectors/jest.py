@@ -93,6 +93,7 @@ class JEST:
         self.first_chunk = one_of("first_chunk", first_chunk, FIRST_CHUNKS)
         self.last_report: SelectionReport | None = None
 
+    @torch.no_grad()
     def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """As in `Selector`, in the order of drawing."""
         reads = ("losses", "reference_losses") if self.form == "classification" else PAIRWISE

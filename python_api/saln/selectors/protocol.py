@@ -82,21 +82,16 @@ def eligible_rows(
 ) -> tuple[Tensor, SelectionReport]:
     """The rows a method may choose: those finite in everything that it reads.
 
-    Returns the row numbers, int64 `[m]` ascending on the super-batch's device, and the count of those left out. Of a
-    pairwise `[M, M]` value the diagonal decides, so that one broken sample does not condemn all that it is paired with.
-    Raises a ValueError if fewer than `size` rows remain. Costs one pass over what is read and, on an accelerator, one
+    Returns the row numbers, int64 `[m]` ascending on the super-batch's device, and the count of those left out. Raises
+    a ValueError if fewer than `size` rows remain. Costs one pass over what is read and, on an accelerator, one
     synchronisation.
     """
     if isinstance(size, bool) or not isinstance(size, int):
         raise TypeError(f"size is a {type(size).__name__}, want an int")
     n_rows = len(super_batch)
-    finite = torch.ones(n_rows, dtype=torch.bool, device=super_batch.device)
     for name in reads:
-        value = super_batch.require(name, by=by)
-        if name in ("learner_scores", "reference_scores"):
-            value = value.diagonal()
-        finite &= value.isfinite().flatten(1).all(dim=1) if value.dim() > 1 else value.isfinite()
-    rows = finite.nonzero().squeeze(1)  # [m]
+        super_batch.require(name, by=by)
+    rows = super_batch.finite_rows(reads).nonzero().squeeze(1)  # [m]
     report = SelectionReport(n_rows=n_rows, n_left_out=n_rows - rows.numel())
     if not 0 <= size <= rows.numel():
         left_out = f" ({report.n_left_out} of {n_rows} have values that are not finite)" if report.n_left_out else ""

@@ -30,8 +30,8 @@ class SALN:
     Parameters
     ----------
     keep : {"abs", "positive", "negative", "both_ends", "near_zero"}
-        "abs": the largest \\|v\\|. "positive": the largest v. "negative": the smallest v. "both_ends": half the size from
-        either end of v, an odd one from the end that reaches further. "near_zero": the smallest \\|v\\|, the samples
+        "abs": the largest magnitudes. "positive": the largest v. "negative": the smallest v. "both_ends": half the size from
+        either end of v, an odd one from the end that reaches further. "near_zero": the smallest magnitudes, the samples
         between the two sides of the cut. "positive" and "negative" hang on the kernel's sign convention (the entry of
         largest magnitude is positive).
     similarity : str
@@ -81,6 +81,7 @@ class SALN:
         self.backend = backend
         self.last_report: SelectionReport | None = None
 
+    @torch.no_grad()
     def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """As in `Selector`; the generator is not used."""
         rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)

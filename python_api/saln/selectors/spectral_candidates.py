@@ -93,6 +93,7 @@ class SpectralCandidates:
         self.score_options = score_options
         self.last_report: SelectionReport | None = None
 
+    @torch.no_grad()
     def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """As in `Selector`."""
         reads = ["features"]

@@ -35,6 +35,7 @@ class Uniform:
     def __init__(self) -> None:
         self.last_report: SelectionReport | None = None
 
+    @torch.no_grad()
     def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """As in `Selector`."""
         rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
