@@ -1,0 +1,108 @@
+"""Does it work here, and what is missing?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+import torch
+
+import saln_kernels
+
+TOLERANCE = 1e-4
+"""Relative to the largest value: float32 against float64, on matrices of 16 rows."""
+
+OPTIONAL_PACKAGES = {
+    "scikit-learn": "the built-in data sets",
+    "pyarrow": "parquet files",
+    "safetensors": "safetensors files",
+    "matplotlib": "the pilot's report",
+    "jinja2": "the pilot's report",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One function of the CPU backend against the reference.
+
+    Attributes
+    ----------
+    name : str
+    ok : bool
+    detail : str
+        The error found, or why there was none to find.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What works on this machine.
+
+    Attributes
+    ----------
+    build : BuildInfo
+    checks : tuple of Check
+    packages : dict
+        Version of each optional package, or None and so what is then not to be had.
+    """
+
+    build: saln_kernels.BuildInfo
+    checks: tuple[Check, ...]
+    packages: dict[str, str | None]
+
+    @property
+    def ok(self) -> bool:
+        """The CPU backend gives right answers."""
+        return all(check.ok for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "saln.doctor/1",
+            "ok": self.ok,
+            "build": self.build.as_dict(),
+            "checks": [asdict(check) for check in self.checks],
+            "packages": self.packages,
+        }
+
+
+def diagnose() -> Diagnosis:
+    """Run the self-check; takes well under a second."""
+    return Diagnosis(saln_kernels.build_info(), tuple(_checks()), {name: _version(name) for name in OPTIONAL_PACKAGES})
+
+
+def _checks() -> list[Check]:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(64, 24, generator=generator)
+    candidates = torch.randint(64, (8, 16), generator=generator)
+    functions: dict[str, Callable[[str | None], torch.Tensor]] = {
+        "gram": lambda backend: saln_kernels.gram(features, candidates, backend=backend),
+        "topk_eigvals": lambda backend: saln_kernels.topk_eigvals(features, candidates, 4, backend=backend),
+        "fiedler": lambda backend: saln_kernels.fiedler(features, candidates, backend=backend).value,
+        "score_batches": lambda backend: saln_kernels.score_batches(
+            features, candidates, "effective_rank", similarity="cosine", backend=backend
+        ),
+    }
+    return [_check(name, function) for name, function in functions.items()]
+
+
+def _check(name: str, function: Callable[[str | None], torch.Tensor]) -> Check:
+    try:
+        found = function("cpu")
+    except RuntimeError as error:
+        return Check(name, False, str(error).splitlines()[0])
+    truth = function("reference")
+    gap = float((found.double() - truth.double()).abs().max() / truth.abs().max())
+    return Check(name, gap <= TOLERANCE, f"relative error {gap:.1e} to the float64 reference")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,137 @@
+"""Plain words for what the figures show, and no more than they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from saln.pilot.intervals import Interval
+from saln.pilot.kpi import Kpis, SpeedUp
+
+Outcome = Literal["better than uniform", "no difference shown", "worse than uniform"]
+BETTER: Outcome = "better than uniform"
+EQUAL: Outcome = "no difference shown"
+WORSE: Outcome = "worse than uniform"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A method against uniform.
+
+    Attributes
+    ----------
+    method : str
+    accuracy : str
+        Final accuracy at equal kept samples and equal steps.
+    wall_clock, wall_clock_with_setup : str
+        Seconds to uniform's final accuracy.
+    sentences : tuple of str
+        The same in words, with figures and intervals.
+    """
+
+    method: str
+    accuracy: Outcome
+    wall_clock: Outcome
+    wall_clock_with_setup: Outcome
+    sentences: tuple[str, ...]
+
+
+def judge(kpis: Kpis) -> Verdict:
+    """The verdict on one method; a loss is called a loss.
+
+    "Better" and "worse" need both 95 % intervals (t and bootstrap over seeds) on one side. A seed in which the method
+    never reached uniform's accuracy rules "better" on wall clock out.
+    """
+    if kpis.difference is None or kpis.speed_up is None or kpis.speed_up_with_setup is None:
+        raise ValueError(f"{kpis.method} has not been compared with uniform")
+    accuracy = outcome(kpis.difference, 0.0)
+    clock = speed_outcome(kpis.speed_up, accuracy)
+    clock_setup = speed_outcome(kpis.speed_up_with_setup, accuracy)
+    sentences = (
+        f"Accuracy at equal steps and samples: {accuracy}, {_points(kpis.difference)}.",
+        f"Time to uniform's final accuracy: {clock}, {_times(kpis.speed_up)}.",
+        f"With features and reference network counted: {clock_setup}, {_times(kpis.speed_up_with_setup)}.",
+    )
+    return Verdict(kpis.method, accuracy, clock, clock_setup, sentences)
+
+
+def outcome(found: Interval, neutral: float) -> Outcome:
+    """Better, worse, or not shown, of a figure whose larger values are better."""
+    if found.above(neutral):
+        return BETTER
+    return WORSE if found.below(neutral) else EQUAL
+
+
+def speed_outcome(found: SpeedUp, accuracy: Outcome) -> Outcome:
+    """As `outcome`, around a ratio of 1; where a seed never got there, the ratio is an upper bound and wins nothing.
+
+    A method that is worse on accuracy and never got there in any seed is slower, however cheap its steps.
+    """
+    if found.missed == found.ratio.n and accuracy == WORSE:
+        return WORSE
+    result = outcome(found.ratio, 1.0)
+    return EQUAL if result == BETTER and found.missed else result
+
+
+def caveats(n_seeds: int, n_compared: int) -> tuple[str, ...]:
+    """What a reader must know before believing the verdicts."""
+    notes = []
+    if n_seeds == 1:
+        notes.append("One seed: nothing about differences can be shown. Run at least 5.")
+    elif n_seeds < 5:
+        notes.append(f"Only {n_seeds} seeds: intervals are wide and their coverage is approximate. Run at least 5.")
+    if n_compared > 1 and n_seeds > 1:
+        notes.append(
+            f"{n_compared} methods were compared at 95 % each, without correction: with none of them any different "
+            f"from uniform, about {100 * (1 - 0.95**n_compared):.0f} in 100 pilots would still show a difference."
+        )
+    notes.append(
+        "Intervals are over seeds (initial weights, order of data, which rows the reference network got), "
+        "not over other test sets."
+    )
+    notes.append(
+        "The rows held out for the reference network were withheld from uniform, too; without selection it could have "
+        "trained on them."
+    )
+    return tuple(notes)
+
+
+def _points(found: Interval) -> str:
+    if found.low is None or found.high is None:
+        return f"{100 * found.mean:+.2f} points in the one seed run"
+    return f"{100 * found.mean:+.2f} points [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+
+
+def _times(found: SpeedUp) -> str:
+    most = "at most " if found.missed else ""
+    text = f"{most}{found.ratio.mean:.2f} × as fast"
+    if found.ratio.low is not None and found.ratio.high is not None:
+        text += f" [{found.ratio.low:.2f}, {found.ratio.high:.2f}]"
+    if found.missed:
+        text += f" (not reached in {found.missed} of {found.ratio.n} seeds)"
+    return text
+
+
+def headline(verdicts: Sequence[Verdict]) -> str:
+    """One sentence over all methods, for the top of the report."""
+    if not verdicts:
+        return "Only uniform was run: there is nothing to compare it with."
+    return (
+        f"On accuracy {_tally([each.accuracy for each in verdicts])}; "
+        f"on wall clock with everything counted {_tally([each.wall_clock_with_setup for each in verdicts])}."
+    )
+
+
+def _tally(outcomes: Sequence[Outcome]) -> str:
+    n = len(outcomes)
+    better, worse = outcomes.count(BETTER), outcomes.count(WORSE)
+    if not better and not worse:
+        return "no difference from uniform was shown" + (f" for any of {n} methods" if n > 1 else "")
+    if n == 1:
+        return "the method was " + outcomes[0]
+    gained = f"{better} of {n} methods {'was' if better == 1 else 'were'} better than uniform" if better else ""
+    lost = f"{worse}{'' if better else f' of {n} methods'} {'was' if worse == 1 else 'were'} worse" if worse else ""
+    if not better:
+        return f"no method was better than uniform and {lost}"
+    return gained + (f" and {lost}" if worse else "")

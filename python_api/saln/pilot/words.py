@@ -1,0 +1,40 @@
+"""Figures as short text, for tables on screen and on paper."""
+
+from __future__ import annotations
+
+from saln.pilot.intervals import Interval
+from saln.pilot.kpi import SpeedUp
+
+BASELINE = "baseline"
+NEVER = "never"
+
+
+def points(found: Interval | None) -> str:
+    """A difference of accuracies in points, with its interval.
+
+    >>> from saln.pilot.intervals import interval
+    >>> points(interval([0.01, 0.02, 0.03]))
+    '+2.00 [-0.48, +4.48]'
+    """
+    return BASELINE if found is None else f"{100 * found.mean:+.2f}" + _bounds(found, 100.0, "+.2f")
+
+
+def times(found: SpeedUp | None) -> str:
+    """A ratio of times with its interval; an upper bound where some seeds never got there."""
+    return BASELINE if found is None else short_times(found) + _bounds(found.ratio, 1.0, ".2f")
+
+
+def short_times(found: SpeedUp | None) -> str:
+    """As `times` without the interval."""
+    return BASELINE if found is None else f"{'≤ ' if found.missed else ''}{found.ratio.mean:.2f}"
+
+
+def number(value: float | None, form: str) -> str:
+    """A cost in this format, or that it was never reached."""
+    return NEVER if value is None else format(value, form)
+
+
+def _bounds(found: Interval, scale: float, form: str) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f" [{scale * found.low:{form}}, {scale * found.high:{form}}]"

@@ -1,0 +1,242 @@
+"""Figures about accuracy and time. Each returns a drawn figure with the words for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from saln.pilot.intervals import Interval, interval
+from saln.pilot.kpi import Kpis
+from saln.pilot.result import PilotResult
+from saln.pilot.trainer import Run
+from saln.report.style import INK, WIDTH, Look, looks
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, its title, its caption, and its text alternative."""
+
+    name: str
+    figure: Figure
+    title: str
+    caption: str
+    alt: str
+
+
+def gains(result: PilotResult) -> Drawn:
+    """Difference to uniform in accuracy and in time, with intervals."""
+    compared = [kpis for kpis in result.kpis if kpis.difference is not None]
+    figure = Figure(figsize=(WIDTH, 1.7 + 0.62 * len(compared)), layout="constrained")
+    top, bottom = figure.subplots(2, 1)
+    look = looks(result.methods)
+    for row, kpis in enumerate(compared):
+        if kpis.difference is not None:
+            _interval_bar(top, row, kpis.difference, 100.0, look[kpis.method])
+        if kpis.speed_up is not None and kpis.speed_up_with_setup is not None:
+            _interval_bar(bottom, row - 0.14, kpis.speed_up.ratio, 1.0, look[kpis.method])
+            _interval_bar(bottom, row + 0.14, kpis.speed_up_with_setup.ratio, 1.0, look[kpis.method], hollow=True)
+    for axes, neutral in ((top, 0.0), (bottom, 1.0)):
+        axes.axvline(neutral, color=INK, linewidth=1)
+        axes.set_yticks(range(len(compared)), [kpis.method for kpis in compared])
+        axes.set_ylim(len(compared) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+    top.set_title("Final accuracy minus uniform's, points")
+    bottom.set_title("Times as fast as uniform (log)")
+    bottom.set_xscale("log")
+    _plain_log_ticks(bottom)
+    bottom.legend(
+        handles=[
+            Line2D([], [], color=INK, marker="o", linestyle="none", label="selection counted"),
+            Line2D([], [], color=INK, marker="o", mfc="white", linestyle="none", label="features, reference too"),
+        ],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.22),
+        ncol=2,
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )
+    return Drawn(
+        "gains",
+        figure,
+        "Gain or loss against uniform",
+        "Right of the line is better. Bars are 95 % intervals (Student's t) over seeds, paired by seed.",
+        "; ".join(f"{kpis.method}: {_signed(kpis.difference)} points" for kpis in compared),
+    )
+
+
+def curves_by_step(result: PilotResult) -> Drawn:
+    """Mean accuracy over steps, with the interval over seeds as a band."""
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for method, look in looks(result.methods).items():
+        runs = result.runs_of(method)
+        steps = [point.step for point in runs[0].curve]
+        middle, low, high = _band(runs)
+        axes.plot(steps, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+        axes.fill_between(steps, low, high, color=look.colour, alpha=0.15, linewidth=0)
+    axes.axhline(result.target, color=INK, linewidth=0.8, linestyle=":")
+    axes.annotate(
+        f"target {result.target:.3f}", (0, result.target), xycoords=("axes fraction", "data"), va="bottom",
+        xytext=(3, 1), textcoords="offset points", fontsize=8.5,
+    )  # fmt: skip
+    axes.set_xlabel("training steps (the same number of kept samples for all)")
+    axes.set_ylabel("test accuracy")
+    _focus(axes, result)
+    _legend_above(figure, axes, len(result.methods))
+    return Drawn(
+        "curves-steps",
+        figure,
+        "Accuracy over steps",
+        f"Mean of {result.config.seeds} seeds; bands are 95 % intervals (Student's t) of the mean.",
+        "; ".join(f"{kpis.method} ends at {kpis.final_accuracy:.3f}" for kpis in result.kpis),
+    )
+
+
+def curves_by_seconds(result: PilotResult) -> Drawn:
+    """Mean accuracy over mean seconds, without and with what had to be done first."""
+    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True, sharey=True)
+    for axes, with_setup in zip(panels, (False, True), strict=True):
+        for method, look in looks(result.methods).items():
+            runs = result.runs_of(method)
+            seconds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0)
+            if with_setup:
+                seconds = seconds + np.mean([run.setup_seconds for run in runs])
+            axes.plot(seconds, _band(runs)[0], color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+        axes.set_title("features and reference network counted" if with_setup else "selection and training only")
+        axes.set_ylabel("test accuracy")
+        _focus(axes, result)
+    panels[1].set_xlabel("seconds (evaluation not counted)")
+    _legend_above(figure, panels[0], len(result.methods))
+    return Drawn(
+        "curves-seconds",
+        figure,
+        "Accuracy over wall-clock time",
+        "Mean accuracy at the mean time of each evaluation. Every method stops after the same number of steps.",
+        "; ".join(
+            f"{kpis.method}: {1e3 * kpis.step_seconds:.2f} ms a step, {kpis.setup_seconds:.2f} s beforehand"
+            for kpis in result.kpis
+        ),
+    )
+
+
+def cost_to_target(result: PilotResult) -> Drawn:
+    """Steps and seconds to the target accuracy."""
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.72 * len(result.kpis)), layout="constrained")
+    top, bottom = figure.subplots(2, 1)
+    look = looks(result.methods)
+    for row, kpis in enumerate(result.kpis):
+        reached = kpis.target
+        colour = look[kpis.method].colour
+        for axes, value in ((top, reached.steps), (bottom, reached.seconds)):
+            if value is None:
+                axes.annotate("  not reached", (0, row), va="center", fontsize=9)
+                continue
+            axes.barh(row, value, color=colour, height=0.6)
+            setup = (reached.seconds_with_setup or 0.0) - (reached.seconds or 0.0) if axes is bottom else 0.0
+            if setup > 0:
+                axes.barh(row, setup, left=value, color="white", edgecolor=colour, hatch="////", height=0.6)
+            seeds = "" if reached.seeds == result.config.seeds else f" ({reached.seeds}/{result.config.seeds} seeds)"
+            text = f" {value:.0f}" if axes is top else f" {value + setup:.2g}"
+            axes.annotate(text + seeds, (value + setup, row), va="center", fontsize=9)
+    top.set_title(f"Steps to {100 * result.target:.1f} % accuracy")
+    bottom.set_title("Seconds (hatched: features, reference)")
+    for axes in (top, bottom):
+        _method_rows(axes, result.kpis)
+        axes.margins(x=0.22)
+    return Drawn(
+        "target",
+        figure,
+        "Cost of reaching the target",
+        "Mean over the seeds that reached it, at the first evaluation at or above the target.",
+        "; ".join(
+            f"{kpis.method}: {'not reached' if kpis.target.steps is None else f'{kpis.target.steps:.0f} steps'}"
+            for kpis in result.kpis
+        ),
+    )
+
+
+def overhead(result: PilotResult) -> Drawn:
+    """Milliseconds of a step, selection and training apart."""
+    figure = Figure(figsize=(WIDTH, 1.0 + 0.42 * len(result.kpis)), layout="constrained")
+    axes = figure.subplots()
+    look = looks(result.methods)
+    for row, kpis in enumerate(result.kpis):
+        total = 1e3 * kpis.step_seconds
+        training = total * (1 - kpis.overhead)
+        colour = look[kpis.method].colour
+        axes.barh(row, training, color=colour, alpha=0.45, height=0.6)
+        axes.barh(row, total - training, left=training, color=colour, height=0.6)
+        axes.annotate(f" {total:.2f} ms, {100 * kpis.overhead:.0f} % selecting", (total, row), va="center", fontsize=9)
+    _method_rows(axes, result.kpis)
+    axes.set_xlim(0, 1e3 * max(kpis.step_seconds for kpis in result.kpis) * 1.75)
+    axes.set_xlabel("milliseconds a step")
+    figure.legend(
+        handles=[Patch(color=INK, alpha=0.45, label="training"), Patch(color=INK, label="selection")],
+        loc="outside upper center",
+        ncol=2,
+    )
+    return Drawn(
+        "overhead",
+        figure,
+        "What selection costs",
+        "Mean time of a step. Losses of the whole super-batch, where a method needs them, count as selection.",
+        "; ".join(f"{kpis.method}: {100 * kpis.overhead:.0f} percent of the step" for kpis in result.kpis),
+    )
+
+
+def _interval_bar(axes: Axes, row: float, found: Interval, scale: float, look: Look, hollow: bool = False) -> None:
+    if found.low is not None and found.high is not None:
+        axes.plot([scale * found.low, scale * found.high], [row, row], color=look.colour, linewidth=2)
+    axes.plot(
+        [scale * found.mean], [row], marker="o", markersize=6, color=look.colour, mfc="white" if hollow else look.colour
+    )
+
+
+def _band(runs: Sequence[Run]) -> tuple[list[float], list[float], list[float]]:
+    middle, low, high = [], [], []
+    for points in zip(*(run.curve for run in runs), strict=True):
+        found = interval([point.accuracy for point in points])
+        middle.append(found.mean)
+        low.append(found.mean if found.low is None else max(0.0, found.low))
+        high.append(found.mean if found.high is None else min(1.0, found.high))
+    return middle, low, high
+
+
+def _focus(axes: Axes, result: PilotResult) -> None:
+    """Leave the untrained part out of the picture where it would squeeze the rest."""
+    finals = [run.final.accuracy for run in result.runs]
+    early = [run.curve[len(run.curve) // 8].accuracy for run in result.runs]
+    highest = max(point.accuracy for run in result.runs for point in run.curve)
+    low = max(0.0, min(min(early), min(finals)) - 0.05)
+    axes.set_ylim(low, min(1.01, highest + 0.15 * (highest - low) + 0.01))
+
+
+def _method_rows(axes: Axes, kpis: Sequence[Kpis]) -> None:
+    axes.set_yticks(range(len(kpis)), [each.method for each in kpis])
+    axes.set_ylim(len(kpis) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+
+
+def _legend_above(figure: Figure, axes: Axes, count: int) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncol=2 if count > 1 else 1, handlelength=3.2)
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    low, high = axes.get_xlim()
+    low, high = min(low, 0.8), max(high, 1.25)
+    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
+    axes.set_xlim(low, high)
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def _signed(found: Interval | None) -> str:
+    return "not compared" if found is None else f"{100 * found.mean:+.2f}"

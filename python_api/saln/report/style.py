@@ -1,0 +1,77 @@
+"""How figures look: sizes that stay readable on a phone, colours that survive colour blindness and grey printing."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+WIDTH = 4.7
+"""Inches. A phone shows this at about its natural size, so that text keeps its points."""
+
+INK = "#222222"
+GRID = "#dddddd"
+
+# Okabe & Ito 2008, without the yellow, which is too light on white. Uniform is always the first, dark grey.
+COLOURS = ("#555555", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+LINES = ("-", (0, (6, 1.5)), (0, (2, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (4, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn, in every figure the same."""
+
+    colour: str
+    line: Any
+    marker: str
+
+
+def looks(methods: tuple[str, ...]) -> dict[str, Look]:
+    """A look for each method; beyond seven, colours return with other lines and markers."""
+    return {
+        method: Look(
+            COLOURS[i % len(COLOURS)],
+            LINES[(i + i // len(COLOURS)) % len(LINES)],
+            MARKERS[(i + i // len(COLOURS)) % len(MARKERS)],
+        )
+        for i, method in enumerate(methods)
+    }
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """The figure as an inline `<svg>` element with no reference to anything outside."""
+    buffer = io.StringIO()
+    # Ids within one HTML file must differ from figure to figure; the salt also makes them reproducible.
+    with rc_context({**RC, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+    svg = svg.replace("xlink:href", "href")
+    head, body = svg.split(">", 1)
+    # The page sets the size; the viewBox keeps the shape.
+    return re.sub(r'\s(width|height)="[^"]*"', "", head) + ">" + body
