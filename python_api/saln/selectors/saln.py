@@ -30,8 +30,8 @@ class SALN:
     Parameters
     ----------
     keep : {"abs", "positive", "negative", "both_ends", "near_zero"}
-        "abs": the largest magnitudes. "positive": the largest v. "negative": the smallest v. "both_ends": half the size from
-        either end of v, an odd one from the end that reaches further. "near_zero": the smallest magnitudes, the samples
+        "abs": the largest magnitudes. "positive": the largest v. "negative": the smallest v. "both_ends": half the size
+        from either end of v, an odd one from the end that reaches further. "near_zero": the smallest magnitudes, those
         between the two sides of the cut. "positive" and "negative" hang on the kernel's sign convention (the entry of
         largest magnitude is positive).
     similarity : str
