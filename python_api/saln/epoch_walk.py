@@ -99,8 +99,11 @@ class EpochWalk(Iterator[list[int]]):
         self._cursor = cursor
         self._batch_at = batch_at
         self._at: tuple[int, int] | None = None
+        self._restored_at_end: tuple[int, int] | None = None
 
     def __next__(self) -> list[int]:
+        if self._restored_at_end is not None:
+            raise StopIteration
         if self._at is None:
             self._at = self._cursor.next_start
             self._cursor.begin(self, self._at)
@@ -115,10 +118,12 @@ class EpochWalk(Iterator[list[int]]):
 
     def state_dict(self) -> dict[str, int]:
         """Epoch and batches given of it; of a walk not yet begun, where it would start."""
-        epoch, step = self._at or self._cursor.next_start
+        epoch, step = self._at or self._restored_at_end or self._cursor.next_start
         return {"epoch": epoch, "step": step}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go on from there. At an epoch's end nothing is left of this walk, and the next is the next epoch."""
-        self._at = state_dict["epoch"], state_dict["step"]
-        self._cursor.begin(self, self._at)
+        epoch, step = state_dict["epoch"], state_dict["step"]
+        self._cursor.restore(epoch, step)
+        self._at = None
+        self._restored_at_end = (epoch, step) if step == self._cursor.n_steps else None

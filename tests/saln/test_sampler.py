@@ -1,0 +1,275 @@
+"""The batch sampler by itself: sizes, epochs, determinism, what it offers the selector, what it refuses."""
+
+import pytest
+import torch
+from saln import SpectralBatchSampler, SuperBatch
+from saln.selectors import JEST, SALN, SpectralCandidates, Uniform
+from torch.utils.data import BatchSampler, RandomSampler
+
+import saln_kernels
+
+
+def features(rows: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(rows, 6, generator=torch.Generator().manual_seed(seed))
+
+
+def make(rows: int = 100, batch_size: int = 4, **options) -> SpectralBatchSampler:
+    if "selector" not in options:
+        options = {"n_candidates": 8, **options}
+    return SpectralBatchSampler(features(rows), batch_size, **options)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "filter_ratio", "sizes"),
+    [
+        (100, 4, 0.8, [4] * 5),
+        (103, 4, 0.8, [4] * 5 + [3]),  # a tail of 3 is served whole
+        (111, 4, 0.8, [4] * 6),  # one of 11 still gives a full batch
+        (3, 4, 0.8, [3]),
+        (12, 4, 0.8, [4]),
+        (10, 4, 0.0, [4, 4, 2]),
+        (21, 3, 0.5, [3, 3, 3, 3]),
+        (7, 1, 0.9, [1]),
+        (50, 7, 0.3, [7] * 5),
+        (0, 4, 0.8, []),
+    ],
+)
+def test_len_counts_the_batches_and_batch_size_is_what_comes(rows, batch_size, filter_ratio, sizes, drop_last):
+    sampler = make(rows, batch_size, filter_ratio=filter_ratio, drop_last=drop_last)
+    wanted = [size for size in sizes if size == batch_size] if drop_last else sizes
+    assert sampler.batch_size == batch_size
+    for _ in range(3):
+        assert len(sampler) == len(wanted)
+        walked = []
+        for batch in sampler:
+            assert len(sampler) == len(wanted)
+            walked.append(batch)
+        assert [len(batch) for batch in walked] == wanted
+        flat = [index for batch in walked for index in batch]
+        assert all(type(index) is int for index in flat)
+        assert len(set(flat)) == len(flat)
+        assert set(flat) <= set(range(rows))
+
+
+def test_an_epoch_without_filtering_covers_the_dataset_and_epochs_differ():
+    sampler = make(50, 5, filter_ratio=0.0)
+    epochs = [list(sampler) for _ in range(3)]
+    for batches in epochs:
+        assert sorted(index for batch in batches for index in batch) == list(range(50))
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_every_batch_is_the_selector_s_choice_of_its_super_batch():
+    data = SuperBatch(features(60), labels=torch.arange(60) % 3)
+    seen = []
+
+    class Recorder(Uniform):
+        def select(self, super_batch, size, *, generator=None):
+            rows = super().select(super_batch, size, generator=generator)
+            seen.append((super_batch, rows))
+            return rows
+
+    sampler = SpectralBatchSampler(data, 4, selector=Recorder())
+    batches = list(sampler)
+    order = sampler.epoch_order(0)
+    assert len(seen) == len(batches) == 3
+    for step, (super_batch, rows) in enumerate(seen):
+        offered = order[20 * step : 20 * (step + 1)]
+        assert torch.equal(super_batch.indices, offered)
+        assert torch.equal(super_batch.features, data.features[offered])
+        assert torch.equal(super_batch.labels, data.labels[offered])
+        assert batches[step] == offered[rows].tolist()
+
+
+def test_a_step_is_one_call_that_scores_all_candidates(monkeypatch):
+    calls = []
+    real = saln_kernels.score_batches
+
+    def spy(rows, candidates, *args, **kwargs):
+        calls.append(tuple(candidates.shape))
+        return real(rows, candidates, *args, **kwargs)
+
+    monkeypatch.setattr(saln_kernels, "score_batches", spy)
+    sampler = SpectralBatchSampler(features(100), 4, n_candidates=33)
+    walk = iter(sampler)
+    next(walk)
+    assert calls == [(33, 4)]
+    list(walk)
+    assert calls == [(33, 4)] * len(sampler)
+
+
+def test_better_scores_than_chance():
+    """Chosen batches have a higher effective rank than the same sampler's with a uniform choice."""
+    data = features(400)
+    ranks = {}
+    for name, options in {"spectral": {"n_candidates": 200}, "uniform": {"selector": Uniform()}}.items():
+        batches = torch.tensor(list(SpectralBatchSampler(data, 4, **options)))
+        ranks[name] = saln_kernels.score_batches(data, batches, similarity="cosine").mean().item()
+    assert ranks["spectral"] > ranks["uniform"] + 0.2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"choice": "softmax", "temperature": 0.1},
+        {"candidates": "stratified", "labels": torch.arange(100) % 4},
+        {"selector": Uniform()},
+        {"selector": SALN()},
+    ],
+)
+def test_batches_follow_from_seed_epoch_and_step(options):
+    first, second = make(seed=3, **options), make(seed=3, **options)
+    epochs = [list(first) for _ in range(3)]
+    second.set_epoch(2)
+    torch.manual_seed(99)  # no state of torch's own is used
+    assert list(second) == epochs[2]
+    assert [second.batch_at(1, step) for step in reversed(range(len(second)))] == epochs[1][::-1]
+    assert list(make(seed=4, **options)) != epochs[0]
+    assert make(**options).batch_at(0, 1) != make(**options).batch_at(1, 0)
+
+
+def test_stratified_candidates_need_and_keep_the_labels():
+    labels = (torch.arange(200) % 4 == 0).long()
+    sampler = make(200, 8, candidates="stratified", labels=labels, filter_ratio=0.5)
+    for step, batch in enumerate(sampler):
+        offered = labels[sampler.epoch_order(0)[16 * step : 16 * (step + 1)]]
+        assert abs(labels[batch].sum().item() - 8 * offered.double().mean().item()) < 1
+    with pytest.raises(ValueError, match="spectral_candidates needs labels"):
+        next(iter(make(candidates="stratified")))
+    with pytest.raises(ValueError, match="labels are given twice"):
+        SpectralBatchSampler(SuperBatch(features(10)), 2, labels=torch.arange(10))
+
+
+def test_a_super_batch_brings_losses_and_dataset_indices():
+    losses = torch.zeros(100)
+    losses[::10] = 50.0
+    data = SuperBatch(features(100), losses=losses, reference_losses=torch.zeros(100), indices=torch.arange(100) + 1000)
+    jest = JEST(first_chunk="learnability")
+    chosen = {index for batch in SpectralBatchSampler(data, 10, filter_ratio=0.0, selector=jest) for index in batch}
+    assert chosen == set(range(1000, 1100))
+    whole = SpectralBatchSampler(data, 10, filter_ratio=0.9, selector=jest)
+    assert sorted(next(iter(whole))) == list(range(1000, 1100, 10))
+
+
+def test_rows_that_are_not_finite_are_counted_and_never_come():
+    data = features(103)
+    data[7, 1] = torch.nan
+    losses = torch.zeros(103)
+    losses[50] = torch.inf
+    with pytest.warns(UserWarning, match="2 of 103 samples have values that are not finite"):
+        sampler = SpectralBatchSampler(SuperBatch(data, losses=losses), 10, filter_ratio=0.0, selector=Uniform())
+    assert sampler.n_left_out == 2
+    assert len(sampler) == 11
+    assert sorted(index for batch in sampler for index in batch) == sorted(set(range(103)) - {7, 50})
+
+
+class TestEpochs:
+    """Which epoch a walk is of."""
+
+    def test_walks_without_set_epoch_go_on(self):
+        sampler = make()
+        batches = [list(sampler) for _ in range(3)]
+        assert [sampler.batch_at(epoch, 0) for epoch in range(3)] == [epoch[0] for epoch in batches]
+        assert sampler.epoch == 3
+
+    def test_a_walk_broken_off_is_followed_by_the_next_epoch(self):
+        sampler = make()
+        next(iter(sampler))
+        assert next(iter(sampler)) == sampler.batch_at(1, 0)
+
+    def test_iterators_that_are_never_used_count_for_nothing(self):
+        sampler = make()
+        iter(sampler)
+        iter(sampler)
+        assert next(iter(sampler)) == sampler.batch_at(0, 0)
+
+    def test_set_epoch_reaches_it_through_the_child(self):
+        sampler = make()
+        sampler.sampler.set_epoch(7)
+        assert sampler.epoch == 7
+        assert sorted(sampler.sampler) == list(range(len(sampler.sampler))) == list(range(100))
+        assert list(sampler.sampler) == sampler.epoch_order(7).tolist()
+        assert next(iter(sampler)) == sampler.batch_at(7, 0)
+
+    def test_the_same_epoch_can_be_walked_again(self):
+        sampler = make()
+        for walked in (len(sampler), 2):
+            for _ in range(2):
+                sampler.set_epoch(4)
+                walk = iter(sampler)
+                assert [next(walk) for _ in range(walked)] == [sampler.batch_at(4, step) for step in range(walked)]
+
+    def test_set_epoch_just_after_the_first_batches_changes_nothing(self):
+        """A loader with workers has drawn ahead when Lightning names the epoch."""
+        sampler = make()
+        walk = iter(sampler)
+        next(walk)
+        sampler.set_epoch(0)
+        assert sampler.state_dict()["step"] == 1
+        assert [sampler.batch_at(0, step) for step in range(1, 5)] == list(walk)
+        assert sampler.epoch == 1
+        assert next(iter(sampler)) == sampler.batch_at(1, 0)
+
+    def test_an_epoch_named_during_a_walk_is_the_next(self):
+        sampler = make()
+        walk = iter(sampler)
+        next(walk)
+        sampler.set_epoch(6)
+        assert len(list(walk)) == len(sampler) - 1
+        assert sampler.epoch == 6
+        assert next(iter(sampler)) == sampler.batch_at(6, 0)
+        assert next(iter(sampler)) == sampler.batch_at(7, 0)
+
+    def test_two_walks_at_once_keep_to_their_epochs_and_the_newer_is_the_state(self):
+        sampler = make()
+        older, newer = iter(sampler), iter(sampler)
+        pairs = [(next(older), next(newer)) for _ in range(3)]
+        assert pairs == [(sampler.batch_at(0, step), sampler.batch_at(1, step)) for step in range(3)]
+        next(older)
+        assert (sampler.state_dict()["epoch"], sampler.state_dict()["step"]) == (1, 3)
+
+
+@pytest.mark.parametrize("inner", [RandomSampler(range(10)), range(10), [1, 2]])
+def test_made_anew_around_another_sampler_it_gives_the_advice(inner):
+    with pytest.raises(TypeError, match=r"Trainer\(use_distributed_sampler=False\)"):
+        SpectralBatchSampler(inner, batch_size=4, drop_last=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"batch_size": 2.0}, ValueError, "batch_size"),
+        ({"filter_ratio": 1.0}, ValueError, "filter_ratio is 1.0, want at least 0 and below 1"),
+        ({"filter_ratio": -0.1}, ValueError, "filter_ratio is -0.1"),
+        ({"seed": -1}, ValueError, "seed is -1"),
+        ({"drop_last": 1}, ValueError, "drop_last"),
+        ({"selector": Uniform(), "n_candidates": 3}, TypeError, "n_candidates: options of spectral candidates"),
+        ({"n_candidate": 3}, TypeError, "n_candidate"),
+        ({"choice": "best"}, ValueError, "choice is 'best'"),
+    ],
+)
+def test_a_bad_argument_is_refused_by_name(arguments, error, message):
+    with pytest.raises(error, match=message):
+        next(iter(SpectralBatchSampler(features(40), **{"batch_size": 4, **arguments})))
+
+
+def test_positions_that_are_not_there():
+    sampler = make()
+    for step in (-1, 5):
+        with pytest.raises(ValueError, match=f"step is {step}, want 0 to 4"):
+            sampler.batch_at(0, step)
+        with pytest.raises(ValueError, match="epoch is -1"):
+            sampler.set_epoch(-1)
+    with pytest.raises(ValueError, match="n_batches is 6, want 0 to 5"):
+        sampler.skip(6)
+
+
+def test_it_is_a_batch_sampler_and_knows_its_parts():
+    sampler = make(batch_size=64)
+    assert isinstance(sampler, BatchSampler)
+    assert sampler.super_batch_size == 320
+    assert isinstance(sampler.selector, SpectralCandidates)
+    assert sampler.sampler.batch_sampler is sampler
