@@ -124,9 +124,7 @@ class Worker {
     }
     if (plan_.solver == Solver::randomized) {
       mirror(tile);
-      const auto product = [&](const T* x, T* y) {
-        for (int i = 0; i < tile.n; ++i) y[i] = dot(tile.row(i), x, tile.n);
-      };
+      const auto product = [&](const T* x, T* y) { multiply_rows(tile.data, tile.ld, tile.n, tile.n, x, y); };
       const bool semidefinite = problem_.similarity != Similarity::precomputed && problem_.laplacian == Laplacian::none;
       single_.solve_randomized(tile.n, task_.seed, semidefinite, s.moments.trace, s.moments.square,
                                T(std::sqrt(s.moments.square)), product);

@@ -13,13 +13,17 @@ struct Krylov {
   T rest = 0;  // norm of what the last product left outside the space
 };
 
-// basis [steps, ld], alpha [steps], beta [steps] (beta[s] couples s and s + 1). apply(x, y): y [n] = K x. `norm`: any
+// basis [steps + 1, ld], alpha [steps], beta [steps] (beta[s] couples s and s + 1), along [steps] scratch. apply(x, y): y [n] = K x. `norm`: any
 // number of the size of ‖K‖, to tell breakdown.
 template <class T, class Apply>
-Krylov<T> lanczos(int n, int steps, uint64_t seed, T norm, const Apply& apply, T* basis, int64_t ld, T* alpha, T* beta) {
-  const auto orthogonalize = [&](T* y, int count) {
-    for (int pass = 0; pass < 2; ++pass)
-      for (int q = 0; q < count; ++q) add_scaled(-dot(basis + q * ld, y, n), basis + q * ld, y, n);
+Krylov<T> lanczos(int n, int steps, uint64_t seed, T norm, const Apply& apply, T* basis, int64_t ld, T* alpha, T* beta,
+                  T* along) {
+  const auto orthogonalize = [&](T* y, int count) {  // classical Gram-Schmidt, twice
+    for (int pass = 0; pass < 2; ++pass) {
+      multiply_rows(basis, ld, count, n, y, along);
+      for (int q = 0; q < count; ++q) along[q] = -along[q];
+      add_rows(basis, ld, count, n, along, y);
+    }
   };
   const auto start = [&](T* y, int s) {
     for (int attempt = 0; attempt < 3; ++attempt) {

@@ -150,13 +150,16 @@ template <class T>
 SALN_INLINE Vec<T> sums(const Vec<T> (&a)[kWidth<T>]) {
   return sums_of<kWidth<T>>(a);
 }
+template <int G, class T>
+SALN_INLINE T sum_of(Vec<T> a) {
+  if constexpr (G == 1)
+    return a.v[0];
+  else
+    return sum_of<G / 2>(fold<G>(a, a));
+}
 template <class T>
 SALN_INLINE T sum(Vec<T> a) {
-  T lanes[kWidth<T>];
-  store(lanes, a);
-  for (int step = kWidth<T> / 2; step > 0; step /= 2)
-    for (int i = 0; i < step; ++i) lanes[i] += lanes[i + step];
-  return lanes[0];
+  return sum_of<kWidth<T>>(a);
 }
 
 // Transposes `width` vectors in place.

@@ -74,7 +74,7 @@ class SingleSolver {
   void solve_randomized(int n, uint64_t seed, bool semidefinite, double trace, double square, T norm, const Apply& apply) {
     const int64_t ld = round_up<T>(n);
     const int m = steps_ < n ? steps_ : n;
-    const Krylov<T> space = lanczos(n, m, seed, norm, apply, basis_, ld, d_, e_);
+    const Krylov<T> space = lanczos(n, m, seed, norm, apply, basis_, ld, d_, e_, e2_);
     double seen_trace = 0, seen_square = 0;
     for (int s = 0; s < m; ++s) {
       seen_trace += d_[s];
@@ -91,7 +91,7 @@ class SingleSolver {
     for (int j = 0; j < found_; ++j) {
       T* z = vectors_ + int64_t(j) * n;
       for (int i = 0; i < n; ++i) z[i] = 0;
-      for (int s = 0; s < m; ++s) add_scaled(ritz_[int64_t(j) * m + s], basis_ + s * ld, z, n);
+      add_rows(basis_, ld, m, n, ritz_ + int64_t(j) * m, z);
       make_unit(n, z);
       fix_sign(n, z);
     }
@@ -110,13 +110,11 @@ class SingleSolver {
     const T scale = normalize_tridiagonal(n, d_, e_, e2_);
     constexpr int J = 4;
     for (int j = 0; j < count; j += J * W) {
-      BitsOf<V> limit[J] = {};
+      Bits limits[J * W];
+      for (int l = 0; l < J * W; ++l) limits[l] = Bits(j + l < n ? n - j - l : 0);
+      BitsOf<V> limit[J];
       V x[J];
-      for (int q = 0; q < J; ++q)
-        for (int l = 0; l < W; ++l) {
-          const int index = j + q * W + l;
-          limit[q].v[l] = Bits(index < n ? n - index : 0);
-        }
+      for (int q = 0; q < J; ++q) limit[q] = load(limits + q * W);
       const auto diagonal = [this](int i) { return splat<V>(d_[i]); };
       const auto square = [this](int i) { return splat<V>(e2_[i]); };
       if (count - j <= W) {
