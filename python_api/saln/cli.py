@@ -168,7 +168,7 @@ def score(
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what works on this machine and what is missing; status 1 where the CPU backend does not work."""
-    from saln.doctor import OPTIONAL_PACKAGES, diagnose
+    from saln.doctor import diagnose
 
     found = diagnose()
     if as_json:
@@ -178,9 +178,6 @@ def doctor(as_json: JsonOption = False) -> None:
     typer.echo("\nThe CPU backend against the reference")
     for check in found.checks:
         typer.echo(f"  {'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.detail}")
-    typer.echo("\nOptional packages")
-    for package, version in found.packages.items():
-        typer.echo(f"  {package} {version or f'missing: pip install {package}'} (for {OPTIONAL_PACKAGES[package]})")
     typer.echo("\nAll is well." if found.ok else "\nThe CPU backend does not work; see above.")
     raise typer.Exit(0 if found.ok else 1)
 

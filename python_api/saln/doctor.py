@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
 import torch
@@ -13,14 +12,6 @@ import saln_kernels
 
 TOLERANCE = 1e-4
 """Relative to the largest value: float32 against float64, on matrices of 16 rows."""
-
-OPTIONAL_PACKAGES = {
-    "scikit-learn": "the built-in data sets",
-    "pyarrow": "parquet files",
-    "safetensors": "safetensors files",
-    "matplotlib": "the pilot's report",
-    "jinja2": "the pilot's report",
-}
 
 
 @dataclass(frozen=True)
@@ -48,13 +39,10 @@ class Diagnosis:
     ----------
     build : BuildInfo
     checks : tuple of Check
-    packages : dict
-        Version of each optional package, or None and so what is then not to be had.
     """
 
     build: saln_kernels.BuildInfo
     checks: tuple[Check, ...]
-    packages: dict[str, str | None]
 
     @property
     def ok(self) -> bool:
@@ -67,13 +55,12 @@ class Diagnosis:
             "ok": self.ok,
             "build": self.build.as_dict(),
             "checks": [asdict(check) for check in self.checks],
-            "packages": self.packages,
         }
 
 
 def diagnose() -> Diagnosis:
     """Run the self-check; takes well under a second."""
-    return Diagnosis(saln_kernels.build_info(), tuple(_checks()), {name: _version(name) for name in OPTIONAL_PACKAGES})
+    return Diagnosis(saln_kernels.build_info(), tuple(_checks()))
 
 
 def _checks() -> list[Check]:
@@ -99,10 +86,3 @@ def _check(name: str, function: Callable[[str | None], torch.Tensor]) -> Check:
     truth = function("reference")
     gap = float((found.double() - truth.double()).abs().max() / truth.abs().max())
     return Check(name, gap <= TOLERANCE, f"relative error {gap:.1e} to the float64 reference")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None

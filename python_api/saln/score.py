@@ -73,6 +73,11 @@ def score_in_chunks(
     scores : Tensor
         `[C]`.
     summary : ScoreSummary
+
+    Raises
+    ------
+    IndexError
+        Naming the first row number in `candidates` that is not one of features.
     """
     if chunk < 1:
         raise ValueError(f"chunk must be at least 1, not {chunk}")
@@ -81,10 +86,21 @@ def score_in_chunks(
     # One call even where there is nothing to score, so that wrong options are found.
     for first in range(0, max(1, candidates.shape[0]), chunk):
         part = candidates[first : first + chunk]
-        parts.append(saln_kernels.score_batches(features, part, criterion, **options))
+        try:
+            parts.append(saln_kernels.score_batches(features, part, criterion, **options))
+        except IndexError as error:
+            # Its message counts within the chunk, which whoever wrote the file knows nothing of.
+            raise _out_of_range(candidates, features.shape[0]) from error
         progress(part.shape[0])
     scores = torch.cat(parts)
     return scores, summarise(scores, time.perf_counter() - start)
+
+
+def _out_of_range(candidates: torch.Tensor, rows: int) -> IndexError:
+    row, column = ((candidates < -1) | (candidates >= rows)).nonzero()[0].tolist()
+    return IndexError(
+        f"candidates[{row}, {column}] is {int(candidates[row, column])}; wanted 0 to {rows - 1}, or -1 for padding"
+    )
 
 
 def summarise(scores: torch.Tensor, seconds: float) -> ScoreSummary:

@@ -80,9 +80,10 @@ def write_scores(path: Path, scores: Array) -> None:
         elif suffix == ".npz":
             np.savez(path, scores=scores)
         else:
-            arrow, parquet = _pyarrow(path)
-            table = arrow.table({"candidate": np.arange(scores.shape[0], dtype=np.int64), "score": scores})
-            parquet.write_table(table, str(path))
+            import pyarrow.parquet
+
+            columns = {"candidate": np.arange(scores.shape[0], dtype=np.int64), "score": scores}
+            pyarrow.parquet.write_table(pyarrow.table(columns), str(path))
 
 
 def describe(array: Array) -> str:
@@ -122,7 +123,7 @@ def _one_line(path: Path, name: str | None = None) -> Iterator[None]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(path, name, error) from error
     except Exception as error:
-        # safetensors and pyarrow have their own exception trees, and both are optional imports.
+        # safetensors and pyarrow have their own exception trees, and are imported only where they are needed.
         if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "pyarrow", "builtins"):
             raise _unreadable(path, name, error) from error
         raise
@@ -165,23 +166,17 @@ def _read_safetensors(path: Path, name: str) -> Array:
     return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
-def _pyarrow(path: Path) -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DataError(f"{path}: parquet files need the package pyarrow, which is not installed") from error
-    return pyarrow, pyarrow.parquet
-
-
 def _parquet_names(path: Path) -> Sequence[str]:
-    return [str(name) for name in _pyarrow(path)[1].read_schema(str(path)).names]
+    import pyarrow.parquet
+
+    return [str(name) for name in pyarrow.parquet.read_schema(str(path)).names]
 
 
 def _read_parquet(path: Path, name: str) -> Array:
-    arrow, parquet = _pyarrow(path)
-    column = parquet.read_table(str(path), columns=[name]).column(name).combine_chunks()
-    types = arrow.types
+    import pyarrow.parquet
+
+    column = pyarrow.parquet.read_table(str(path), columns=[name]).column(name).combine_chunks()
+    types = pyarrow.types
     if types.is_list(column.type) or types.is_large_list(column.type) or types.is_fixed_size_list(column.type):
         values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
         rows = len(column)

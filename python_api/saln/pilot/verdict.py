@@ -130,8 +130,15 @@ def _tally(outcomes: Sequence[Outcome]) -> str:
         return "no difference from uniform was shown" + (f" for any of {n} methods" if n > 1 else "")
     if n == 1:
         return "the method was " + outcomes[0]
-    gained = f"{better} of {n} methods {'was' if better == 1 else 'were'} better than uniform" if better else ""
-    lost = f"{worse}{'' if better else f' of {n} methods'} {'was' if worse == 1 else 'were'} worse" if worse else ""
+    if n in (better, worse):
+        return f"all {n} methods were {BETTER if better else WORSE}"
+    gained = f"{better} of {n} methods {_was(better)} better than uniform"
     if not better:
-        return f"no method was better than uniform and {lost}"
-    return gained + (f" and {lost}" if worse else "")
+        gained = "no method was better than uniform"
+    if not worse:
+        return gained
+    return f"{gained} and {worse}{'' if better else f' of {n}'} {_was(worse)} worse"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

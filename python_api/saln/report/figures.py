@@ -175,7 +175,7 @@ def overhead(result: PilotResult) -> Drawn:
         axes.barh(row, total - training, left=training, color=colour, height=0.6)
         axes.annotate(f" {total:.2f} ms, {100 * kpis.overhead:.0f} % selecting", (total, row), va="center", fontsize=9)
     _method_rows(axes, result.kpis)
-    axes.set_xlim(0, 1e3 * max(kpis.step_seconds for kpis in result.kpis) * 1.75)
+    axes.set_xlim(0, 1e3 * max(kpis.step_seconds for kpis in result.kpis) * 2.1)
     axes.set_xlabel("milliseconds a step")
     figure.legend(
         handles=[Patch(color=INK, alpha=0.45, label="training"), Patch(color=INK, label="selection")],

@@ -1,0 +1,58 @@
+"""Small data sets and selectors that the pilot's tests share."""
+
+from __future__ import annotations
+
+import torch
+from saln.datasets import Dataset
+from saln.pilot.config import PilotConfig
+from saln.superbatch import SuperBatch
+
+TINY = PilotConfig(methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10)
+
+
+def blobs(n_classes: int = 4, per_class: int = 120, n_inputs: int = 8, spread: float = 1.0) -> Dataset:
+    """Gaussian classes around random centres."""
+    generator = torch.Generator().manual_seed(7)
+    centres = 2.0 * torch.randn(n_classes, n_inputs, generator=generator)
+    labels = torch.arange(n_classes).repeat_interleave(per_class)
+    x = centres[labels] + spread * torch.randn(labels.shape[0], n_inputs, generator=generator)
+    return Dataset("blobs", x, labels, None, tuple(f"class {i}" for i in range(n_classes)), features_given=False)
+
+
+class OneClass:
+    """Sabotage: the samples of the lowest class numbers."""
+
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
+        assert super_batch.labels is not None
+        return super_batch.labels.argsort(stable=True)[:size]
+
+
+class Clean:
+    """An oracle: samples whose label is right, where class and first input have the same sign."""
+
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
+        assert super_batch.labels is not None
+        right = (super_batch.features[:, 0] > 0).long() == super_batch.labels
+        noise = torch.rand(right.shape[0], generator=generator)
+        return (right.float() + noise).argsort(descending=True)[:size]
+
+
+class First:
+    """Takes the first rows, as uniform does, but through the selectors' protocol, and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[SuperBatch] = []
+
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
+        self.seen.append(super_batch)
+        return torch.arange(size)
+
+
+def mislabelled() -> Dataset:
+    """Two classes by the sign of the first input, 45 % of the training labels wrong, test labels right."""
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(1200, 6, generator=generator)
+    labels = (x[:, 0] > 0).long()
+    is_test = torch.arange(1200) >= 800
+    wrong = (torch.rand(1200, generator=generator) < 0.45) & ~is_test
+    return Dataset("mislabelled", x, labels ^ wrong.long(), is_test, ("no", "yes"), features_given=True)

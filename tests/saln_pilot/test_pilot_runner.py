@@ -1,0 +1,233 @@
+"""Equal terms, and verdicts that are right where the truth is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
+from saln.datasets import Dataset
+from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.methods import make_methods
+from saln.pilot.models import make_classifier
+from saln.pilot.result import PilotResult
+from saln.pilot.runner import run_pilot
+from saln.pilot.stream import stratified_split, super_batch_stream
+from saln.pilot.task import make_task
+from saln.pilot.trainer import Method, run_method
+from saln.pilot.verdict import BETTER, EQUAL, WORSE
+
+UNIFORM = Method("uniform", None)
+
+
+@pytest.fixture(scope="module")
+def compared() -> PilotResult:
+    """Uniform, uniform under another name, uniform through the protocol, and a sabotage."""
+    methods = [
+        Method("sabotage", OneClass(), frozenset({"labels"})),
+        UNIFORM,
+        Method("uniform_too", None),
+        Method("first", First(), frozenset({"features", "losses", "reference_losses"})),
+    ]
+    return run_pilot(blobs(), dataclasses.replace(TINY, seeds=5), methods)
+
+
+def test_a_seed_gives_every_method_the_same_start(compared: PilotResult) -> None:
+    uniform, too, first = (compared.runs_of(name) for name in ("uniform", "uniform_too", "first"))
+    for a, b, c in zip(uniform, too, first, strict=True):
+        assert torch.equal(a.chosen, b.chosen)
+        assert torch.equal(a.chosen, c.chosen)
+        accuracies = [[point.accuracy for point in run.curve] for run in (a, b, c)]
+        assert accuracies[0] == accuracies[1] == accuracies[2]
+    before = {run.curve[0].accuracy for run in compared.runs if run.seed == 0}
+    assert len(before) == 1
+    assert not torch.equal(uniform[0].chosen, uniform[1].chosen)
+
+
+def test_equal_steps_and_kept_samples(compared: PilotResult) -> None:
+    for run in compared.runs:
+        assert run.chosen.shape == (TINY.steps, TINY.batch_size)
+        assert [point.step for point in run.curve] == [0, 4, 8, 12, 16, 20, 24]
+        assert all(row.unique().numel() == TINY.batch_size for row in run.chosen)
+
+
+def test_verdicts_where_the_truth_is_known(compared: PilotResult) -> None:
+    verdicts = {verdict.method: verdict for verdict in compared.verdicts}
+    assert compared.methods[0] == "uniform"
+    assert set(verdicts) == {"sabotage", "uniform_too", "first"}
+    assert verdicts["uniform_too"].accuracy == EQUAL
+    assert verdicts["first"].accuracy == EQUAL
+    assert verdicts["sabotage"].accuracy == WORSE
+    assert verdicts["sabotage"].wall_clock == WORSE
+    assert WORSE in verdicts["sabotage"].sentences[0]
+
+
+def test_a_gain_is_called_a_gain() -> None:
+    config = dataclasses.replace(TINY, seeds=5, steps=40, model="linear", learning_rate=0.03)
+    result = run_pilot(mislabelled(), config, [UNIFORM, Method("clean", Clean(), frozenset({"features"}))])
+    assert result.verdicts[0].accuracy == BETTER
+    assert result.kpis[1].difference is not None
+    assert result.kpis[1].difference.mean > 0.05
+
+
+def test_one_seed_shows_nothing() -> None:
+    config = dataclasses.replace(TINY, seeds=1)
+    result = run_pilot(blobs(), config, [UNIFORM, Method("sabotage", OneClass(), frozenset({"labels"}))])
+    assert result.verdicts[0].accuracy == EQUAL
+    assert any("One seed" in note for note in result.notes)
+
+
+def test_setup_is_counted_for_those_who_need_it(compared: PilotResult) -> None:
+    setup = {kpis.method: kpis.setup_seconds for kpis in compared.kpis}
+    assert setup["uniform"] == setup["uniform_too"] == setup["sabotage"] == 0.0
+    assert setup["first"] > 0.0
+    overhead = {kpis.method: kpis.overhead for kpis in compared.kpis}
+    assert overhead["uniform"] < overhead["first"]
+
+
+def test_selectors_see_what_they_ask_for() -> None:
+    spy = First()
+    task = make_task(blobs(), TINY, seed=0)
+    run_method(Method("spy", spy, frozenset({"losses", "residuals", "reference_losses"})), task, TINY)
+    seen = spy.seen[0]
+    assert len(seen) == 80
+    assert seen.losses is not None
+    assert seen.residuals is not None
+    assert seen.reference_losses is not None
+    torch.testing.assert_close(seen.residuals.sum(dim=1), torch.zeros(80), atol=1e-5, rtol=0)
+    assert seen.indices is not None
+    assert torch.equal(seen.indices, task.stream[0])
+    assert torch.equal(seen.labels, task.labels_train[task.stream[0]])
+    # The loss at the initial weights, which depend on the seed alone.
+    network = make_classifier("mlp", 8, TINY.hidden, 4, seed=0)
+    logits = network(task.x_train[task.stream[0]])
+    losses = torch.nn.functional.cross_entropy(logits, task.labels_train[task.stream[0]], reduction="none")
+    torch.testing.assert_close(seen.losses, losses.detach())
+    other = First()
+    run_method(Method("other", other, frozenset({"features"})), task, TINY)
+    assert other.seen[0].losses is None
+    assert other.seen[0].reference_losses is None
+
+
+def test_reference_rows_are_never_trained_or_tested_on() -> None:
+    dataset = blobs()
+    # Row numbers as inputs let every part be recognised.
+    marked = dataclasses.replace(dataset, x=torch.arange(480.0).unsqueeze(1).repeat(1, 2), features_given=True)
+    task = make_task(marked, TINY, seed=1)
+    rows_train = task.features[:, 0].long()
+    scale = task.features[:, 0].std()
+    rows_test = (task.x_test[:, 0] * scale + task.features[:, 0].mean()).round().long()
+    assert rows_train.unique().numel() == rows_train.numel()
+    assert not set(rows_train.tolist()) & set(rows_test.tolist())
+    held_out = 480 - rows_train.numel() - rows_test.numel()
+    assert held_out == 4 * round(0.2 * 90)
+    other = make_task(marked, TINY, seed=2)
+    assert torch.equal(other.labels_test, task.labels_test)
+    assert not torch.equal(other.features, task.features)
+
+
+def test_stream_is_shuffled_epochs_with_more_rows_to_choose_from() -> None:
+    stream = super_batch_stream(100, 12, 25, 60, torch.Generator().manual_seed(0))
+    assert stream.shape == (12, 60)
+    assert all(row.unique().numel() == 60 for row in stream)
+    for epoch in range(3):
+        rows = stream[4 * epoch : 4 * epoch + 4, :25].flatten()
+        assert rows.sort().values.tolist() == list(range(100))
+    alone = super_batch_stream(100, 3, 25, 25, torch.Generator().manual_seed(0))
+    assert alone.shape == (3, 25)
+
+
+def test_stratified_split_keeps_every_class() -> None:
+    labels = torch.tensor([0] * 50 + [1] * 3 + [2])
+    marked = stratified_split(labels, 0.2, torch.Generator().manual_seed(0))
+    assert [int(marked[labels == value].sum()) for value in range(3)] == [10, 1, 0]
+
+
+def test_gaps_are_filled_from_training_rows() -> None:
+    dataset = blobs()
+    x = dataset.x.clone()
+    x[::7, 3] = torch.nan
+    x[:, 5] = torch.nan
+    task = make_task(dataclasses.replace(dataset, x=x), TINY, seed=0)
+    for part in (task.x_train, task.x_test, task.features):
+        assert bool(part.isfinite().all())
+
+
+def test_registered_methods_run(compared: PilotResult) -> None:
+    methods = make_methods(("saln", "jest", "spectral_candidates"))
+    assert [method.name for method in methods] == ["uniform", "saln", "jest", "spectral_candidates"]
+    assert methods[2].needs >= {"losses", "reference_losses"}
+    config = dataclasses.replace(TINY, seeds=2, steps=4, evaluations=2)
+    result = run_pilot(blobs(), config, methods)
+    assert len(result.runs) == 8
+    assert all(sum(each.spectrum) == pytest.approx(16, rel=1e-3) for each in result.selections)
+    assert all(sum(each.class_share) == pytest.approx(1) for each in result.selections)
+
+
+def test_same_settings_same_accuracies() -> None:
+    config = dataclasses.replace(TINY, seeds=2, steps=6)
+    methods = make_methods(("jest",))
+    first, second = (run_pilot(blobs(), config, methods) for _ in range(2))
+    assert [point.accuracy for run in first.runs for point in run.curve] == [
+        point.accuracy for run in second.runs for point in run.curve
+    ]
+    assert all(torch.equal(a.chosen, b.chosen) for a, b in zip(first.runs, second.runs, strict=True))
+
+
+def test_document_is_plain_json(compared: PilotResult) -> None:
+    document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
+    assert document["schema"] == "saln.pilot/1"
+    assert set(document) == {
+        "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
+        "notes",
+    }  # fmt: skip
+    assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
+    assert len(document["runs"]) == 20
+    assert set(document["runs"][0]["curve"][0]) >= {"step", "accuracy", "selection_seconds", "training_seconds"}
+    assert {"torch", "python"} <= set(document["versions"])
+
+
+class _Twice:
+    def select(self, super_batch: object, size: int, *, generator: torch.Generator) -> torch.Tensor:
+        return torch.zeros(size, dtype=torch.int64)
+
+
+class _TooMany:
+    def select(self, super_batch: object, size: int, *, generator: torch.Generator) -> torch.Tensor:
+        return torch.arange(size + 1)
+
+
+@pytest.mark.parametrize(("selector", "words"), [(_Twice(), "bad chose a sample twice"), (_TooMany(), "bad returned")])
+def test_a_broken_selector_is_named(selector: object, words: str) -> None:
+    method = Method("bad", selector)  # type: ignore[arg-type]
+    with pytest.raises(PilotError, match=words):
+        run_pilot(blobs(), TINY, [UNIFORM, method])
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"seeds": 0}, "seeds"),
+        ({"filter_ratio": 1.0}, "filter_ratio"),
+        ({"model": "forest"}, "model"),
+        ({"target_accuracy": 2.0}, "target_accuracy"),
+        ({"methods": ()}, "methods"),
+        ({"methods": ("uniform", "uniform")}, "methods"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, object], word: str) -> None:
+    with pytest.raises(PilotError, match=word):
+        PilotConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_too_little_data_is_said() -> None:
+    dataset: Dataset = blobs(per_class=8)
+    with pytest.raises(PilotError, match="batch_size"):
+        run_pilot(dataset, dataclasses.replace(TINY, batch_size=64), [UNIFORM])
+    with pytest.raises(PilotError, match="uniform"):
+        run_pilot(dataset, TINY, [Method("other", None)])
+    result = run_pilot(blobs(per_class=30), dataclasses.replace(TINY, seeds=1), [UNIFORM])
+    assert any("super-batches" in note for note in result.notes)
