@@ -32,9 +32,9 @@ py::dict build_info() {
   return info;
 }
 
-py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity, bool center,
-              const std::string& laplacian, const std::string& what, const std::string& criterion, double parameter,
-              const std::string& solver, int64_t n_iter, int64_t residual_width, int threads) {
+py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity,
+              bool center, const std::string& laplacian, const std::string& what, const std::string& criterion,
+              double parameter, const std::string& solver, int64_t n_iter, int64_t residual_width, int threads) {
   using namespace saln;
   Problem problem;
   problem.n_candidates = C;
@@ -68,8 +68,8 @@ py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dty
                               {"eigh", Output::eigh},
                               {"fiedler", Output::fiedler},
                               {"score", Output::score}});
-  task.solver = pick<Solver>("solver", solver,
-                             {{"auto", Solver::automatic}, {"exact", Solver::exact}, {"randomized", Solver::randomized}});
+  task.solver = pick<Solver>(
+      "solver", solver, {{"auto", Solver::automatic}, {"exact", Solver::exact}, {"randomized", Solver::randomized}});
   using Named = Criterion;
   if (task.output == Output::score)
     task.criterion = pick<Named>("criterion", criterion,

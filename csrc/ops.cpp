@@ -37,7 +37,8 @@ saln::Similarity similarity_of(const std::string& name) {
 }
 saln::Laplacian laplacian_of(const std::string& name) {
   using L = saln::Laplacian;
-  return parse<L>("laplacian", name, {{"none", L::none}, {"unnormalized", L::unnormalized}, {"symmetric", L::symmetric}});
+  return parse<L>("laplacian", name,
+                  {{"none", L::none}, {"unnormalized", L::unnormalized}, {"symmetric", L::symmetric}});
 }
 saln::Negative negative_of(const std::string& name) {
   using N = saln::Negative;
@@ -64,11 +65,16 @@ saln::Criterion criterion_of(const std::string& name) {
 
 saln::DType dtype_of(const Tensor& t, const char* argument) {
   switch (t.scalar_type()) {
-    case ScalarType::Float: return saln::DType::float32;
-    case ScalarType::Double: return saln::DType::float64;
-    case ScalarType::BFloat16: return saln::DType::bfloat16;
-    case ScalarType::Half: return saln::DType::float16;
-    default: STD_TORCH_CHECK(false, argument, ": expected float32, float64, bfloat16 or float16");
+    case ScalarType::Float:
+      return saln::DType::float32;
+    case ScalarType::Double:
+      return saln::DType::float64;
+    case ScalarType::BFloat16:
+      return saln::DType::bfloat16;
+    case ScalarType::Half:
+      return saln::DType::float16;
+    default:
+      STD_TORCH_CHECK(false, argument, ": expected float32, float64, bfloat16 or float16");
   }
   return saln::DType::float32;
 }
@@ -110,7 +116,8 @@ Problem problem_of(const Tensor& features, const Tensor& candidates, const std::
   STD_TORCH_CHECK(gradient == residuals.has_value(), "residuals: needed by similarity 'gradient', and by no other");
   if (gradient) {
     p.residuals = view_of(*residuals, "residuals");
-    STD_TORCH_CHECK(p.residuals.rows == p.features.rows && p.residuals.cols > 0, "residuals: expected [N, c] with c > 0");
+    STD_TORCH_CHECK(p.residuals.rows == p.features.rows && p.residuals.cols > 0,
+                    "residuals: expected [N, c] with c > 0");
   }
   if (quality) {
     p.quality = view_of(*quality, "quality");
@@ -122,9 +129,9 @@ Problem problem_of(const Tensor& features, const Tensor& candidates, const std::
 }
 
 Problem matrix_problem(const Tensor& matrices) {
-  STD_TORCH_CHECK(matrices.dim() == 3 && matrices.size(1) == matrices.size(2) && matrices.size(1) > 0 &&
-                      matrices.size(1) <= 16384,
-                  "matrices: expected [C, b, b] with b from 1 to 16384");
+  STD_TORCH_CHECK(
+      matrices.dim() == 3 && matrices.size(1) == matrices.size(2) && matrices.size(1) > 0 && matrices.size(1) <= 16384,
+      "matrices: expected [C, b, b] with b from 1 to 16384");
   Problem p;
   p.similarity = saln::Similarity::given;
   p.matrices.data = matrices.data_ptr();
@@ -147,7 +154,9 @@ Task task_of(saln::Output output, int64_t k, const std::string& solver, int64_t 
   return t;
 }
 
-void check_k(int64_t k, const Problem& p) { STD_TORCH_CHECK(k >= 1 && k <= p.size, "k: expected 1 to b = ", p.size, ", got ", k); }
+void check_k(int64_t k, const Problem& p) {
+  STD_TORCH_CHECK(k >= 1 && k <= p.size, "k: expected 1 to b = ", p.size, ", got ", k);
+}
 
 Tensor result(const Problem& p, const Tensor& like, std::initializer_list<int64_t> sizes) {
   const auto given = p.similarity == saln::Similarity::given ? p.matrices.dtype : p.features.dtype;
@@ -156,12 +165,12 @@ Tensor result(const Problem& p, const Tensor& like, std::initializer_list<int64_
 }
 
 // The arguments that describe the matrices, in every op's schema.
-#define PROBLEM_SCHEMA                                                                                          \
+#define PROBLEM_SCHEMA                                                                                                 \
   "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, str similarity, bool center, float gamma, " \
   "str laplacian, str negative"
-#define PROBLEM_PARAMETERS                                                                                             \
-  const Tensor &features, const Tensor &candidates, const std::optional<Tensor>&residuals,                             \
-      const std::optional<Tensor>&quality, const std::string &similarity, bool center, double gamma,                   \
+#define PROBLEM_PARAMETERS                                                                           \
+  const Tensor &features, const Tensor &candidates, const std::optional<Tensor>&residuals,           \
+      const std::optional<Tensor>&quality, const std::string &similarity, bool center, double gamma, \
       const std::string &laplacian, const std::string &negative
 #define PROBLEM_OF_PARAMETERS \
   problem_of(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative)
@@ -173,7 +182,8 @@ Tensor gram(PROBLEM_PARAMETERS) {
   return matrices;
 }
 
-std::tuple<Tensor, Tensor> eigvals(PROBLEM_PARAMETERS, int64_t k, const std::string& solver, int64_t n_iter, int64_t seed) {
+std::tuple<Tensor, Tensor> eigvals(PROBLEM_PARAMETERS, int64_t k, const std::string& solver, int64_t n_iter,
+                                   int64_t seed) {
   const Problem p = PROBLEM_OF_PARAMETERS;
   check_k(k, p);
   Tensor values = result(p, features, {p.n_candidates, k}), bounds = result(p, features, {p.n_candidates, k});
@@ -193,7 +203,8 @@ std::tuple<Tensor, Tensor, Tensor> eigh(PROBLEM_PARAMETERS, int64_t k, const std
   return {values, vectors, bounds};
 }
 
-std::tuple<Tensor, Tensor, Tensor> fiedler(PROBLEM_PARAMETERS, const std::string& solver, int64_t n_iter, int64_t seed) {
+std::tuple<Tensor, Tensor, Tensor> fiedler(PROBLEM_PARAMETERS, const std::string& solver, int64_t n_iter,
+                                           int64_t seed) {
   const Problem p = PROBLEM_OF_PARAMETERS;
   STD_TORCH_CHECK(p.laplacian != saln::Laplacian::none, "laplacian: expected 'unnormalized' or 'symmetric'");
   Tensor value = result(p, features, {p.n_candidates}), residual = result(p, features, {p.n_candidates});
@@ -241,8 +252,10 @@ std::tuple<Tensor, Tensor> matrix_eigh(const Tensor& matrices, int64_t k) {
 STABLE_TORCH_LIBRARY(saln, m) {
   m.def("gram(" PROBLEM_SCHEMA ") -> Tensor");
   m.def("eigvals(" PROBLEM_SCHEMA ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor bounds)");
-  m.def("eigh(" PROBLEM_SCHEMA ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor vectors, Tensor bounds)");
-  m.def("fiedler(" PROBLEM_SCHEMA ", str solver, int n_iter, int seed) -> (Tensor value, Tensor vector, Tensor residual)");
+  m.def("eigh(" PROBLEM_SCHEMA
+        ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor vectors, Tensor bounds)");
+  m.def("fiedler(" PROBLEM_SCHEMA
+        ", str solver, int n_iter, int seed) -> (Tensor value, Tensor vector, Tensor residual)");
   m.def("score(" PROBLEM_SCHEMA ", str criterion, int k, float parameter, str solver, int n_iter, int seed) -> Tensor");
   m.def("matrix_eigvals(Tensor matrices, int k) -> Tensor");
   m.def("matrix_eigh(Tensor matrices, int k) -> (Tensor values, Tensor vectors)");

@@ -18,8 +18,12 @@ bool has_features(Similarity s) { return s == Similarity::linear || s == Similar
 void state_need(const Shape& s, Plan& p) {
   p.count = 0;
   switch (s.output) {
-    case Output::gram: p.need = Need::nothing; return;
-    case Output::eigh: p.vectors = true; [[fallthrough]];
+    case Output::gram:
+      p.need = Need::nothing;
+      return;
+    case Output::eigh:
+      p.vectors = true;
+      [[fallthrough]];
     case Output::eigvals:
       p.need = Need::eigenvalues;
       p.count = s.k;
@@ -29,17 +33,28 @@ void state_need(const Shape& s, Plan& p) {
       p.fiedler = p.vectors = true;
       p.count = 1;
       return;
-    case Output::score: break;
+    case Output::score:
+      break;
   }
   p.need = Need::eigenvalues;
   p.count = s.size;
   switch (s.criterion) {
     case Criterion::participation_ratio:
-    case Criterion::eigenvalue_variance: p.need = Need::moments; break;
-    case Criterion::logdet: p.need = Need::pivots; break;
-    case Criterion::energy: p.count = s.k; break;
-    case Criterion::stable_rank: p.count = 1; break;
-    case Criterion::spectral_gap: p.count = 2; break;
+    case Criterion::eigenvalue_variance:
+      p.need = Need::moments;
+      break;
+    case Criterion::logdet:
+      p.need = Need::pivots;
+      break;
+    case Criterion::energy:
+      p.count = s.k;
+      break;
+    case Criterion::stable_rank:
+      p.count = 1;
+      break;
+    case Criterion::spectral_gap:
+      p.count = 2;
+      break;
     case Criterion::algebraic_connectivity:
       p.fiedler = true;
       p.count = 1;
@@ -48,7 +63,8 @@ void state_need(const Shape& s, Plan& p) {
       if (s.parameter == 2) p.need = Need::moments;
       if (std::isinf(s.parameter)) p.count = 1;
       break;
-    default: break;
+    default:
+      break;
   }
   if (p.need != Need::eigenvalues) p.count = 0;
 }
@@ -95,10 +111,12 @@ Plan make_plan(const Shape& s) {
   const bool may_estimate = p.need == Need::eigenvalues && p.count < p.order;
   if (may_estimate) {
     p.n_iter = std::min(b, s.n_iter > 0 ? std::max(s.n_iter, p.count) : std::max<int64_t>(6 * p.count, 40));
-    if (s.solver == Solver::randomized || (s.solver == Solver::automatic && p.order > kExactOrder && p.n_iter < p.order / 4))
+    if (s.solver == Solver::randomized ||
+        (s.solver == Solver::automatic && p.order > kExactOrder && p.n_iter < p.order / 4))
       p.solver = Solver::randomized;
   }
-  const double gather_width = has_features(s.similarity) || s.similarity == Similarity::rbf ? double(d) : double(d + s.residual_width);
+  const double gather_width =
+      has_features(s.similarity) || s.similarity == Similarity::rbf ? double(d) : double(d + s.residual_width);
   const bool products = s.similarity != Similarity::precomputed && s.similarity != Similarity::given;
   const double m = double(p.order), inner = p.side == Side::covariance ? double(b) : gather_width;
   double gram = products ? m * (m + 1) * inner : 0, solve = 0;
@@ -112,16 +130,17 @@ Plan make_plan(const Shape& s) {
       solve = free_cost + 4.0 * b * steps * steps;
     }
     p.layout = Layout::single;
-    p.reason = p.side == Side::matrix_free
-                   ? "Lanczos on X(Xᵀv): the Gram matrix would cost more than the products"
-                   : s.solver == Solver::randomized ? "Lanczos, as asked for" : "Lanczos: few eigenvalues of a large matrix";
+    p.reason = p.side == Side::matrix_free      ? "Lanczos on X(Xᵀv): the Gram matrix would cost more than the products"
+               : s.solver == Solver::randomized ? "Lanczos, as asked for"
+                                                : "Lanczos: few eigenvalues of a large matrix";
   } else {
     p.n_iter = 0;
     const double n = double(p.order);
     if (p.need == Need::pivots) solve = n * n * n / 3;
     if (p.need == Need::moments) solve = n * n;
     if (p.need == Need::eigenvalues)
-      solve = 4.0 / 3 * n * n * n + double(p.count) * n * 26 * 7 + (p.vectors ? double(p.count) * n * (2 * n + 100) : 0);
+      solve =
+          4.0 / 3 * n * n * n + double(p.count) * n * 26 * 7 + (p.vectors ? double(p.count) * n * (2 * n + 100) : 0);
     if (p.need == Need::pivots || p.need == Need::eigenvalues) {
       p.layout = p.order <= kLanesOrder ? Layout::lanes : Layout::single;
       if (p.reason.empty())
@@ -140,14 +159,8 @@ Plan make_plan(const Shape& s) {
   return p;
 }
 
-const char* name_of(Solver s) {
-  return s == Solver::exact ? "exact" : s == Solver::randomized ? "randomized" : "auto";
-}
-const char* name_of(Layout l) {
-  return l == Layout::lanes ? "lanes" : l == Layout::single ? "single" : "tile";
-}
-const char* name_of(Side s) {
-  return s == Side::gram ? "gram" : s == Side::covariance ? "covariance" : "matrix_free";
-}
+const char* name_of(Solver s) { return s == Solver::exact ? "exact" : s == Solver::randomized ? "randomized" : "auto"; }
+const char* name_of(Layout l) { return l == Layout::lanes ? "lanes" : l == Layout::single ? "single" : "tile"; }
+const char* name_of(Side s) { return s == Side::gram ? "gram" : s == Side::covariance ? "covariance" : "matrix_free"; }
 
 }  // namespace saln

@@ -29,18 +29,18 @@ struct Shape {
 
 struct Plan {
   Need need = Need::nothing;
-  bool fiedler = false;   // the smallest pair of the Laplacian away from the trivial vector
+  bool fiedler = false;  // the smallest pair of the Laplacian away from the trivial vector
   bool vectors = false;
   Solver solver = Solver::exact;
   Layout layout = Layout::tile_only;
   Side side = Side::gram;
-  int64_t order = 0;      // of the matrix that is solved: b, or d on the covariance side
-  int64_t count = 0;      // leading eigenvalues computed
+  int64_t order = 0;  // of the matrix that is solved: b, or d on the covariance side
+  int64_t count = 0;  // leading eigenvalues computed
   int64_t n_iter = 0;
-  int lanes = 1;          // candidates solved together
-  double flops = 0;       // of the whole call, products and sums counted apart
-  double bytes = 0;       // feature bytes gathered
-  double seconds = 0;     // predicted, from nominal rates of one core
+  int lanes = 1;       // candidates solved together
+  double flops = 0;    // of the whole call, products and sums counted apart
+  double bytes = 0;    // feature bytes gathered
+  double seconds = 0;  // predicted, from nominal rates of one core
   std::string reason;
 };
 

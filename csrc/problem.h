@@ -32,16 +32,16 @@ struct View {
 };
 
 struct Problem {
-  View features;                  // [N, d]; the N×N matrix for `precomputed`; unused for `given`
-  View matrices;                  // [C·b, b] seen row by row, for `given`
-  int64_t matrix_stride = 0;      // elements from one given matrix to the next
+  View features;                     // [N, d]; the N×N matrix for `precomputed`; unused for `given`
+  View matrices;                     // [C·b, b] seen row by row, for `given`
+  int64_t matrix_stride = 0;         // elements from one given matrix to the next
   const void* candidates = nullptr;  // [C, b], −1 is padding
   bool candidates_int64 = true;
   int64_t candidate_stride = 0, position_stride = 0;
-  int64_t n_candidates = 0;       // C
-  int64_t size = 0;               // b
-  View residuals;                 // [N, c], for `gradient`
-  View quality;                   // [N, 1], optional
+  int64_t n_candidates = 0;  // C
+  int64_t size = 0;          // b
+  View residuals;            // [N, c], for `gradient`
+  View quality;              // [N, 1], optional
   Similarity similarity = Similarity::linear;
   bool center = false;
   double gamma = 0;

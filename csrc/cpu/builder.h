@@ -14,10 +14,10 @@ inline namespace SALN_VARIANT {
 // What is known of a built matrix beside its entries.
 template <class T>
 struct Built {
-  int real = 0;       // n: rows that are not padding
-  bool bad = false;   // a non-finite value or a row number out of range: every result is NaN
-  T scale = 1;        // the tile holds the matrix divided by this power of two
-  T error = 0;        // bound on the Frobenius norm of its rounding error, in units of the tile
+  int real = 0;      // n: rows that are not padding
+  bool bad = false;  // a non-finite value or a row number out of range: every result is NaN
+  T scale = 1;       // the tile holds the matrix divided by this power of two
+  T error = 0;       // bound on the Frobenius norm of its rounding error, in units of the tile
 };
 
 template <class T>
@@ -152,7 +152,8 @@ class Builder {
 #if defined(__AVX512BF16__)
     if constexpr (sizeof(T) == 4)
       if (pairs_) {
-        gram_lower<BFloat16Pairs>(reinterpret_cast<const uint16_t* const*>(rows_), tile.n, d, tile.data, tile.ld, prefetch_next());
+        gram_lower<BFloat16Pairs>(reinterpret_cast<const uint16_t* const*>(rows_), tile.n, d, tile.data, tile.ld,
+                                  prefetch_next());
         return;
       }
 #endif
@@ -176,8 +177,9 @@ class Builder {
     const View& m = given ? problem_.matrices : problem_.features;
     for (int i = 0; i < tile.n; ++i)
       for (int j = 0; j <= i; ++j)
-        tile.row(i)[j] = given ? read_element<T>(View{m.data, m.dtype, 0, 0, 1, 1}, now_.row[i], i * m.row_stride + j * m.col_stride)
-                               : read_element<T>(m, now_.row[i], now_.row[j]);
+        tile.row(i)[j] =
+            given ? read_element<T>(View{m.data, m.dtype, 0, 0, 1, 1}, now_.row[i], i * m.row_stride + j * m.col_stride)
+                  : read_element<T>(m, now_.row[i], now_.row[j]);
   }
 
   static T diagonal_sum(const Tile<T>& tile) {
@@ -198,7 +200,9 @@ class Builder {
     if (problem_.similarity == Similarity::gradient) {
       const T rows = diagonal_sum(tile);
       multiply_by_residuals(tile);
-      if (rows > T(0)) built.error = (sum_error(double(problem_.features.cols)) + sum_error(double(problem_.residuals.cols))) * diagonal_sum(tile);
+      if (rows > T(0))
+        built.error = (sum_error(double(problem_.features.cols)) + sum_error(double(problem_.residuals.cols))) *
+                      diagonal_sum(tile);
       if (!is_finite(magnitude(tile))) built.bad = true;
     }
     if (built.bad) return;

@@ -10,12 +10,12 @@ inline namespace SALN_VARIANT {
 // What the solvers found for one candidate, in units of the tile.
 template <class T>
 struct Solution {
-  const T* values = nullptr;      // [found], descending
+  const T* values = nullptr;  // [found], descending
   int found = 0;
   const T* vectors = nullptr;     // [found, n]
   const T* truncation = nullptr;  // [found] certificates of an iterative solver
   T log_det = 0;
-  T residual = 0;                 // Fiedler
+  T residual = 0;  // Fiedler
   Moments moments;
 };
 
@@ -24,16 +24,23 @@ double score_of(const Task& task, const Built<T>& built, const Solution<T>& s) {
   const double n = built.real, scale = built.scale, trace = s.moments.trace, square = s.moments.square;
   const auto value = [&](int i) { return i < s.found ? double(s.values[i]) : 0.0; };
   switch (task.criterion) {
-    case Criterion::participation_ratio: return square > 0 ? trace * trace / square : 0;
-    case Criterion::eigenvalue_variance: return s.moments.variance * scale * scale;
-    case Criterion::logdet: return s.log_det;
-    case Criterion::algebraic_connectivity: return n < 2 ? 0 : -value(0) * scale;
-    default: break;
+    case Criterion::participation_ratio:
+      return square > 0 ? trace * trace / square : 0;
+    case Criterion::eigenvalue_variance:
+      return s.moments.variance * scale * scale;
+    case Criterion::logdet:
+      return s.log_det;
+    case Criterion::algebraic_connectivity:
+      return n < 2 ? 0 : -value(0) * scale;
+    default:
+      break;
   }
   if (square == 0) return 0;
   switch (task.criterion) {
-    case Criterion::stable_rank: return trace / value(0);
-    case Criterion::spectral_gap: return (value(0) - value(1)) / trace;
+    case Criterion::stable_rank:
+      return trace / value(0);
+    case Criterion::spectral_gap:
+      return (value(0) - value(1)) / trace;
     case Criterion::energy: {
       double leading = 0;
       for (int64_t i = 0; i < task.k; ++i) leading += value(int(i));
@@ -52,7 +59,8 @@ double score_of(const Task& task, const Built<T>& built, const Solution<T>& s) {
       }
       return std::exp(std::log(total) - weighted / total);
     }
-    default: break;
+    default:
+      break;
   }
   const double q = task.parameter, unit = scale / n;  // vendi
   if (q == 2) return 1 / (square * unit * unit);
@@ -101,7 +109,9 @@ class Emitter {
     for (int64_t j = 0; j < k; ++j) {
       const T value = j < kept ? s.values[j] * built.scale : T(0);
       values_[c * k + j] = built.bad ? nan() : fiedler ? T(0) - value : value;
-      bounds_[c * k + j] = built.bad ? nan() : fiedler ? (kept ? s.residual * built.scale : T(0)) : bound(built, s, int(j));
+      bounds_[c * k + j] = built.bad ? nan()
+                           : fiedler ? (kept ? s.residual * built.scale : T(0))
+                                     : bound(built, s, int(j));
     }
     if (!vectors_) return;
     T* out = vectors_ + c * b_ * k;

@@ -8,11 +8,19 @@
 
 namespace saln {
 #if defined(SALN_X86)
-namespace avx512_bf16 { extern const Kernels variant; }
-namespace avx512 { extern const Kernels variant; }
-namespace avx2 { extern const Kernels variant; }
+namespace avx512_bf16 {
+extern const Kernels variant;
+}
+namespace avx512 {
+extern const Kernels variant;
+}
+namespace avx2 {
+extern const Kernels variant;
+}
 #endif
-namespace portable { extern const Kernels variant; }
+namespace portable {
+extern const Kernels variant;
+}
 
 const Kernels* const* all_kernels() {
   static const Kernels* const all[] = {

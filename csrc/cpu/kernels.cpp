@@ -43,7 +43,8 @@ class Worker {
 
  private:
   Moments moments_of(const Tile<T>& tile, const Built<T>& built) {
-    return built.bad || plan_.need == Need::nothing || plan_.need == Need::pivots ? Moments() : moments(tile, built.real);
+    return built.bad || plan_.need == Need::nothing || plan_.need == Need::pivots ? Moments()
+                                                                                  : moments(tile, built.real);
   }
 
   void solve_together(int64_t first) {
@@ -224,8 +225,8 @@ size_t measure(const Problem& problem, const Task& task, const Plan& plan) {
 }
 
 template <class T>
-void work(const Problem& problem, const Task& task, const Plan& plan, const Results& results, std::atomic<int64_t>& next,
-          char* workspace) {
+void work(const Problem& problem, const Task& task, const Plan& plan, const Results& results,
+          std::atomic<int64_t>& next, char* workspace) {
   Arena arena(workspace);
   Worker<T> worker(problem, task, plan, results, arena);
   const int64_t groups = (problem.n_candidates + plan.lanes - 1) / plan.lanes;
@@ -246,8 +247,8 @@ bool supported() {
 #if defined(__AVX512BF16__)
   return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
 #elif defined(__AVX512F__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #elif defined(__AVX2__)
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else

@@ -13,8 +13,8 @@ struct Krylov {
   T rest = 0;  // norm of what the last product left outside the space
 };
 
-// basis [steps + 1, ld], alpha [steps], beta [steps] (beta[s] couples s and s + 1), along [steps] scratch. apply(x, y): y [n] = K x. `norm`: any
-// number of the size of ‖K‖, to tell breakdown.
+// basis [steps + 1, ld], alpha [steps], beta [steps] (beta[s] couples s and s + 1), along [steps] scratch. apply(x, y):
+// y [n] = K x. `norm`: any number of the size of ‖K‖, to tell breakdown.
 template <class T, class Apply>
 Krylov<T> lanczos(int n, int steps, uint64_t seed, T norm, const Apply& apply, T* basis, int64_t ld, T* alpha, T* beta,
                   T* along) {

@@ -20,10 +20,14 @@ template <class T>
 SALN_INLINE T read_element(const View& m, int64_t i, int64_t j) {
   const int64_t at = i * m.row_stride + j * m.col_stride;
   switch (m.dtype) {
-    case DType::float32: return T(static_cast<const float*>(m.data)[at]);
-    case DType::float64: return T(static_cast<const double*>(m.data)[at]);
-    case DType::bfloat16: return T(from_bfloat16(static_cast<const uint16_t*>(m.data)[at]));
-    default: return T(from_half(static_cast<const uint16_t*>(m.data)[at]));
+    case DType::float32:
+      return T(static_cast<const float*>(m.data)[at]);
+    case DType::float64:
+      return T(static_cast<const double*>(m.data)[at]);
+    case DType::bfloat16:
+      return T(from_bfloat16(static_cast<const uint16_t*>(m.data)[at]));
+    default:
+      return T(from_half(static_cast<const uint16_t*>(m.data)[at]));
   }
 }
 

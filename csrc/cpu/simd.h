@@ -41,15 +41,13 @@ struct Element<Vec<double>> {
 
 template <class T>
 struct Splat<Vec<T>> {
-  static SALN_INLINE Vec<T> of(T x) {
-    return {x - typename Vec<T>::raw{}};
-  }
+  static SALN_INLINE Vec<T> of(T x) { return {x - typename Vec<T>::raw{}}; }
 };
 
-#define SALN_BINARY(op)                                   \
-  template <class T>                                      \
-  SALN_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {    \
-    return {a.v op b.v};                                  \
+#define SALN_BINARY(op)                                \
+  template <class T>                                   \
+  SALN_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) { \
+    return {a.v op b.v};                               \
   }
 SALN_BINARY(+)
 SALN_BINARY(-)

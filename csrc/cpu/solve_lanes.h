@@ -66,8 +66,7 @@ class LaneSolver {
       BitsOf<V> limit[kChains];
       V x[kChains];
       for (int q = 0; q < kChains; ++q) limit[q] = splat_bits<V>(j + q < order_ ? order_ - j - q : 0);
-      bisect<kChains, V>(
-          order_, [this](int i) { return d_[i]; }, [this](int i) { return e2_[i]; }, limit, x);
+      bisect<kChains, V>(order_, [this](int i) { return d_[i]; }, [this](int i) { return e2_[i]; }, limit, x);
       for (int q = 0; q < kChains; ++q) values_[j + q] = x[q];
     }
     if (!vectors_) return;

@@ -71,7 +71,8 @@ class SingleSolver {
   // Lanczos on n rows; apply(x, y): y = K x. Fills the certificate of every value: trace and, where it is known,
   // ‖K‖_F² bound what the Krylov space may have missed.
   template <class Apply>
-  void solve_randomized(int n, uint64_t seed, bool semidefinite, double trace, double square, T norm, const Apply& apply) {
+  void solve_randomized(int n, uint64_t seed, bool semidefinite, double trace, double square, T norm,
+                        const Apply& apply) {
     const int64_t ld = round_up<T>(n);
     const int m = steps_ < n ? steps_ : n;
     const Krylov<T> space = lanczos(n, m, seed, norm, apply, basis_, ld, d_, e_, e2_);
@@ -125,7 +126,8 @@ class SingleSolver {
       } else {
         bisect<J, V>(n, diagonal, square, limit, x);
       }
-      for (int index = j; index < count && index < j + J * W; ++index) values_[index] = x[(index - j) / W].v[(index - j) % W];
+      for (int index = j; index < count && index < j + J * W; ++index)
+        values_[index] = x[(index - j) / W].v[(index - j) % W];
     }
     return scale;
   }
@@ -147,8 +149,9 @@ class SingleSolver {
     if (m < n) top += rest;
     for (int j = 0; j < found_; ++j) {
       const double gap = values_[j] - top;
-      norms_[j] = T(m == n ? 0 : gap > 0 ? 2 * residual * residual / (gap + std::sqrt(gap * gap + 4 * residual * residual))
-                                         : residual - gap);
+      norms_[j] = T(m == n    ? 0
+                    : gap > 0 ? 2 * residual * residual / (gap + std::sqrt(gap * gap + 4 * residual * residual))
+                              : residual - gap);
     }
   }
 

@@ -129,8 +129,8 @@ void to_weights(Tile<T>& tile, Negative negative, T* degree) {
     for (int j = 0; j < n; ++j) degree[j] += tile.row(i)[j];
 }
 
-// The Laplacian in place; trivial [n] becomes the eigenvector that every graph has (1 or D^½1), of unit norm. Returns the
-// smallest positive degree that was divided by, 1 where none was.
+// The Laplacian in place; trivial [n] becomes the eigenvector that every graph has (1 or D^½1), of unit norm. Returns
+// the smallest positive degree that was divided by, 1 where none was.
 template <class T>
 T to_laplacian(Tile<T>& tile, Laplacian kind, Negative negative, T* trivial, T* degree) {
   to_weights(tile, negative, degree);

@@ -1,0 +1,63 @@
+# make demo and make test are the two to know; every target says what it does and can be run again.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
+
+.PHONY: help install demo test check format bench clean
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/base: Makefile
+	@echo "== $(VENV): a virtual environment with $(TORCH) and the build tools"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet $(TORCH) 'setuptools>=77' 'pybind11>=2.13' 'ninja>=1.11'
+	@touch $@
+
+$(VENV)/package: $(VENV)/base pyproject.toml setup.py $(SOURCES)
+	@echo "== saln-kernels: installed in place, native code built"
+	$(BIN)/pip install --quiet --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test: $(VENV)/package
+	@echo "== what the tests need"
+	$(BIN)/pip install --quiet --group test
+	@touch $@
+
+$(VENV)/check: $(VENV)/package
+	@echo "== formatters, linters and the type checker"
+	$(BIN)/pip install --quiet --group check
+	@touch $@
+
+install: $(VENV)/package  ## make .venv, build and install the package in place
+
+demo: $(VENV)/package  ## the main job on a built-in data set: pilot, KPIs, report.html
+	@echo "== saln pilot: batches chosen by several methods against random ones, on the digits that ship with scikit-learn"
+	$(BIN)/saln pilot --output report.html
+
+test: $(VENV)/test  ## run every test
+	@echo "== all tests, doctests included"
+	$(BIN)/python -m pytest
+
+check: $(VENV)/check  ## ruff, clang-format, mypy --strict
+	@echo "== ruff, clang-format, mypy"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+	$(BIN)/mypy
+
+format: $(VENV)/check  ## format everything
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(SOURCES)
+
+bench: $(VENV)/test  ## tests first, then times, ratios and plots in bench/results
+	@echo "== benchmarks: about six minutes on two quiet cores"
+	$(BIN)/python -m bench.report
+
+clean:  ## remove what was built, and the virtual environment
+	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report.html
