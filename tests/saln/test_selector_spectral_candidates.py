@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 import torch
 from saln import SuperBatch
-from saln.selectors import SpectralCandidates
+from saln.selectors import SpectralCandidates, spectral_candidates
 
 import saln_kernels
 
@@ -114,3 +114,41 @@ def test_softmax_of_a_cold_temperature_is_the_argmax():
     for seed in range(5):
         chosen = cold.select(SuperBatch(features), 4, generator=generator(seed))
         assert torch.equal(chosen, best.select(SuperBatch(features), 4, generator=generator(seed)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"similarity": "rbf", "gamma": 0.3},
+        {"similarity": "linear", "center": True},
+        {"similarity": "gradient", "use_quality": True},
+        {"criterion": "algebraic_connectivity", "candidates": "stratified"},
+    ],
+)
+def test_comparing_the_super_batch_as_a_whole_first_changes_no_choice(options, monkeypatch, scored):
+    source = generator(0)
+    super_batch = SuperBatch(
+        torch.randn(40, 9, generator=source),
+        residuals=torch.randn(40, 3, generator=source),
+        quality=torch.rand(40, generator=source) + 0.2,
+        labels=torch.arange(40) % 3,
+    )
+    super_batch.features[5] = torch.nan
+    rows = []
+    for limit in (2048, 0):
+        monkeypatch.setattr(spectral_candidates, "MAX_GRAM_ROWS", limit)
+        rows.append(SpectralCandidates(60, **options).select(super_batch, 6, generator=generator(1)))
+    assert torch.equal(*rows)
+    (_, shared), (_, alone) = scored
+    # A graph in two parts has connectivity 0, up to the rounding of degrees that are at most 6.
+    assert torch.allclose(shared, alone, rtol=1e-5, atol=2e-6)
+
+
+def test_a_given_similarity_matrix():
+    features = torch.randn(40, 9, generator=generator(0))
+    given = SpectralCandidates(60, similarity="precomputed").select(
+        SuperBatch(features @ features.T), 6, generator=generator(1)
+    )
+    direct = SpectralCandidates(60, similarity="linear").select(SuperBatch(features), 6, generator=generator(1))
+    assert torch.equal(given, direct)

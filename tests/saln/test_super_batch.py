@@ -58,3 +58,19 @@ def test_finite_rows_looks_only_at_what_is_named_and_at_the_diagonal_of_pairs():
     assert super_batch.finite_rows(["features"]).tolist() == [False, True, True, True]
     assert super_batch.finite_rows(["losses", "quality"]).tolist() == [True, False, True, True]
     assert super_batch.finite_rows(["learner_scores"]).tolist() == [True, True, False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_finite_rows_finds_every_kind_of_value_in_every_place_and_no_large_one(dtype):
+    largest = torch.finfo(dtype).max
+    for value, finite in (
+        (torch.nan, False),
+        (torch.inf, False),
+        (-torch.inf, False),
+        (largest, True),
+        (-largest, True),
+    ):
+        features = torch.full((6, 5), largest, dtype=dtype)
+        features[torch.arange(5), torch.arange(5)] = value
+        assert SuperBatch(features).finite_rows(["features"]).tolist() == [finite] * 5 + [True]
+    assert SuperBatch(torch.ones(3, 0, dtype=dtype)).finite_rows(["features"]).tolist() == [True] * 3

@@ -15,13 +15,16 @@ from saln.superbatch import SuperBatch
 
 CANDIDATES = ("uniform", "stratified")
 CHOICES = ("argmax", "softmax")
+MAX_GRAM_ROWS = 2048  # 16 MiB of float32
 
 
 class SpectralCandidates:
     """The best of many proposed sub-batches by a spectral criterion, or one drawn in proportion to exp(score / T).
 
     This project's own, without a paper. All candidates are scored in one call of `saln_kernels.score_batches`: with C
-    candidates of b rows in d dimensions O(C b² d + C b³) time, O(C b) memory. Proposing costs O(C M).
+    candidates of b rows in d dimensions O(C b³) time and O(C b) memory, and for the similarities O(M² d) time and O(M²)
+    memory where the super-batch is small enough to be compared as a whole first, else O(C b² d) time and no memory.
+    Proposing costs O(C M).
 
     Parameters
     ----------
@@ -102,25 +105,54 @@ class SpectralCandidates:
         rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
         if size in (0, rows.numel()):
             return rows[:size]
-        candidates = self._propose(super_batch, rows, size, generator)  # [C, size]
-        scores = saln_kernels.score_batches(
-            super_batch.features,
-            candidates,
-            self.criterion,
-            similarity=self.similarity,
-            residuals=super_batch.residuals if self.similarity == "gradient" else None,
-            quality=super_batch.quality if self.use_quality else None,
-            check_bounds=False,
-            backend=self.backend,
-            **self.score_options,
-        )  # [C]
-        return candidates[self._choose(scores, generator)]
+        candidates = self._propose(super_batch, rows, size, generator)  # [C, size], places in rows
+        scores = self._score(super_batch, rows, candidates)  # [C]
+        return rows[candidates[self._choose(scores, generator)]]
 
     def _propose(self, super_batch: SuperBatch, rows: Tensor, size: int, generator: torch.Generator | None) -> Tensor:
         if self.candidates == "uniform":
-            return uniform_candidates(rows, self.n_candidates, size, generator=generator)
+            return uniform_candidates(rows.numel(), self.n_candidates, size, generator=generator).to(rows.device)
         labels = super_batch.require("labels", by=self.name)[rows]
-        return stratified_candidates(labels, self.n_candidates, size, pool=rows, generator=generator)
+        return stratified_candidates(labels, self.n_candidates, size, generator=generator)
+
+    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
+        features, residuals = super_batch.features, super_batch.residuals if self.similarity == "gradient" else None
+        quality = super_batch.quality if self.use_quality else None
+        similarity, options = self.similarity, {"backend": self.backend, "check_bounds": False, **self.score_options}
+        if self._shares_products(rows.numel(), features.shape[1], candidates):
+            of_similarity = {name: options.pop(name) for name in ("gamma",) if name in options}
+            features = saln_kernels.gram(
+                features,
+                rows.unsqueeze(0),  # [1, m]
+                similarity=similarity,
+                residuals=residuals,
+                check_bounds=False,
+                backend=self.backend,
+                **of_similarity,
+            )[0]  # [m, m]
+            quality = None if quality is None else quality[rows]
+            similarity, residuals = "precomputed", None
+        else:
+            candidates = rows[candidates]
+        return saln_kernels.score_batches(
+            features,
+            candidates,
+            self.criterion,
+            similarity=similarity,
+            residuals=residuals,
+            quality=quality,
+            **options,
+        )
+
+    def _shares_products(self, n_rows: int, dim: int, candidates: Tensor) -> bool:
+        """Whether one similarity matrix of the super-batch costs less than each candidate's own.
+
+        The candidates overlap, so their C b² products of d are mostly the same m². Below b dimensions the kernels work
+        on the smaller d x d side, for which they need the features.
+        """
+        n_candidates, size = candidates.shape
+        small = n_rows <= MAX_GRAM_ROWS and n_rows**2 <= n_candidates * size**2
+        return small and size <= dim and self.similarity != "precomputed"
 
     def _choose(self, scores: Tensor, generator: torch.Generator | None) -> Tensor:
         if self.choice == "softmax":
