@@ -71,9 +71,9 @@ class SpectralBatchSampler(BatchSampler):
     A step costs a copy of the super-batch, O(M d), and what the selector costs; an epoch one permutation of N.
 
     With worker processes a DataLoader asks for batches ahead of training, so that `state_dict` is ahead of it, too:
-    there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with its own
-    samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with no batch
-    more.
+    there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with
+    its own samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with
+    no batch more.
 
     Examples
     --------
