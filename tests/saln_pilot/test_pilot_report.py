@@ -79,7 +79,8 @@ def test_nothing_is_fetched(page: str) -> None:
 def test_every_method_and_every_figure_is_there(page: str, result: PilotResult) -> None:
     for method in METHODS:
         assert f"<h3>{method}</h3>" in page or method == "uniform"
-        assert re.search(rf'data-label="method">.*?</span>{method}</td>', page)
+        assert re.search(rf'<th scope="col">.*?</span>{method}</th>', page)
+        assert page.count(f'<td data-label="{method}">') > 10
     assert page.count("<svg") == page.count("</svg>") == 7
     assert page.count('role="img"') == 7
     assert "saln pilot &#39;a b&#39;" in page
