@@ -82,8 +82,9 @@ def test_curve_figures() -> None:
     assert first_reaching(curve, 0.71) is None
     assert largest_drop(curve) == pytest.approx(0.1)
     assert largest_drop(UNIFORM[0].curve) == 0.0
-    assert accuracy_at(curve, 0.0401) == 0.6
-    assert accuracy_at(curve, -1.0) == 0.1
+    assert accuracy_at(curve, 0.03) == pytest.approx(0.65)
+    assert accuracy_at(curve, -1.0) == pytest.approx(0.1)
+    assert accuracy_at(curve, 9.0) == pytest.approx(0.7)
 
 
 def test_kpis_by_hand() -> None:
@@ -103,11 +104,11 @@ def test_kpis_by_hand() -> None:
     assert kpis.worst_class == pytest.approx(0.45)
     assert kpis.largest_drop == pytest.approx(0.05)
     assert kpis.setup_seconds == pytest.approx(0.03)
-    # Uniform is over after 0.06 s; the method's last evaluation is then that of 0.04 s or, with setup, of 0 s.
+    # Uniform is over after 0.06 s, half way between evaluations of 0.04 and 0.08 s; with setup 0.03 s are left of it.
     assert kpis.difference_equal_time is not None
-    assert kpis.difference_equal_time.mean == pytest.approx(((0.8 - 0.8) + (0.6 - 0.7)) / 2)
+    assert kpis.difference_equal_time.mean == pytest.approx(((0.85 - 0.8) + (0.55 - 0.7)) / 2)
     assert kpis.difference_equal_time_with_setup is not None
-    assert kpis.difference_equal_time_with_setup.mean == pytest.approx(((0.1 - 0.8) + (0.1 - 0.7)) / 2)
+    assert kpis.difference_equal_time_with_setup.mean == pytest.approx(((0.625 - 0.8) + (0.475 - 0.7)) / 2)
 
 
 def test_speed_up_is_paired_and_counts_setup() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from saln.pilot.intervals import Interval, geometric_interval, interval
 from saln.pilot.trainer import Point, Run
 
@@ -95,9 +96,8 @@ def first_reaching(curve: Sequence[Point], accuracy: float) -> Point | None:
 
 
 def accuracy_at(curve: Sequence[Point], seconds: float) -> float:
-    """Accuracy of the last evaluation whose cost was within `seconds`; of the first where none was."""
-    within = [point for point in curve if point.seconds <= seconds]
-    return (within[-1] if within else curve[0]).accuracy
+    """Accuracy after so many seconds, on the straight line between the evaluations around; the ends go on level."""
+    return float(np.interp(seconds, [point.seconds for point in curve], [point.accuracy for point in curve]))
 
 
 def largest_drop(curve: Sequence[Point]) -> float:

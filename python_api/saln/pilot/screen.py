@@ -37,13 +37,7 @@ def print_result(result: PilotResult, console: Console) -> None:
 
 def accuracy_table(result: PilotResult) -> Table:
     """What each method reached."""
-    table = _table(
-        f"Accuracy after {result.config.steps} steps",
-        "final",
-        "minus uniform's, points",
-        "worst\nclass",
-        "largest\ndrop",
-    )
+    table = _table(f"Accuracy after {result.config.steps} steps", "final", "minus uniform's, points", "worst class")
     for kpis in result.kpis:
         table.add_row(
             kpis.method,

@@ -12,6 +12,7 @@ from matplotlib import rc_context
 
 from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
+from saln.pilot.selection import Selection
 from saln.pilot.verdict import BETTER, WORSE, headline
 from saln.pilot.words import number, points, times
 from saln.report import figures, selection_figures
@@ -47,7 +48,7 @@ def report_html(result: PilotResult, command: str | None = None) -> str:
     return template.render(
         result=result,
         headline=headline(result.verdicts),
-        rows=[_row(kpis, result) for kpis in result.kpis],
+        rows=_rows(result),
         figures=_drawn(result),
         look=looks(result.methods),
         tone={BETTER: "better", WORSE: "worse"},
@@ -69,12 +70,19 @@ def _drawn(result: PilotResult) -> list[dict[str, Any]]:
     return pictures
 
 
-def _row(kpis: Kpis, result: PilotResult) -> dict[str, str]:
+def _rows(result: PilotResult) -> dict[str, list[str]]:
+    """Each key figure with its value for every method."""
+    columns = [_column(*both, result) for both in zip(result.kpis, result.selections, strict=True)]
+    return {name: [column[name] for column in columns] for name in columns[0]}
+
+
+def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, str]:
     target = kpis.target
     return {
-        "method": kpis.method,
         "final accuracy": f"{kpis.final_accuracy:.4f} ± {kpis.final_accuracy_sd:.4f}",
         "against uniform, points": points(kpis.difference),
+        "the same at equal time": points(kpis.difference_equal_time),
+        "at equal time, all counted": points(kpis.difference_equal_time_with_setup),
         "times as fast": times(kpis.speed_up),
         "times as fast, all counted": times(kpis.speed_up_with_setup),
         "steps to target": number(target.steps, ".0f"),
@@ -85,5 +93,9 @@ def _row(kpis: Kpis, result: PilotResult) -> dict[str, str]:
         "worst class": f"{kpis.worst_class:.3f}",
         "largest drop": f"{kpis.largest_drop:.3f}",
         "ms a step": f"{1e3 * kpis.step_seconds:.2f}",
-        "selecting": f"{100 * kpis.overhead:.0f} %",
+        "share of it selecting": f"{100 * kpis.overhead:.0f} %",
+        "seconds beforehand": f"{kpis.setup_seconds:.2f}",
+        "rows ever chosen": f"{100 * selection.rows_used:.0f} %",
+        "most often chosen row": f"{selection.most_used:.0f} times",
+        "effective rank of a batch": f"{selection.effective_rank:.1f}",
     }
