@@ -88,12 +88,14 @@ def ninja_file(build: Path, out: Path, suffix: str) -> str:
         return str(target_object)
 
     kernels = [
-        compiled("cpu/kernels.cpp", f"-DSALN_VARIANT={name} {flags}", f"kernels_{name}") for name, flags in VARIANTS.items()
+        compiled("cpu/kernels.cpp", f"-DSALN_VARIANT={name} {flags}", f"kernels_{name}")
+        for name, flags in VARIANTS.items()
     ]
     shared = [*kernels, compiled("cpu/isa.cpp"), compiled("plan.cpp")]
     ops = [*shared, compiled("ops.cpp", stable), compiled("cpu/run.cpp", stable)]
     module = [*shared, compiled("bindings.cpp", f"{python} {names}")]
-    lines += [f"build {out / '_ops.so'}: link {' '.join(ops)}", f"  extra = -L{library} -ltorch_cpu -lc10 -Wl,--as-needed"]
+    torch_libraries = f"-L{library} -Wl,--as-needed -ltorch_cpu"
+    lines += [f"build {out / '_ops.so'}: link {' '.join(ops)}", f"  extra = {torch_libraries}"]
     lines += [f"build {out / ('_C' + suffix)}: link {' '.join(module)}", "  extra ="]
     return "\n".join(lines) + "\n"
 
