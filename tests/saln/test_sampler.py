@@ -130,6 +130,21 @@ def test_batches_follow_from_seed_epoch_and_step(options):
     assert make(**options).batch_at(0, 1) != make(**options).batch_at(1, 0)
 
 
+def test_every_step_of_every_epoch_and_seed_draws_from_a_stream_of_its_own():
+    streams = []
+
+    class Recorder(Uniform):
+        def select(self, super_batch, size, *, generator=None):
+            streams.append(generator.initial_seed())
+            return super().select(super_batch, size, generator=generator)
+
+    for seed in range(3):
+        sampler = make(seed=seed, selector=Recorder())
+        for _ in range(4):
+            list(sampler)
+    assert len(set(streams)) == len(streams) == 3 * 4 * 5
+
+
 def test_stratified_candidates_need_and_keep_the_labels():
     labels = (torch.arange(200) % 4 == 0).long()
     sampler = make(200, 8, candidates="stratified", labels=labels, filter_ratio=0.5)
