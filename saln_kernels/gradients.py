@@ -1,8 +1,8 @@
 """First derivatives of the native ops with respect to features, residuals and quality.
 
-An eigenvalue moves by v' dK v, so every gradient is one with respect to K, chained through the plain torch formula of
-K. That is done by opaque ops, so that torch.compile traces through, on chunks of candidates, so that memory is
-bounded. Eigenvectors, bounds and residual norms are not differentiable.
+An eigenvalue moves by v' dK v, so every gradient is one with respect to K, chained through the steps that make K
+(`chain_rule`). That is done by opaque ops, so that torch.compile traces through, on chunks of candidates, so that
+memory is bounded. Eigenvectors, bounds and residual norms are not differentiable.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln_kernels.matrices import Problem, Rows, build, gather, result_dtype
-from saln_kernels.reference import chunks, criterion_of
+from saln_kernels.chain_rule import chain
+from saln_kernels.criteria import slope
+from saln_kernels.matrices import Problem, Rows, gather, result_dtype
+from saln_kernels.reference import chunks, groups
 
 _PROBLEM = (
     "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, "
@@ -33,7 +35,6 @@ _library: torch.library.Library | None = None
 def register() -> None:
     """Define the backward ops and attach them; the native library must be loaded."""
     global _library
-    # Library.define, not custom_op: the latter runs its body below autograd, where autograd.grad records nothing.
     library = torch.library.Library("saln", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema, kernel, leading in zip(_SCHEMAS, (_gram, _vectors, _eigvals, _score), (1, 2, 1, 1), strict=True):
         library.define(schema)  # type: ignore[no-untyped-call]
@@ -71,13 +72,10 @@ def _score(grad: Tensor, *arguments: Any) -> list[Tensor]:
             _, vector, _ = torch.ops.saln.fiedler(*part, "exact", 0, 0)
             return _outer(grad[where].unsqueeze(1), vector.unsqueeze(2))
         values, vectors, _ = torch.ops.saln.eigh(*part, part.candidates.shape[1], "exact", 0, 0)
-        real = rows.real & ~rows.bad.unsqueeze(1)
-        with torch.enable_grad():
-            values = values.detach().requires_grad_()
-            scores = criterion_of(values, real, criterion, k, parameter, part.features.dtype)
-            # Of candidates without a real row nothing depends on values.
-            slope = torch.autograd.grad(scores + 0 * values.sum(dim=1), values, grad[where])[0]
-        return _outer(slope, vectors)
+        weights = torch.zeros_like(values)
+        for n, members, _ in groups(rows.real & ~rows.bad.unsqueeze(1)):
+            weights[members, :n] = slope(criterion, values[members, :n], k, parameter, torch.finfo(values.dtype).eps)
+        return _outer(weights * grad[where].unsqueeze(1), vectors)
 
     return _pull_back(Problem(*arguments[:_FIELDS]), direction)
 
@@ -91,11 +89,6 @@ def _outer(weights: Tensor, vectors: Tensor) -> Tensor:
 def _pull_back(problem: Problem, direction: Callable[[Problem, Rows, slice], Tensor]) -> list[Tensor]:
     """Chain gradients with respect to the matrices, given chunk by chunk as [c, b, b], to the tensors of a problem."""
     dtype = result_dtype(problem.features.dtype)
-    problem = problem._replace(
-        features=problem.features.detach(),
-        residuals=None if problem.residuals is None else problem.residuals.detach(),
-        quality=None if problem.quality is None else problem.quality.detach(),
-    )
     sources = [source for source in (problem.features, problem.residuals, problem.quality) if source is not None]
     totals = [torch.zeros(source.shape, dtype=dtype, device=source.device) for source in sources]
     start = 0
@@ -103,15 +96,11 @@ def _pull_back(problem: Problem, direction: Callable[[Problem, Rows, slice], Ten
         where = slice(start, start := start + len(part.candidates))
         if where.start == where.stop:
             continue
-        with torch.enable_grad():
-            rows = gather(part, dtype)
-            leaves = [leaf.requires_grad_() for leaf in rows[:3] if leaf is not None]
-            matrices = build(rows, part).matrices
-        slope = direction(part, rows, where).to(dtype).masked_fill(rows.bad.view(-1, 1, 1), 0)
-        found = torch.autograd.grad(matrices, leaves, slope, allow_unused=True)
-        for leaf, (total, piece) in enumerate(zip(totals, found, strict=True)):
-            if piece is not None:
-                _scatter(total, part.candidates, piece, leaf == 0 and part.similarity == "precomputed")
+        rows = gather(part, dtype)
+        grad = direction(part, rows, where).to(dtype).masked_fill(rows.bad.view(-1, 1, 1), 0)
+        pieces = [piece for piece in chain(rows, part, grad) if piece is not None]
+        for position, (total, piece) in enumerate(zip(totals, pieces, strict=True)):
+            _scatter(total, part.candidates, piece, position == 0 and part.similarity == "precomputed")
     return [total.to(source.dtype) for total, source in zip(totals, sources, strict=True)]
 
 

@@ -1,4 +1,7 @@
-"""The matrix of a candidate in plain torch, step by step as docs/design.md orders them."""
+"""The matrix of a candidate in plain torch, step by step as docs/design.md orders them.
+
+Sums and products are ordered so that every matrix is symmetric to the bit.
+"""
 
 from typing import NamedTuple
 
@@ -89,12 +92,18 @@ def build(rows: Rows, problem: Problem) -> Built:
         n = real.sum(dim=1).clamp(min=1).to(matrices.dtype).view(-1, 1, 1)
         mean = matrices.sum(dim=2, keepdim=True) / n
         total = mean.sum(dim=1, keepdim=True) / n
-        matrices = (matrices - mean - mean.mT + total).masked_fill(~pairs, 0)
+        matrices = (matrices - (mean + mean.mT) + total).masked_fill(~pairs, 0)
     if rows.quality is not None:
-        matrices = rows.quality.unsqueeze(2) * matrices * rows.quality.unsqueeze(1)
+        matrices = matrices * (rows.quality.unsqueeze(2) * rows.quality.unsqueeze(1))
     if problem.laplacian == "none":
         return Built(matrices, None)
     return _laplacian(matrices, pairs, problem)
+
+
+def inner_products(x: Tensor) -> Tensor:
+    """X X' [C, b, b] of x [C, b, d], symmetric to the bit, which a matrix product need not be."""
+    products = x @ x.mT
+    return products.tril() + products.tril(-1).mT
 
 
 def _similarity(rows: Rows, problem: Problem) -> Tensor:
@@ -109,10 +118,10 @@ def _similarity(rows: Rows, problem: Problem) -> Tensor:
         square = x.square().sum(dim=2, keepdim=True)
         zero = square == 0
         x = x * torch.where(zero, square, torch.where(zero, torch.ones_like(square), square).rsqrt())
-    matrices = x @ x.mT
+    matrices = inner_products(x)
     if problem.similarity == "gradient":
         assert rows.residuals is not None
-        matrices = matrices * (rows.residuals @ rows.residuals.mT)
+        matrices = matrices * inner_products(rows.residuals)
     return matrices
 
 
@@ -132,5 +141,5 @@ def _laplacian(matrices: Tensor, pairs: Tensor, problem: Problem) -> Built:
         return Built(torch.diag_embed(degrees) - weights, degrees)
     connected = degrees > 0
     scale = torch.where(connected, torch.where(connected, degrees, torch.ones_like(degrees)).rsqrt(), 0.0)
-    normalized = scale.unsqueeze(2) * weights * scale.unsqueeze(1)
+    normalized = weights * (scale.unsqueeze(2) * scale.unsqueeze(1))
     return Built(torch.diag_embed(connected.to(matrices.dtype)) - normalized, degrees)

@@ -118,23 +118,17 @@ def score(problem: Problem, criterion: str, k: int, parameter: float, *, dtype: 
     """The criterion of every candidate, [C]."""
     if criterion == "algebraic_connectivity":
         return fiedler(problem, dtype=dtype)[0]
+    eps = torch.finfo(result_dtype(problem.features.dtype)).eps
     parts = []
     for rows, built in _built(problem, dtype):
         bad, matrices = _finite(rows, built)
         values, _ = spectra(matrices, rows.real, False)
-        parts.append(_poison(bad, criterion_of(values, rows.real, criterion, k, parameter, problem.features.dtype)))
+        scores = values.new_zeros(len(values))
+        for n, members, _ in groups(rows.real):
+            found = criteria.evaluate(criterion, values[members, :n], k, parameter, eps)
+            scores = scores.index_copy(0, members, found)
+        parts.append(_poison(bad, scores))
     return torch.cat(parts)
-
-
-def criterion_of(
-    values: Tensor, real: Tensor, criterion: str, k: int, parameter: float, features_dtype: torch.dtype
-) -> Tensor:
-    """The criterion [C] of spectra [C, b] whose first n values are real."""
-    eps = torch.finfo(result_dtype(features_dtype)).eps
-    result = values.new_zeros(len(values))
-    for n, members, _ in groups(real):
-        result = result.index_copy(0, members, criteria.evaluate(criterion, values[members, :n], k, parameter, eps))
-    return result
 
 
 def matrix_eigvals(matrices: Tensor, k: int, *, dtype: torch.dtype = torch.float64) -> Tensor:

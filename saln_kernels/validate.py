@@ -164,7 +164,7 @@ def number(name: str, value: Any) -> float:
 def positive(name: str, value: Any) -> float:
     """A positive finite number."""
     result = number(name, value)
-    if not (result > 0 and math.isfinite(result)):
+    if not 0 < result < math.inf:
         raise ValueError(f"{name} is {result}; wanted a positive finite number")
     return result
 

@@ -8,7 +8,9 @@ from cases import SIMILARITIES, make
 from torch import Tensor
 
 import saln_kernels
-from saln_kernels.criteria import CRITERIA
+from saln_kernels.chain_rule import chain
+from saln_kernels.criteria import CRITERIA, evaluate, slope
+from saln_kernels.matrices import build, gather
 
 VARIANTS: list[dict[str, Any]] = [
     {},
@@ -23,7 +25,7 @@ def leaves(similarity: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     case = make(4, 5, rows=6, similarity=similarity, quality=True, dtype=torch.float64, seed=3)
     features = case.definite().features
     residuals = case.options.get("residuals", torch.zeros(0))
-    candidates = torch.tensor([[0, 1, 2, 3], [5, -1, 4, -1], [1, 3, 1, 5], [-1, -1, 2, -1], [-1, -1, -1, -1]])
+    candidates = torch.tensor([[0, 1, 2, 3], [5, -1, 4, 0], [1, 3, 1, 5], [-1, -1, 2, -1], [-1, -1, -1, -1]])
     return features, residuals, case.options["quality"], candidates
 
 
@@ -93,6 +95,41 @@ def test_vendi_orders(backend: str, q: float) -> None:
         features,
         fast_mode=True,
     )
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_chain_rule(similarity: str, variant: dict[str, Any]) -> None:
+    """The steps taken back by hand are those that autograd takes back."""
+    options = {"center": False, "laplacian": None, "negative": "clamp", **variant}
+    case = make(7, 5, similarity=similarity, quality=True, dtype=torch.float64, **options)
+    rows = gather(case.problem, torch.float64)
+    held = [leaf.requires_grad_() for leaf in rows[:3] if leaf is not None]
+    matrices = build(rows, case.problem).matrices
+    grad = torch.randn(matrices.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    wanted = torch.autograd.grad(matrices, held, grad)
+    with torch.no_grad():
+        found = [piece for piece in chain(rows, case.problem, grad) if piece is not None]
+    for position, (piece, other) in enumerate(zip(found, wanted, strict=True)):
+        if position == 0 and similarity == "precomputed":
+            # The matrix is symmetric, so a gradient with respect to it is one only up to an antisymmetric part.
+            piece, other = piece + piece.mT, other + other.mT
+        torch.testing.assert_close(piece, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("criterion", sorted(set(CRITERIA) - {"algebraic_connectivity"}))
+@pytest.mark.parametrize("parameter", [0.0, 0.5, 1.0, 2.0, float("inf")])
+def test_slopes(criterion: str, parameter: float) -> None:
+    """The derivatives written by hand are those of the formulas."""
+    values = torch.rand(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).sort(1, True).values
+    values[1, 3:] = 0
+    values[2] = 0
+    values = values.requires_grad_()
+    if criterion == "logdet":
+        parameter = min(parameter + 0.5, 3.0)
+    scores = evaluate(criterion, values, 3, parameter, 1e-15)
+    (wanted,) = torch.autograd.grad(scores.sum() + 0 * values.sum(), values)
+    torch.testing.assert_close(slope(criterion, values.detach(), 3, parameter, 1e-15), wanted)
 
 
 def test_matrices(backend: str) -> None:
