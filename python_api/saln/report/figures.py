@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from saln.pilot.intervals import Interval, interval
 from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.trainer import Run
-from saln.report.style import INK, WIDTH, Look, looks
+from saln.report.style import INK, WIDTH, Look, legend_above, looks
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ def gains(result: PilotResult) -> Drawn:
     bottom.set_title("Times as fast as uniform (log)")
     bottom.set_xscale("log")
     _plain_log_ticks(bottom)
-    bottom.legend(
+    top.xaxis.set_major_locator(MaxNLocator(4))
+    figure.legend(
         handles=[
             Line2D([], [], color=INK, marker="o", linestyle="none", label="selection counted"),
             Line2D([], [], color=INK, marker="o", mfc="white", linestyle="none", label="features, reference too"),
         ],
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.22),
+        loc="outside lower center",
         ncol=2,
         handletextpad=0.2,
         columnspacing=1.0,
@@ -72,7 +73,7 @@ def gains(result: PilotResult) -> Drawn:
 
 def curves_by_step(result: PilotResult) -> Drawn:
     """Mean accuracy over steps, with the interval over seeds as a band."""
-    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
     for method, look in looks(result.methods).items():
         runs = result.runs_of(method)
@@ -88,7 +89,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
     axes.set_xlabel("training steps (the same number of kept samples for all)")
     axes.set_ylabel("test accuracy")
     _focus(axes, result)
-    _legend_above(figure, axes, len(result.methods))
+    legend_above(figure, axes)
     return Drawn(
         "curves-steps",
         figure,
@@ -100,7 +101,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
 
 def curves_by_seconds(result: PilotResult) -> Drawn:
     """Mean accuracy over mean seconds, without and with what had to be done first."""
-    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, with_setup in zip(panels, (False, True), strict=True):
         for method, look in looks(result.methods).items():
@@ -113,7 +114,7 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
         axes.set_ylabel("test accuracy")
         _focus(axes, result)
     panels[1].set_xlabel("seconds (evaluation not counted)")
-    _legend_above(figure, panels[0], len(result.methods))
+    legend_above(figure, panels[0])
     return Drawn(
         "curves-seconds",
         figure,
@@ -150,6 +151,7 @@ def cost_to_target(result: PilotResult) -> Drawn:
     for axes in (top, bottom):
         _method_rows(axes, result.kpis)
         axes.margins(x=0.22)
+        axes.set_xlim(left=0.0)
     return Drawn(
         "target",
         figure,
@@ -224,15 +226,11 @@ def _method_rows(axes: Axes, kpis: Sequence[Kpis]) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _legend_above(figure: Figure, axes: Axes, count: int) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncol=2 if count > 1 else 1, handlelength=3.2)
-
-
 def _plain_log_ticks(axes: Axes) -> None:
     low, high = axes.get_xlim()
     low, high = min(low, 0.8), max(high, 1.25)
-    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low <= tick <= high]
+    steps = (1, 2, 5) if high / low < 30 else (1,)
+    ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
     axes.set_xlim(low, high)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)

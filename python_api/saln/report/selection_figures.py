@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from saln.pilot.result import PilotResult
 from saln.report.figures import Drawn
-from saln.report.style import INK, WIDTH, looks
+from saln.report.style import INK, WIDTH, legend_above, looks
 
 CLASSES_SHOWN = 20
 NAME_LENGTH = 18
@@ -19,7 +19,7 @@ def coverage(result: PilotResult) -> Drawn:
     ratios = {each.method: np.asarray(each.class_share) / np.where(pool > 0, pool, 1.0) for each in result.selections}
     departure = np.max([np.abs(ratio - 1) for ratio in ratios.values()], axis=0)
     shown = np.sort(np.argsort(-departure, kind="stable")[:CLASSES_SHOWN])
-    figure = Figure(figsize=(WIDTH, 1.5 + 0.27 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.27 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for method, look in looks(result.methods).items():
         axes.plot(
@@ -35,8 +35,7 @@ def coverage(result: PilotResult) -> Drawn:
     axes.set_ylabel("class")
     axes.set_xlim(left=0.0, right=max(1.2, axes.get_xlim()[1]))
     axes.set_xlabel("share among chosen / share among offered")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncol=2, handletextpad=0.2)
+    legend_above(figure, axes, handlelength=1.2)
     left_out = len(pool) - len(shown)
     extremes = [
         f"{method}: from {ratio.min():.2f} to {ratio.max():.2f} times its share" for method, ratio in ratios.items()
@@ -53,7 +52,7 @@ def coverage(result: PilotResult) -> Drawn:
 
 def spectra(result: PilotResult) -> Drawn:
     """Mean eigenvalues of the cosine Gram matrices of chosen batches."""
-    figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
     axes = figure.subplots()
     look = looks(result.methods)
     smallest = 1e-3
@@ -66,8 +65,7 @@ def spectra(result: PilotResult) -> Drawn:
     axes.set_yscale("log")
     axes.set_xlabel("eigenvalue number (log)")
     axes.set_ylabel("eigenvalue (log)")
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncol=2, handlelength=3.2)
+    legend_above(figure, axes)
     return Drawn(
         "spectra",
         figure,

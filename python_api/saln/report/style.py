@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 4.7
 """Inches. A phone shows this at about its natural size, so that text keeps its points."""
+
+LONG_NAME = 22
+"""Letters of a name of which two fit side by side."""
+
+LEGEND_ROW = 0.19
+"""Inches."""
 
 INK = "#222222"
 GRID = "#dddddd"
@@ -59,6 +66,14 @@ def looks(methods: tuple[str, ...]) -> dict[str, Look]:
         )
         for i, method in enumerate(methods)
     }
+
+
+def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
+    """The methods' names above the axes, where no curve can run through them; the figure grows to make room."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels)) <= LONG_NAME else 1
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside upper left", ncol=columns, handlelength=handlelength)
 
 
 def to_svg(figure: Figure, name: str) -> str:
