@@ -151,8 +151,9 @@ def _effective_rank_slope(values: Tensor, score: Tensor, k: int, parameter: floa
     positive = values.clamp(min=0)
     total = positive.sum(dim=-1, keepdim=True)
     total = torch.where(total == 0, torch.ones_like(total), total)
-    entropy = _log(score)
-    return torch.where(values < 0, torch.zeros_like(values), -score * (_log(positive / total) + entropy) / total)
+    p = positive / total
+    singular = torch.where(p > 0, _log(p) + 1, torch.zeros_like(p))
+    return torch.where(values < 0, torch.zeros_like(p), -score * (singular + _log(score) - 1) / total)
 
 
 def _energy_slope(values: Tensor, score: Tensor, k: int, parameter: float) -> Tensor:

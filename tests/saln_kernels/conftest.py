@@ -42,6 +42,12 @@ def poison() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Small cases only lose by threads; the tests of invariance set their own number."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def threads() -> Iterator[None]:
     """Put the number of threads back."""
