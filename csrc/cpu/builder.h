@@ -84,8 +84,7 @@ class Builder {
     built.bad = !now_.valid;
     tile.full = false;
     if (built.bad || now_.n == 0) return built;
-    if (problem_.quality.data)
-      for (int i = 0; i < now_.n; ++i) quality_[i] = read_element<T>(problem_.quality, now_.row[i], 0);
+    read_quality();
     if (plan_.side == Side::covariance)
       covariance(tile, built);
     else
@@ -116,7 +115,10 @@ class Builder {
   }
   const T* read_quality() {
     if (!problem_.quality.data) return nullptr;
-    for (int i = 0; i < now_.n; ++i) quality_[i] = read_element<T>(problem_.quality, now_.row[i], 0);
+    const View& m = problem_.quality;
+    visit<T>(m, [&](const auto* data, auto convert) {
+      for (int i = 0; i < now_.n; ++i) quality_[i] = convert(data[now_.row[i] * m.row_stride]);
+    });
     return quality_;
   }
 
@@ -175,11 +177,13 @@ class Builder {
   void read_entries(Tile<T>& tile) {
     const bool given = problem_.similarity == Similarity::given;
     const View& m = given ? problem_.matrices : problem_.features;
-    for (int i = 0; i < tile.n; ++i)
-      for (int j = 0; j <= i; ++j)
-        tile.row(i)[j] =
-            given ? read_element<T>(View{m.data, m.dtype, 0, 0, 1, 1}, now_.row[i], i * m.row_stride + j * m.col_stride)
-                  : read_element<T>(m, now_.row[i], now_.row[j]);
+    visit<T>(m, [&](const auto* data, auto convert) {
+      for (int i = 0; i < tile.n; ++i) {
+        const auto* row = data + (given ? now_.row[i] + i * m.row_stride : now_.row[i] * m.row_stride);
+        T* out = tile.row(i);
+        for (int j = 0; j <= i; ++j) out[j] = convert(row[(given ? j : now_.row[j]) * m.col_stride]);
+      }
+    });
   }
 
   static T diagonal_sum(const Tile<T>& tile) {

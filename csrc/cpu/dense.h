@@ -61,6 +61,14 @@ void add_rows(const T* a, int64_t ld, int64_t m, int64_t n, const T* c, T* y) {
     for (int64_t i = 0; i < n; ++i) y[i] += c[r] * a[r * ld + i];
 }
 
+// y [n] loses its part along m orthonormal rows. along [m] is scratch.
+template <class T>
+void remove_rows(const T* a, int64_t ld, int64_t m, int64_t n, T* y, T* along) {
+  multiply_rows(a, ld, m, n, y, along);
+  for (int64_t r = 0; r < m; ++r) along[r] = -along[r];
+  add_rows(a, ld, m, n, along, y);
+}
+
 // y += c x
 template <class T>
 void add_scaled(T c, const T* x, T* y, int64_t n) {

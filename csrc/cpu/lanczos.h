@@ -19,11 +19,7 @@ template <class T, class Apply>
 Krylov<T> lanczos(int n, int steps, uint64_t seed, T norm, const Apply& apply, T* basis, int64_t ld, T* alpha, T* beta,
                   T* along) {
   const auto orthogonalize = [&](T* y, int count) {  // classical Gram-Schmidt, twice
-    for (int pass = 0; pass < 2; ++pass) {
-      multiply_rows(basis, ld, count, n, y, along);
-      for (int q = 0; q < count; ++q) along[q] = -along[q];
-      add_rows(basis, ld, count, n, along, y);
-    }
+    for (int pass = 0; pass < 2; ++pass) remove_rows(basis, ld, count, n, y, along);
   };
   const auto start = [&](T* y, int s) {
     for (int attempt = 0; attempt < 3; ++attempt) {

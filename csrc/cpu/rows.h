@@ -16,44 +16,44 @@ inline float from_half(uint16_t h) {
 }
 inline float from_bfloat16(uint16_t h) { return from_bits(uint32_t(h) << 16); }
 
-template <class T>
-SALN_INLINE T read_element(const View& m, int64_t i, int64_t j) {
-  const int64_t at = i * m.row_stride + j * m.col_stride;
+// Calls visitor(data, convert) with the view's own element type, so that loops inside it are over one type.
+template <class T, class Visitor>
+SALN_INLINE void visit(const View& m, const Visitor& visitor) {
   switch (m.dtype) {
     case DType::float32:
-      return T(static_cast<const float*>(m.data)[at]);
+      return visitor(static_cast<const float*>(m.data), [](float x) { return T(x); });
     case DType::float64:
-      return T(static_cast<const double*>(m.data)[at]);
+      return visitor(static_cast<const double*>(m.data), [](double x) { return T(x); });
     case DType::bfloat16:
-      return T(from_bfloat16(static_cast<const uint16_t*>(m.data)[at]));
+      return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_bfloat16(x)); });
     default:
-      return T(from_half(static_cast<const uint16_t*>(m.data)[at]));
+      return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_half(x)); });
   }
 }
 
 // out [cols] = row i, converted.
 template <class T>
 void copy_row(const View& m, int64_t i, T* out) {
-  const int64_t n = m.cols;
-  if (m.col_stride == 1 && m.dtype == DType::bfloat16) {
-    const uint16_t* p = static_cast<const uint16_t*>(m.data) + i * m.row_stride;
-    for (int64_t j = 0; j < n; ++j) out[j] = T(from_bfloat16(p[j]));
-    return;
-  }
 #if defined(__F16C__)
   if (m.col_stride == 1 && m.dtype == DType::float16) {
     const uint16_t* p = static_cast<const uint16_t*>(m.data) + i * m.row_stride;
     int64_t j = 0;
-    for (; j + 8 <= n; j += 8) {
+    for (; j + 8 <= m.cols; j += 8) {
       float block[8];
       _mm256_storeu_ps(block, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + j))));
       for (int l = 0; l < 8; ++l) out[j + l] = T(block[l]);
     }
-    for (; j < n; ++j) out[j] = T(from_half(p[j]));
+    for (; j < m.cols; ++j) out[j] = T(from_half(p[j]));
     return;
   }
 #endif
-  for (int64_t j = 0; j < n; ++j) out[j] = read_element<T>(m, i, j);
+  visit<T>(m, [&](const auto* data, auto convert) {
+    const auto* p = data + i * m.row_stride;
+    if (m.col_stride == 1)
+      for (int64_t j = 0; j < m.cols; ++j) out[j] = convert(p[j]);
+    else
+      for (int64_t j = 0; j < m.cols; ++j) out[j] = convert(p[j * m.col_stride]);
+  });
 }
 
 // Row numbers of one candidate, padding left out.

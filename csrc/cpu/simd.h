@@ -107,6 +107,12 @@ SALN_INLINE Vec<int32_t> less(Vec<uint32_t> a, Vec<uint32_t> b) { return {a.v < 
 SALN_INLINE Vec<int64_t> less(Vec<uint64_t> a, Vec<uint64_t> b) { return {a.v < b.v}; }
 SALN_INLINE Vec<float> select(Vec<int32_t> m, Vec<float> a, Vec<float> b) { return {m.v ? a.v : b.v}; }
 SALN_INLINE Vec<double> select(Vec<int64_t> m, Vec<double> a, Vec<double> b) { return {m.v ? a.v : b.v}; }
+template <class M>
+SALN_INLINE bool any(Vec<M> m) {
+  M all = 0;
+  for (int i = 0; i < kWidth<M>; ++i) all |= m.v[i];
+  return all != 0;
+}
 template <class T>
 SALN_INLINE Vec<T> larger(Vec<T> a, Vec<T> b) {
   return {a.v > b.v ? a.v : b.v};

@@ -70,7 +70,8 @@ class LaneSolver {
       for (int q = 0; q < kChains; ++q) values_[j + q] = x[q];
     }
     if (!vectors_) return;
-    inverse_iteration(order_, rows, d_, e_, values_, count_, vectors_, work_);
+    inverse_iteration(order_, rows, d_, e_, values_, count_, vectors_, work_,
+                      GramSchmidt<V>{order_, vectors_, values_});
     for (int j = 0; j < count_; ++j) {
       V* z = vectors_ + int64_t(j) * order_;
       apply_reflectors<V>(order_, [this](int r) { return packed_ + packed_row(r); }, tau_, z);

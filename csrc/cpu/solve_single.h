@@ -55,7 +55,7 @@ class SingleSolver {
     found_ = count_ < n ? count_ : n;
     const T scale = tridiagonal_values(n, found_);
     if (wants_vectors_) {
-      inverse_iteration<T>(n, T(n), d_, e_, values_, found_, vectors_, work_);
+      tridiagonal_vectors(n, vectors_);
       for (int j = 0; j < found_; ++j) {
         T* z = vectors_ + int64_t(j) * n;
         for (int r = 1; r < n; ++r) {
@@ -85,7 +85,7 @@ class SingleSolver {
     found_ = count_ < m ? count_ : m;
     const int leading = found_ < m ? found_ + 1 : found_;
     const T scale = tridiagonal_values(m, leading);
-    inverse_iteration<T>(m, T(m), d_, e_, values_, found_, ritz_, work_);
+    tridiagonal_vectors(m, ritz_);
     for (int j = 0; j < leading; ++j) values_[j] *= scale;
     certify(n, m, leading, double(space.rest), semidefinite, trace - seen_trace, square - seen_square);
     if (!wants_vectors_) return;
@@ -130,6 +130,16 @@ class SingleSolver {
         values_[index] = x[(index - j) / W].v[(index - j) % W];
     }
     return scale;
+  }
+
+  // Values are in descending order, so those within reach of the last form a run at its end.
+  void tridiagonal_vectors(int n, T* vectors) {
+    const auto orthogonalize = [&](int count, T lambda, T reach, T* z) {
+      int first = count;
+      while (first > 0 && values_[first - 1] - lambda < reach) --first;
+      remove_rows(vectors + int64_t(first) * n, n, count - first, n, z, norms_);
+    };
+    inverse_iteration<T>(n, T(n), d_, e_, values_, found_, vectors, work_, orthogonalize);
   }
 
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a

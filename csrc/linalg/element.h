@@ -110,6 +110,7 @@ SALN_INLINE bool less(float a, float b) { return a < b; }
 SALN_INLINE bool less(double a, double b) { return a < b; }
 SALN_INLINE bool less(uint32_t a, uint32_t b) { return a < b; }
 SALN_INLINE bool less(uint64_t a, uint64_t b) { return a < b; }
+SALN_INLINE bool any(bool m) { return m; }
 SALN_INLINE float select(bool m, float a, float b) { return m ? a : b; }
 SALN_INLINE double select(bool m, double a, double b) { return m ? a : b; }
 

@@ -70,39 +70,52 @@ SALN_HD void make_unit(int n, V* z) {
   for (int i = 0; i < n; ++i) z[i] = z[i] * inverse;
 }
 
-// Gram-Schmidt against `count` unit vectors, twice.
+// z ← z − Σ c_q basis_q over the `count` unit vectors whose eigenvalue is within `reach` of `lambda`.
 template <class V>
-SALN_HD void orthogonalize(int n, const V* basis, int count, V* z) {
-  for (int pass = 0; pass < 2; ++pass)
+struct GramSchmidt {
+  int n;
+  const V* basis;
+  const V* values;
+
+  SALN_HD void operator()(int count, V lambda, V reach, V* z) const {
     for (int q = 0; q < count; ++q) {
-      const V* other = basis + q * n;
+      const auto near = less(absolute(values[q] - lambda), reach);
+      if (!any(near)) continue;
+      const V* other = basis + int64_t(q) * n;
       V dot = splat<V>(0);
       for (int i = 0; i < n; ++i) dot = dot + other[i] * z[i];
+      dot = select(near, dot, splat<V>(0));
       for (int i = 0; i < n; ++i) z[i] = z[i] - dot * other[i];
     }
-}
+  }
+};
 
 // vectors [k, n] for eigenvalues lambda [k] of the normalised matrix (d, e); rows from `real` on are padding and come
-// out zero. work [5n].
-template <class V>
-SALN_HD void inverse_iteration(int n, V real, const V* d, const V* e, const V* lambda, int k, V* vectors, V* work) {
+// out zero. orthogonalize(count, λ, reach, z) removes from z its part along the first `count` vectors with eigenvalues
+// that near. Only close eigenvalues need it between the solves (as in LAPACK's xSTEIN); once at the end it is done
+// against all. work [5n].
+template <class V, class Orthogonalize>
+SALN_HD void inverse_iteration(int n, V real, const V* d, const V* e, const V* lambda, int k, V* vectors, V* work,
+                               const Orthogonalize& orthogonalize) {
   using T = ScalarOf<V>;
+  const V close = splat<V>(T(1e-3)), everywhere = splat<V>(T(8));
   TridiagonalLU<V> lu(n, work);
   for (int j = 0; j < k; ++j) {
-    V* z = vectors + j * n;
+    V* z = vectors + int64_t(j) * n;
     lu.factor(n, d, e, lambda[j]);
     for (int i = 0; i < n; ++i) {
       const T start = T(philox_uniform(0, uint32_t(j), uint64_t(i)));
       z[i] = select(less(splat<V>(T(i)), real), splat<V>(start), splat<V>(0));
     }
     for (int round = 0; round < 3; ++round) {
-      orthogonalize(n, vectors, j, z);
-      make_unit(n, z);
       lu.solve(n, z);
       for (int i = 0; i < n; ++i) z[i] = select(less(splat<V>(T(i)), real), z[i], splat<V>(0));
       make_unit(n, z);
+      orthogonalize(j, lambda[j], close, z);
+      orthogonalize(j, lambda[j], close, z);
+      make_unit(n, z);
     }
-    orthogonalize(n, vectors, j, z);
+    orthogonalize(j, lambda[j], everywhere, z);
     make_unit(n, z);
   }
 }
