@@ -52,7 +52,7 @@ def evaluate(name: str, values: Tensor, k: int, parameter: float, eps: float) ->
     Returns
     -------
     Tensor
-        `[..]`; 0 where every eigenvalue is 0.
+        `[..]`; 0 where every eigenvalue is 0, and for `effective_rank` and `vendi` where none is positive.
     """
     zero = (values == 0).all(dim=-1)
     # The formulas divide by the trace; ones keep the masked branch, and so its gradient, finite.
@@ -105,6 +105,12 @@ def _energy(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
 
 
 def _vendi(values: Tensor, k: int, parameter: float, eps: float) -> Tensor:
+    score = _hill_number(values, parameter, eps)
+    return torch.where(values[..., 0] > 0, score, torch.zeros_like(score))
+
+
+def _hill_number(values: Tensor, parameter: float, eps: float) -> Tensor:
+    """The exponential of the Renyi entropy of order parameter; one eigenvalue must be positive."""
     n = values.shape[-1]
     if parameter == 0:
         count = (values > n * eps * values[..., :1]).sum(dim=-1)

@@ -157,3 +157,20 @@ def test_out_of_range(backend: str, index: torch.dtype, bad: int) -> None:
         assert result[3].isnan().all()
         keep = torch.arange(6) != 3
         assert torch.equal(result[keep], other[keep])
+
+
+@pytest.mark.parametrize("d", [1, 2, 40])
+def test_fewer_rows_than_k(backend: str, d: int) -> None:
+    """Beyond the n real rows everything is 0 exactly, whichever side the eigenvalues came from."""
+    candidates = torch.tensor([[0, -1, -1, -1], [-1, 1, 2, -1], [3, 4, 5, 6]])
+    found = saln_kernels.topk_eigh(torch.randn(7, d), candidates, 4, return_bounds=True, backend=backend)
+    values, bounds = saln_kernels.topk_eigvals(torch.randn(7, d), candidates, 4, return_bounds=True, backend=backend)
+    for row, n in enumerate((1, 2, 4)):
+        for result in (
+            found.values[row, n:],
+            found.bounds[row, n:],
+            found.vectors[row, :, n:],
+            values[row, n:],
+            bounds[row, n:],
+        ):
+            assert (result == 0).all()

@@ -183,6 +183,17 @@ def test_zero(backend: str, criterion: str) -> None:
     assert found[3].isfinite()
 
 
+@pytest.mark.parametrize(("criterion", "q"), [("effective_rank", 1.0), ("vendi", 1.0), ("vendi", 0.5), ("vendi", 2.0)])
+def test_indefinite(backend: str, criterion: str, q: float) -> None:
+    """Only positive eigenvalues count; without any the score is 0."""
+    matrix = torch.block_diag(torch.tensor([[2.0, 0.3], [0.3, -1.0]]), torch.tensor([[-2.0, 0.3], [0.3, -1.0]]))
+    found = saln_kernels.score_batches(
+        matrix, torch.tensor([[0, 1], [2, 3]]), criterion, q=q, similarity="precomputed", backend=backend
+    )
+    wanted = oracle.criterion(criterion, matrix[:2, :2].double().numpy(), q=q)
+    torch.testing.assert_close(found.double(), torch.tensor([wanted, 0.0], dtype=torch.float64), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("criterion", sorted(CRITERIA))
 @pytest.mark.parametrize("solver", ["auto", "randomized"])
 def test_solvers(backend: str, criterion: str, solver: str) -> None:
