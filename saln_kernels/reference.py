@@ -217,6 +217,6 @@ def _bounds(problem: Problem, rows: Rows, matrices: Tensor, values: Tensor) -> T
         width = rows.features.shape[2] + (0 if rows.residuals is None else rows.residuals.shape[2])
         steps = 8 * (width + b) * torch.finfo(matrices.dtype).eps
         final = torch.finfo(result_dtype(problem.features.dtype)).eps
-        bounds = steps * (norm + torch.linalg.matrix_norm(matrices)).unsqueeze(1) + final * values.abs()
+        bounds: Tensor = steps * (norm + torch.linalg.matrix_norm(matrices)).unsqueeze(1) + final * values.abs()
         beyond = torch.arange(values.shape[1], device=values.device) >= rows.real.sum(dim=1, keepdim=True)
         return bounds.masked_fill(beyond, 0)

@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-# The folder saln_kernels in here would else be taken for a namespace package of that name, ahead of an editable install.
+# Else the folder saln_kernels in here is a namespace package of that name, and found before an editable install.
 sys.path.insert(0, str(Path(__file__).parents[1]))
