@@ -7,7 +7,7 @@ namespace saln {
 namespace {
 
 // Above this order the lanes' matrices outgrow a core's L2 cache and one matrix at a time is faster.
-constexpr int64_t kLanesOrder = 96;
+constexpr int64_t kLanesOrder = 128;
 // Above this order `auto` prefers Lanczos where a few leading eigenvalues are asked for.
 constexpr int64_t kExactOrder = 512;
 // Nominal rates of one core per byte of vector width, in operations a second: dense products, solver sweeps.

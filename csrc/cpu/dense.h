@@ -45,7 +45,9 @@ void multiply_rows(const T* a, int64_t ld, int64_t m, int64_t n, const T* x, T* 
       const V xi = load_first(x + i, int(n - i));
       for (int k = 0; k < 4; ++k) acc[k] = acc[k] + load_first(row[k] + i, int(n - i)) * xi;
     }
-    for (int k = 0; k < 4 && r + k < m; ++k) y[r + k] = sum(acc[k]);
+    T products[4];
+    sum_four(acc, products);
+    for (int k = 0; k < 4 && r + k < m; ++k) y[r + k] = products[k];
   }
 }
 

@@ -166,6 +166,20 @@ SALN_INLINE T sum(Vec<T> a) {
   return sum_of<kWidth<T>>(a);
 }
 
+// out [4] = the sums of four vectors.
+template <class T>
+SALN_INLINE void sum_four(const Vec<T> (&a)[4], T* out) {
+  constexpr int W = kWidth<T>;
+  if constexpr (W < 4) {
+    for (int k = 0; k < 4; ++k) out[k] = sum(a[k]);
+  } else {
+    Vec<T> q = fold<W / 2>(fold<W>(a[0], a[2]), fold<W>(a[1], a[3]));
+    if constexpr (W >= 8) q = fold<W / 4>(q, q);
+    if constexpr (W >= 16) q = fold<W / 8>(q, q);
+    for (int k = 0; k < 4; ++k) out[k] = q.v[k * (W / 4)];
+  }
+}
+
 // Transposes `width` vectors in place.
 template <class T>
 SALN_INLINE void transpose(Vec<T> (&a)[kWidth<T>]) {

@@ -48,7 +48,7 @@ class SingleSolver {
   // Destroys the tile. Leaves min(count, n) values and vectors [count, n].
   void solve_exact(Tile<T>& tile) {
     const int n = tile.n;
-    mirror(tile);
+    mirror_blocks(tile);
     for (int i = 0; i < n; ++i)
       for (int64_t j = n; j < round_up<T>(n); ++j) tile.row(i)[j] = 0;
     tridiagonalize_single(n, tile.data, tile.ld, d_, e_, tau_, work_);

@@ -24,6 +24,14 @@ void mirror(Tile<T>& tile) {
   tile.full = true;
 }
 
+// Fills the blocks of width × width on the diagonal only.
+template <class T>
+void mirror_blocks(Tile<T>& tile) {
+  if (tile.full) return;
+  for (int i = 1; i < tile.n; ++i)
+    for (int j = i / kWidth<T> * kWidth<T>; j < i; ++j) tile.row(j)[i] = tile.row(i)[j];
+}
+
 template <class T>
 SALN_INLINE bool is_finite(T x) {
   return x - x == T(0);
