@@ -60,7 +60,7 @@ void state_need(const Shape& s, Plan& p) {
       p.count = 1;
       break;
     case Criterion::vendi:
-      if (s.parameter == 2) p.need = Need::moments;
+      if (s.parameter == 2 && s.semidefinite) p.need = Need::moments;
       if (std::isinf(s.parameter)) p.count = 1;
       break;
     default:
@@ -83,6 +83,9 @@ Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int t
   s.similarity = problem.similarity;
   s.center = problem.center;
   s.laplacian = problem.laplacian;
+  s.semidefinite = problem.laplacian == Laplacian::none
+                       ? problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given
+                       : problem.negative != Negative::keep;
   s.output = task.output;
   s.criterion = task.criterion;
   s.parameter = task.parameter;

@@ -18,7 +18,7 @@ struct Shape {
   int64_t n_candidates = 0, size = 0, width = 0, residual_width = 0, k = 1, n_iter = 0;  // C, b, d, c
   DType dtype = DType::float32;
   Similarity similarity = Similarity::linear;
-  bool center = false;
+  bool center = false, semidefinite = true;
   Laplacian laplacian = Laplacian::none;
   Output output = Output::eigvals;
   Criterion criterion = Criterion::effective_rank;

@@ -92,7 +92,12 @@ def build(rows: Rows, problem: Problem) -> Built:
         n = real.sum(dim=1).clamp(min=1).to(matrices.dtype).view(-1, 1, 1)
         mean = matrices.sum(dim=2, keepdim=True) / n
         total = mean.sum(dim=1, keepdim=True) / n
+        before = matrices.detach().abs().amax(dim=(1, 2), keepdim=True)
         matrices = (matrices - (mean + mean.mT) + total).masked_fill(~pairs, 0)
+        # Centering can cancel everything (duplicates do): what is left then is rounding, and counts as zero.
+        rounding = before * (8 + n) * torch.finfo(matrices.dtype).eps / 2
+        after = matrices.detach().abs().amax(dim=(1, 2), keepdim=True)
+        matrices = matrices.masked_fill(after <= rounding, 0)
     if rows.quality is not None:
         matrices = matrices * (rows.quality.unsqueeze(2) * rows.quality.unsqueeze(1))
     if problem.laplacian == "none":

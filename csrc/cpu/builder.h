@@ -14,10 +14,11 @@ inline namespace SALN_VARIANT {
 // What is known of a built matrix beside its entries.
 template <class T>
 struct Built {
-  int real = 0;      // n: rows that are not padding
-  bool bad = false;  // a non-finite value or a row number out of range: every result is NaN
-  T scale = 1;       // the tile holds the matrix divided by this power of two
-  T error = 0;       // bound on the Frobenius norm of its rounding error, in units of the tile
+  int real = 0;        // n: rows that are not padding
+  bool empty = false;  // a graph without edges
+  bool bad = false;    // a non-finite value or a row number out of range: every result is NaN
+  T scale = 1;         // the tile holds the matrix divided by this power of two
+  T error = 0;         // bound on the Frobenius norm of its rounding error, in units of the tile
 };
 
 template <class T>
@@ -38,7 +39,6 @@ class Builder {
     next_rows_ = arena.take<const char*>(b);
     quality_ = arena.take<T>(b);
     row_scale_ = arena.take<T>(b);
-    trivial_ = arena.take<T>(round_up<T>(b));
     work_ = arena.take<T>(round_up<T>(b));
     if (!gathers_) return;
     rows_ = arena.take<const void*>(slots);
@@ -75,7 +75,6 @@ class Builder {
     if (ready_ < problem_.n_candidates) next_.read(problem_, ready_);
   }
   const Selection& selection() const { return now_; }
-  const T* trivial() const { return trivial_; }
 
   // The matrix of the selected candidate, lower triangle at least.
   Built<T> build(Tile<T>& tile) {
@@ -96,6 +95,7 @@ class Builder {
     built.scale = power_of_two(top);
     if (built.scale == T(0)) built.scale = std::numeric_limits<T>::min();
     multiply(tile, T(1) / built.scale);
+    tile.sigma /= built.scale;
     built.error /= built.scale;
     return built;
   }
@@ -220,20 +220,27 @@ class Builder {
       built.error = n * (2 * eps + 4 * T(problem_.gamma) * sum_error(double(problem_.features.cols)) * top);
     }
     if (problem_.center) {
-      built.error += 8 * eps * n * magnitude(tile);
-      double_center(tile, work_);
+      const T before = magnitude(tile);
+      built.error += 8 * eps * n * before;
+      double_center(tile, before, work_);
     }
     if (problem_.quality.data) {
       T top = 0;
       for (int i = 0; i < tile.n; ++i) top = larger(top, absolute(quality_[i]));
       scale_both_sides(tile, quality_);
-      built.error = built.error * top * top + 3 * eps * n * magnitude(tile);
+      const T after = magnitude(tile);
+      built.error = built.error * top * top + 3 * eps * n * after;
+      built.bad = !is_finite(after);
+      if (built.bad) return;
     }
     if (problem_.laplacian != Laplacian::none) {
-      const T weakest = to_laplacian(tile, problem_.laplacian, problem_.negative, trivial_, work_);
+      const T weakest = to_laplacian(tile, problem_.laplacian, problem_.negative, work_);
       built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * magnitude(tile);
     }
-    if (plan_.fiedler) deflate_and_negate(tile, trivial_);
+    if (plan_.fiedler) {
+      built.empty = magnitude(tile) == T(0);
+      deflate_and_negate(tile);
+    }
   }
 
   // X̃ᵀX̃ of the transformed rows x̃_i = q_i (x_i/‖x_i‖ − mean).
@@ -258,10 +265,18 @@ class Builder {
       T* column = transposed_ + t * ld_transposed_;
       uncentered += dot(column, column, n);
       if (problem_.center) {
-        T mean = 0;
-        for (int i = 0; i < n; ++i) mean += column[i];
+        T mean = 0, before = 0, after = 0;
+        for (int i = 0; i < n; ++i) {
+          mean += column[i];
+          before = larger(absolute(column[i]), before);
+        }
         mean /= T(n);
-        for (int i = 0; i < n; ++i) column[i] -= mean;
+        for (int i = 0; i < n; ++i) {
+          column[i] -= mean;
+          after = larger(absolute(column[i]), after);
+        }
+        if (after <= cancelled(before, n))
+          for (int i = 0; i < n; ++i) column[i] *= T(0);
       }
       if (problem_.quality.data)
         for (int i = 0; i < n; ++i) column[i] *= quality_[i];
@@ -283,7 +298,7 @@ class Builder {
   const char** next_rows_ = nullptr;
   const void** rows_ = nullptr;
   const T **columns_ = nullptr, **residual_pointers_ = nullptr;
-  T *quality_ = nullptr, *row_scale_ = nullptr, *trivial_ = nullptr, *work_ = nullptr, *copies_ = nullptr;
+  T *quality_ = nullptr, *row_scale_ = nullptr, *work_ = nullptr, *copies_ = nullptr;
   T *transposed_ = nullptr, *residual_rows_ = nullptr, *second_ = nullptr;
 };
 

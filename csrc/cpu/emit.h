@@ -31,7 +31,7 @@ double score_of(const Task& task, const Built<T>& built, const Solution<T>& s) {
     case Criterion::logdet:
       return s.log_det;
     case Criterion::algebraic_connectivity:
-      return n < 2 ? 0 : -value(0) * scale;
+      return n < 2 || built.empty ? 0 : -value(0) * scale;
     default:
       break;
   }
@@ -57,13 +57,14 @@ double score_of(const Task& task, const Built<T>& built, const Solution<T>& s) {
         total += value(i);
         weighted += value(i) * double(std::log(s.values[i]));
       }
-      return std::exp(std::log(total) - weighted / total);
+      return total > 0 ? std::exp(std::log(total) - weighted / total) : 0;
     }
     default:
       break;
   }
   const double q = task.parameter, unit = scale / n;  // vendi
-  if (q == 2) return 1 / (square * unit * unit);
+  if (!s.values) return 1 / (square * unit * unit);
+  if (!(value(0) > 0)) return 0;
   if (std::isinf(q)) return 1 / (value(0) * unit);
   double total = 0;
   for (int i = 0; i < s.found && value(i) > 0; ++i) {
@@ -107,7 +108,7 @@ class Emitter {
     const int64_t k = fiedler ? 1 : k_;
     const int kept = fiedler && built.real < 2 ? 0 : s.found;
     for (int64_t j = 0; j < k; ++j) {
-      const T value = j < kept ? s.values[j] * built.scale : T(0);
+      const T value = j < kept && !built.empty ? s.values[j] * built.scale : T(0);
       values_[c * k + j] = built.bad ? nan() : fiedler ? T(0) - value : value;
       bounds_[c * k + j] = built.bad ? nan()
                            : fiedler ? (kept ? s.residual * built.scale : T(0))

@@ -28,6 +28,7 @@ class Worker {
       tiles_[l].data = arena.take<T>(elements);
       tiles_[l].ld = Builder<T>::leading(plan.order);
       positions_[l] = arena.take<int32_t>(problem.size);
+      if (plan.fiedler) tiles_[l].trivial = arena.take<T>(plan.order);
     }
     if (plan.fiedler && plan.vectors && plan.layout == Layout::single) copy_ = arena.take<T>(elements);
     values_ = arena.take<T>(plan.count);
@@ -77,6 +78,7 @@ class Worker {
         s.log_det = log_det[l];
       } else {
         s.found = int(plan_.count) < tiles_[l].n ? int(plan_.count) : tiles_[l].n;
+        if (s.found > built[l].real) s.found = built[l].real;
         lanes_.read_values(l, values_);
         s.values = values_;
         if (plan_.vectors) {
@@ -133,14 +135,14 @@ class Worker {
     } else {
       single_.solve_exact(tile);
     }
-    take_solution(s);
+    take_solution(built, s);
     if (copy_) s.residual = residual(kept, s.vectors, s.values[0]);
   }
 
-  void take_solution(Solution<T>& s) {
+  void take_solution(const Built<T>& built, Solution<T>& s) {
     s.values = single_.values();
     s.vectors = single_.vectors();
-    s.found = single_.found();
+    s.found = single_.found() < built.real ? single_.found() : built.real;
   }
 
   // K = S H X Xᵀ H S through its rows, S = diag(quality), rows of unit norm for `cosine`.
@@ -188,14 +190,15 @@ class Worker {
     built.error = Builder<T>::sum_error(double(d)) * T(uncentered);
     single_.solve_randomized(n, task_.seed, true, trace, INFINITY, T(trace), product);
     s.truncation = single_.truncation();
-    take_solution(s);
+    take_solution(built, s);
   }
 
-  // ‖(K − λ) v‖ of the matrix in the tile.
-  T residual(const Tile<T>& tile, const T* v, T lambda) const {
+  // ‖L v − value v‖ for the tile −(L + σ t tᵀ) and its eigenvalue −value.
+  T residual(const Tile<T>& tile, const T* v, T eigenvalue) const {
+    const T along = tile.sigma * dot(tile.trivial, v, tile.n);
     T total = 0;
     for (int i = 0; i < tile.n; ++i) {
-      const T r = dot(tile.row(i), v, tile.n) - lambda * v[i];
+      const T r = dot(tile.row(i), v, tile.n) - eigenvalue * v[i] + along * tile.trivial[i];
       total += r * r;
     }
     return square_root(total);

@@ -12,7 +12,9 @@ struct Tile {
   T* data;
   int64_t ld;
   int n = 0;
-  bool full = false;  // both triangles hold values, not the lower one alone
+  bool full = false;     // both triangles hold values, not the lower one alone
+  T* trivial = nullptr;  // [n] the eigenvector every graph has, where a Fiedler pair is asked for
+  T sigma = 0;           // what was added along it
   SALN_INLINE T* row(int i) const { return data + i * ld; }
 };
 
@@ -96,9 +98,15 @@ void to_rbf(Tile<T>& tile, T gamma, T* work) {
   }
 }
 
-// K ← H K H, H = I − 11ᵀ/n. work [n]
+// Centering can cancel everything (duplicates do): what is left then is rounding, and counts as zero.
 template <class T>
-void double_center(Tile<T>& tile, T* work) {
+SALN_INLINE T cancelled(T before, int n) {
+  return before * T(8 + n) * Arithmetic<T>::eps;
+}
+
+// K ← H K H, H = I − 11ᵀ/n; `before` is the magnitude of K. work [n]
+template <class T>
+void double_center(Tile<T>& tile, T before, T* work) {
   mirror(tile);
   const int n = tile.n;
   T* mean = work;
@@ -115,6 +123,7 @@ void double_center(Tile<T>& tile, T* work) {
     const T shift = mean[i] - all;
     for (int j = 0; j < n; ++j) tile.row(i)[j] -= shift + mean[j];
   }
+  if (magnitude(tile) <= cancelled(before, n)) multiply(tile, T(0));
 }
 
 // W ← K without its diagonal, negatives handled; degree [n] = row sums of W.
@@ -140,7 +149,7 @@ void to_weights(Tile<T>& tile, Negative negative, T* degree) {
 // The Laplacian in place; trivial [n] becomes the eigenvector that every graph has (1 or D^½1), of unit norm. Returns
 // the smallest positive degree that was divided by, 1 where none was.
 template <class T>
-T to_laplacian(Tile<T>& tile, Laplacian kind, Negative negative, T* trivial, T* degree) {
+T to_laplacian(Tile<T>& tile, Laplacian kind, Negative negative, T* degree) {
   to_weights(tile, negative, degree);
   const int n = tile.n;
   T weakest = T(1);
@@ -150,13 +159,13 @@ T to_laplacian(Tile<T>& tile, Laplacian kind, Negative negative, T* trivial, T* 
     for (int i = 0; i < n; ++i)
       if (degree[i] > T(0)) weakest = smaller(weakest, degree[i]);
     for (int i = 0; i < n; ++i) {
-      trivial[i] = total > T(0) ? square_root(degree[i] / total) : T(1) / square_root(T(n));
+      if (tile.trivial) tile.trivial[i] = total > T(0) ? square_root(degree[i] / total) : T(1) / square_root(T(n));
       degree[i] = degree[i] > T(0) ? T(1) / square_root(degree[i]) : T(0);
     }
     scale_both_sides(tile, degree);
     for (int i = 0; i < n; ++i) degree[i] = degree[i] > T(0) ? T(1) : T(0);
-  } else {
-    for (int i = 0; i < n; ++i) trivial[i] = T(1) / square_root(T(n));
+  } else if (tile.trivial) {
+    for (int i = 0; i < n; ++i) tile.trivial[i] = T(1) / square_root(T(n));
   }
   for (int i = 0; i < n; ++i) {
     T* row = tile.row(i);
@@ -166,19 +175,19 @@ T to_laplacian(Tile<T>& tile, Laplacian kind, Negative negative, T* trivial, T* 
   return weakest;
 }
 
-// L ← −(L + σ t tᵀ) with σ above every eigenvalue: its largest eigenvalue is minus the smallest of L away from t.
+// L ← −(L + σ t tᵀ), t = trivial: its largest eigenvalue is minus the smallest of L away from t. σ must lie above that
+// one, and no higher than need be, since it costs accuracy: the mean of the others, tr L/(n − 1), doubled.
 template <class T>
-void deflate_and_negate(Tile<T>& tile, const T* trivial) {
+void deflate_and_negate(Tile<T>& tile) {
   const int n = tile.n;
-  T sigma = 0;
-  for (int i = 0; i < n; ++i) {
-    T reach = 0;
-    for (int j = 0; j < n; ++j) reach += absolute(tile.row(i)[j]);
-    sigma = larger(sigma, reach);
-  }
+  const T* t = tile.trivial;
+  T trace = 0;
+  for (int i = 0; i < n; ++i) trace += tile.row(i)[i];
+  const T reach = magnitude(tile) * T(n);
+  tile.sigma = trace > T(0) ? 2 * trace / T(n > 1 ? n - 1 : 1) : reach > T(0) ? reach : T(1);
   for (int i = 0; i < n; ++i) {
     T* row = tile.row(i);
-    for (int j = 0; j < n; ++j) row[j] = -row[j] - sigma * trivial[i] * trivial[j];
+    for (int j = 0; j < n; ++j) row[j] = -row[j] - tile.sigma * t[i] * t[j];
   }
 }
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chi2
+
 from saln import candidates as proposals
 from saln.candidates import stratified_candidates, uniform_candidates
-from scipy.stats import chi2
 
 
 def generator(seed: int) -> torch.Generator:

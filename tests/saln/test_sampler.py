@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from saln import SpectralBatchSampler, SuperBatch
-from saln.selectors import JEST, SALN, SpectralCandidates, Uniform
 from torch.utils.data import BatchSampler, RandomSampler
 
 import saln_kernels
+from saln import SpectralBatchSampler, SuperBatch
+from saln.selectors import JEST, SALN, SpectralCandidates, Uniform
 
 
 def features(rows: int, seed: int = 0) -> torch.Tensor:

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from saln import SpectralBatchSampler
 from torch.utils.data import DataLoader, TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
+
+from saln import SpectralBatchSampler
 
 N_ROWS, BATCH_SIZE = 83, 3  # 6 batches: 5 of super-batches of 15, one of the 8 rows left
 

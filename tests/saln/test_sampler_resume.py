@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from saln import SpectralBatchSampler
 from saln.epoch_walk import EpochCursor, EpochWalk
 from saln.selectors import Uniform

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import pytest
 import torch
+
 from saln import SuperBatch
 from saln.selectors import JEST
 from saln.selectors.contrastive import sigmoid_losses, softmax_gain, softmax_losses

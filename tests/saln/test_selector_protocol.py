@@ -1,8 +1,9 @@
 """What every selector of the registry must keep."""
 
 import pytest
-import saln
 import torch
+
+import saln
 from saln import SELECTORS, SuperBatch, make_selector
 from saln.selectors import Selector
 

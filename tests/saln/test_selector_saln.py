@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from saln import SuperBatch
 from saln.selectors.saln import KEEP, SALN, keep_by_vector
 

@@ -4,10 +4,10 @@ from itertools import combinations
 
 import pytest
 import torch
-from saln import SuperBatch
-from saln.selectors import SpectralCandidates, spectral_candidates
 
 import saln_kernels
+from saln import SuperBatch
+from saln.selectors import SpectralCandidates, spectral_candidates
 
 
 def generator(seed: int) -> torch.Generator:

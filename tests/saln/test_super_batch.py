@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from saln import SuperBatch
 
 FEATURES = torch.arange(12.0).reshape(4, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
 from saln.superbatch import SuperBatch

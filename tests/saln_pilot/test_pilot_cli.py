@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from saln.cli import app
-from saln.selectors import SELECTORS
 from typer.testing import CliRunner
 
 import saln_kernels
+from saln.cli import app
+from saln.selectors import SELECTORS
 
 RUNNER = CliRunner()
 QUICK = ["--steps", "4", "--seeds", "2", "--batch-size", "16", "--evaluations", "2", "--reference-steps", "4"]

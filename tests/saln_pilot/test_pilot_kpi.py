@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+
 from saln.pilot.intervals import geometric_interval, interval
 from saln.pilot.kpi import accuracy_at, compute_kpis, first_reaching, largest_drop, speed_up, target_accuracy
 from saln.pilot.trainer import Point, Run
-from scipy import stats
 
 STEPS = (0, 10, 20, 30)
 

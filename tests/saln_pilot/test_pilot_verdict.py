@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from saln.pilot.intervals import geometric_interval, interval
 from saln.pilot.kpi import SpeedUp
 from saln.pilot.verdict import BETTER, EQUAL, WORSE, Outcome, Verdict, caveats, headline, outcome, speed_outcome

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
 from saln.pilot.intervals import Interval, geometric_interval, interval
 from saln.pilot.trainer import Point, Run
 

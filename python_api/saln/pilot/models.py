@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from saln.pilot.config import Model
 from torch import nn
 from torch.nn import functional as F
+
+from saln.pilot.config import Model
 
 
 class Classifier(nn.Module):

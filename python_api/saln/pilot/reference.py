@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
+
 from saln.pilot.config import PilotConfig
 from saln.pilot.models import make_classifier, make_optimizer, train_step
 from saln.pilot.stream import super_batch_stream
-from torch.nn import functional as F
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 import torch
+
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
 from saln.pilot.kpi import Kpis

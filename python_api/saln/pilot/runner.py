@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
+
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.kpi import compute_kpis, target_accuracy

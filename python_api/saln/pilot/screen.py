@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
 from saln.pilot.result import PilotResult
 from saln.pilot.verdict import BETTER, WORSE, Outcome, headline
 from saln.pilot.words import number, points, short_times

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from saln.pilot.task import Task
-from saln.pilot.trainer import Run
 
 import saln_kernels
+from saln.pilot.task import Task
+from saln.pilot.trainer import Run
 
 BATCHES_LOOKED_AT = 16
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.reference import Reference, build_reference

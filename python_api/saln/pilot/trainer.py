@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
+from torch.nn import functional as F
+
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
 from saln.pilot.task import Task
 from saln.superbatch import SuperBatch
-from torch.nn import functional as F
 
 SELECTION_SEED_OFFSET = 3_000_017
 
