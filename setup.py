@@ -6,6 +6,7 @@ line that says so.
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent.resolve()
-VERSION = "0.1.0"
+VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "saln_kernels" / "__init__.py").read_text())[0]
 TORCH_TARGET = "2.10"  # the oldest PyTorch the op library loads into
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 

@@ -11,6 +11,8 @@ from saln_kernels.info import BuildInfo, Plan, build_info, plan
 from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler
 from saln_kernels.scores import eigh, eigvalsh, fiedler, score_batches
 
+__version__ = "0.1.0"
+
 __all__ = [
     "BoundedEigh",
     "BuildInfo",
@@ -18,6 +20,7 @@ __all__ = [
     "Eigvals",
     "Fiedler",
     "Plan",
+    "__version__",
     "build_info",
     "eigh",
     "eigvalsh",

@@ -12,5 +12,6 @@ from saln.functional import select
 from saln.sampler import SpectralBatchSampler
 from saln.selectors import SELECTORS, make_selector
 from saln.superbatch import SuperBatch
+from saln_kernels import __version__
 
-__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "make_selector", "select"]
+__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "make_selector", "select"]
