@@ -23,7 +23,7 @@ class Effort:
     """How long to measure."""
 
     rounds: int = 9
-    slow_seconds: float = 2.5  # a variant slower than this over all rounds joins fewer of them
+    slow_seconds: float = 4.0  # a variant slower than this over all rounds joins fewer of them
     sgemm_size: int = floor.SGEMM_SIZE
 
 
@@ -49,7 +49,7 @@ def measure_case(case: Case, effort: Effort, on_step: Callable[[str, float], Non
         def stepped() -> None:
             nonlocal done
             done += 1
-            on_step(f"round {1 + done // len(timings)} of {effort.rounds}", done / total)
+            on_step(f"round {min(1 + done // len(timings), effort.rounds)} of {effort.rounds}", done / total)
 
         interleave(timings, inputs.candidates, effort.rounds, effort.slow_seconds, stepped)
     on_step("rates of the machine", 1.0)

@@ -57,8 +57,8 @@ def run_tests(smoke: bool) -> dict[str, str]:
         done = subprocess.run([sys.executable, *command], cwd=machine.ROOT, capture_output=True, text=True)
     summary = (re.findall(r"\d+ passed.*", done.stdout) or ["passed"])[-1].strip("= ")
     if done.returncode:
-        screen.print(done.stdout[-3000:], markup=False, highlight=False)
-        screen.print(f"tests are red (`python {' '.join(command)}`): no benchmark of a wrong result")
+        screen.print(done.stdout[-3000:], markup=False, highlight=False, soft_wrap=True)
+        screen.print(f"tests are red (`python {' '.join(command)}`): no benchmark of a wrong result", soft_wrap=True)
         raise typer.Exit(1)
     screen.print(f"tests: {summary}")
     return {"command": "python " + " ".join(command), "summary": summary}
@@ -67,6 +67,9 @@ def run_tests(smoke: bool) -> dict[str, str]:
 def measure(smoke: bool) -> dict[str, Any]:
     """Every measurement, ready for JSON."""
     described = machine.describe()
+    load, cores = described["machine"]["load"][0], described["machine"]["cores"]
+    if load > cores / 2:  # threads that wait for each other lose most, so the baselines would look too slow
+        screen.print(f"[yellow]load {load:.1f} on {cores} cores: other programs run, the timings will not be fair[/]")
     isa = described.pop("isa")
     results: dict[str, Any] = {"schema": 1, "smoke": smoke, **described, "isa_in_use": isa["in_use"], "cases": []}
     effort = SMOKE_EFFORT if smoke else Effort()
