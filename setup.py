@@ -4,6 +4,7 @@ SALN_CUDA=0|1|auto says whether the CUDA kernels are built: 1 fails where they c
 line that says so.
 """
 
+import importlib.util
 import os
 import platform
 import re
@@ -52,10 +53,11 @@ def cuda_sources() -> list[Path]:
 
 
 def torch_paths() -> tuple[str, str]:
-    """Folders of PyTorch's headers and libraries."""
-    import torch
-
-    folder = Path(torch.__file__).parent
+    """Folders of PyTorch's headers and libraries, found without the seconds that importing it takes."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("PyTorch is not installed; install it first, then build without isolation")
+    folder = Path(spec.submodule_search_locations[0])
     return str(folder / "include"), str(folder / "lib")
 
 

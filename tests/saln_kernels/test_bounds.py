@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from cases import LAPLACIANS, SIMILARITIES, make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import saln_kernels
+from cases import LAPLACIANS, SIMILARITIES, make
 from saln_kernels import reference
 from saln_kernels.matrices import Problem
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from cases import SIMILARITIES, make
 
 import saln_kernels
+from cases import SIMILARITIES, make
 from saln_kernels.criteria import CRITERIA
 
 

@@ -1,14 +1,14 @@
 """Top eigenvalues against scipy and torch."""
 
 import numpy as np
-import oracle
 import pytest
 import torch
-from cases import DTYPES, LAPLACIANS, SIMILARITIES, SIZES, WIDTHS, Case, make
-from tolerance import assert_as_accurate
 
+import oracle
 import saln_kernels
+from cases import DTYPES, LAPLACIANS, SIMILARITIES, SIZES, WIDTHS, Case, make
 from saln_kernels import reference
+from tolerance import assert_as_accurate
 
 
 def expected(case: Case, k: int) -> torch.Tensor:

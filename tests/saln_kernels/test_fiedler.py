@@ -4,14 +4,14 @@ import math
 
 import networkx
 import numpy as np
-import oracle
 import pytest
 import torch
-from cases import SIMILARITIES, make
-from tolerance import assert_as_accurate
 
+import oracle
 import saln_kernels
+from cases import SIMILARITIES, make
 from saln_kernels import reference
+from tolerance import assert_as_accurate
 
 
 def of_weights(weights: torch.Tensor, backend: str, **options: object) -> saln_kernels.Fiedler:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from cases import SIMILARITIES, make
 from torch import Tensor
 
 import saln_kernels
+from cases import SIMILARITIES, make
 from saln_kernels.chain_rule import chain
 from saln_kernels.criteria import CRITERIA, evaluate, slope
 from saln_kernels.matrices import build, gather

@@ -1,13 +1,13 @@
 """The matrix of a candidate, against the oracle."""
 
-import oracle
 import pytest
 import torch
-from cases import DTYPES, LAPLACIANS, SIMILARITIES, SIZES, WIDTHS, Case, make
-from tolerance import assert_as_accurate
 
+import oracle
 import saln_kernels
+from cases import DTYPES, LAPLACIANS, SIMILARITIES, SIZES, WIDTHS, Case, make
 from saln_kernels import reference
+from tolerance import assert_as_accurate
 
 
 def expected(case: Case) -> torch.Tensor:

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from cases import Case, make
 
 import saln_kernels
+from cases import Case, make
 from saln_kernels.criteria import CRITERIA
 
 

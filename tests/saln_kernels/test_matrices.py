@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from cases import DTYPES, SIZES
-from tolerance import assert_as_accurate
 
 import saln_kernels
+from cases import DTYPES, SIZES
+from tolerance import assert_as_accurate
 
 
 def symmetric(count: int, b: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:

@@ -2,16 +2,16 @@
 
 import math
 
-import oracle
 import pytest
 import torch
-from cases import SIMILARITIES, SIZES, WIDTHS, Case, make
-from tolerance import assert_as_accurate
 from vendi_score import vendi
 
+import oracle
 import saln_kernels
+from cases import SIMILARITIES, SIZES, WIDTHS, Case, make
 from saln_kernels import reference
 from saln_kernels.criteria import CRITERIA
+from tolerance import assert_as_accurate
 
 SPECTRAL = sorted(set(CRITERIA) - {"algebraic_connectivity"})
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from cases import make
 
 import saln_kernels
+from cases import make
 
 PROBLEMS = {
     "plain": {},

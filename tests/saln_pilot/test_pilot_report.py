@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from pilot_cases import TINY, First, OneClass, blobs
 
+from pilot_cases import TINY, First, OneClass, blobs
 from saln.pilot.result import PilotResult
 from saln.pilot.runner import run_pilot
 from saln.pilot.trainer import Method

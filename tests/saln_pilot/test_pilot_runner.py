@@ -7,8 +7,8 @@ import json
 
 import pytest
 import torch
-from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
 
+from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.methods import make_methods
