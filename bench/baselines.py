@@ -17,7 +17,7 @@ from bench.processes import Processes
 from bench.timing import Variant, plural
 from bench.truth import Check, truth_of
 
-EIGVALSH, NUMPY, PROCESSES = "torch eigvalsh", "numpy eigvalsh", "two processes"
+EIGVALSH, CHUNKED, NUMPY, PROCESSES = "torch eigvalsh", "torch eigvalsh by chunks", "numpy eigvalsh", "two processes"
 CHUNK = 64  # candidates whose rows and Gram matrices stay in the caches
 
 
@@ -96,19 +96,18 @@ def fiedler_path(features: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
     return values[:, 1], vectors[:, :, 1]
 
 
-PATHS = {EIGVALSH: torch_chunks, NUMPY: numpy_path}
-_WHOLE: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {"all at once": torch_path, f"by {CHUNK}": torch_chunks}
+PATHS = {CHUNKED: torch_chunks, NUMPY: numpy_path}
+_EXACT: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {EIGVALSH: torch_path, **PATHS}
 
 
 def settings(inputs: Inputs) -> Iterator[Variant]:
-    """The two exact library paths at 1 and 2 threads, torch also in chunks that fit the caches."""
+    """The exact library paths at 1 and 2 threads: torch all at once and in chunks that fit the caches, numpy."""
     features, k = inputs.features, inputs.case.k
     top = partial(truth_of(inputs).top, allowed=1e-4)
     for threads in (1, 2):
         words = plural(threads, "thread")
-        for how, path in _WHOLE.items():
-            yield Variant(f"{EIGVALSH}, {how}, {words}", EIGVALSH, partial(_call, path, features, k), top, threads)
-        yield Variant(f"{NUMPY}, {words}", NUMPY, partial(_call, numpy_path, features, k), top, threads)
+        for group, path in _EXACT.items():
+            yield Variant(f"{group}, {words}", group, partial(_call, path, features, k), top, threads)
 
 
 def others(inputs: Inputs) -> Iterator[Variant]:

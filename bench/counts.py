@@ -22,7 +22,7 @@ Call = Callable[[Tensor, Tensor, int], object]
 CALLS: dict[str, tuple[Call, int]] = {
     "exact top-k": (lambda f, c, k: saln_kernels.topk_eigvals(f, c, k, solver="exact"), 1_000_000),
     "participation_ratio": (lambda f, c, k: saln_kernels.score_batches(f, c, "participation_ratio"), 100_000),
-    baselines.EIGVALSH: (baselines.torch_chunks, 3162),
+    baselines.CHUNKED: (baselines.torch_chunks, 3162),
 }
 
 

@@ -106,10 +106,9 @@ def _summary(
 ) -> dict[str, Any]:
     variant, seconds = timing.variant, timing.seconds
     groups = {t.variant.group for t in timings}
-    torch_best, numpy_best, pair = (
-        best_of(timings, group) for group in (baselines.EIGVALSH, baselines.NUMPY, baselines.PROCESSES)
-    )
-    library_best = min(torch_best, numpy_best, key=lambda t: t.median)
+    torch_best, pair = best_of(timings, baselines.EIGVALSH), best_of(timings, baselines.PROCESSES)
+    others = [best_of(timings, group) for group in baselines.PATHS]
+    library_best = min(torch_best, *others, key=lambda t: t.median)
     rate = next((r for r in rates if r.threads == variant.threads), rates[-1])
     least = floor.floor_seconds(variant.group, inputs, rate) if variant.ours else None
     summary: dict[str, Any] = {

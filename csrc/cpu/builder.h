@@ -21,6 +21,9 @@ struct Built {
   T error = 0;         // bound on the Frobenius norm of its rounding error, in units of the tile
 };
 
+// Rows of the next candidate are fetched ahead while they and the present one's fit a second-level cache together.
+constexpr int64_t kAheadBytes = 384 << 10;
+
 template <class T>
 class Builder {
  public:
@@ -142,10 +145,11 @@ class Builder {
 
   Prefetcher prefetch_next() {
     const View& f = problem_.features;
-    if (f.col_stride != 1) return Prefetcher();
+    const int64_t bytes = f.cols * size_of(f.dtype) * next_.n;
+    if (f.col_stride != 1 || bytes > kAheadBytes) return Prefetcher();
     for (int i = 0; i < next_.n; ++i)
       next_rows_[i] = static_cast<const char*>(f.data) + next_.row[i] * f.row_stride * size_of(f.dtype);
-    return Prefetcher(next_rows_, next_.n, f.cols * size_of(f.dtype));
+    return Prefetcher(next_rows_, next_.n);
   }
 
   void raw_gram(Tile<T>& tile) {

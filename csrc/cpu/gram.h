@@ -16,26 +16,24 @@ constexpr int kTileRows = 2, kTileCols = 4;
 // A tile may reach this far past the last row: row pointers and the result need that much room.
 constexpr int kTileSlack = 4;
 
-// Touches the lines of rows that will be needed next, a few at a time, while arithmetic goes on.
+// Rows that will be needed next, handed out evenly over the tiles computed now: a tile fetches one of them line by line
+// while it multiplies, so that memory and arithmetic keep busy together.
 class Prefetcher {
  public:
   Prefetcher() = default;
-  Prefetcher(const char* const* rows, int n, int64_t row_bytes)
-      : rows_(rows), n_(n), lines_(int((row_bytes + 63) / 64)) {}
-  int total() const { return n_ * lines_; }
-  SALN_INLINE void advance(int count) {
-    for (; count > 0 && row_ < n_; --count) {
-      __builtin_prefetch(rows_[row_] + int64_t(line_) * 64, 0, 2);
-      if (++line_ == lines_) {
-        line_ = 0;
-        ++row_;
-      }
-    }
+  Prefetcher(const char* const* rows, int n) : rows_(rows), n_(n) {}
+
+  // The row for tile number `tile` of `tiles`, or `none` where it has none. Further ones are touched at their start.
+  SALN_INLINE const char* row(int64_t tile, int64_t tiles, const void* none) const {
+    const int first = int(tile * n_ / tiles), last = int((tile + 1) * n_ / tiles);
+    for (int r = first + 1; r < last; ++r)
+      for (int line = 0; line < 8; ++line) __builtin_prefetch(rows_[r] + line * 64, 0, 2);
+    return first < last ? rows_[first] : static_cast<const char*>(none);
   }
 
  private:
   const char* const* rows_ = nullptr;
-  int n_ = 0, lines_ = 0, row_ = 0, line_ = 0;
+  int n_ = 0;
 };
 
 // How a row's elements enter the products: `chunk` elements a step, `step` accumulates one product of chunks.
@@ -67,10 +65,10 @@ struct BFloat16Pairs {
 };
 #endif
 
-// out [R, ld] = the products of rows a[0 … R) with rows b[0 … kTileCols).
+// out [R, ld] = the products of rows a[0 … R) with rows b[0 … kTileCols). `ahead` is a row to fetch meanwhile.
 template <int R, class P>
 SALN_INLINE void gram_tile(const typename P::Element* const* a, const typename P::Element* const* b, int d,
-                           typename P::Sum* out, int64_t ld) {
+                           const char* ahead, typename P::Sum* out, int64_t ld) {
   using S = typename P::Sum;
   constexpr int W = kWidth<S>, J = kTileCols, groups = (R * J + W - 1) / W;
   Vec<S> acc[groups * W];
@@ -83,6 +81,7 @@ SALN_INLINE void gram_tile(const typename P::Element* const* a, const typename P
   for (int j = 0; j < J; ++j) pb[j] = b[j];
   int t = 0;
   for (; t + P::chunk <= d; t += P::chunk) {
+    __builtin_prefetch(ahead + int64_t(t) * sizeof(typename P::Element), 0, 2);
     typename P::Chunk y[J];
 #pragma GCC unroll 4
     for (int j = 0; j < J; ++j) y[j] = P::get(pb[j] + t);
@@ -115,13 +114,11 @@ SALN_INLINE void gram_tile(const typename P::Element* const* a, const typename P
 // further rows; what lands there, and above the diagonal, is of no meaning.
 template <class P>
 void gram_lower(const typename P::Element* const* rows, int n, int d, typename P::Sum* K, int64_t ld, Prefetcher next) {
-  const int tiles = (n / kTileRows + 1) * (n / kTileCols + 1) / 2;
-  const int lines = next.total() / (tiles > 0 ? tiles : 1) + 1;
+  int64_t tiles = 0, tile = 0;
+  for (int i = 0; i < n; i += kTileRows) tiles += ((i + kTileRows < n ? i + kTileRows : n) + kTileCols - 1) / kTileCols;
   for (int i = 0; i < n; i += kTileRows)
-    for (int j = 0; j < i + kTileRows && j < n; j += kTileCols) {
-      next.advance(lines);
-      gram_tile<kTileRows, P>(rows + i, rows + j, d, K + i * ld + j, ld);
-    }
+    for (int j = 0; j < i + kTileRows && j < n; j += kTileCols, ++tile)
+      gram_tile<kTileRows, P>(rows + i, rows + j, d, next.row(tile, tiles, rows[i]), K + i * ld + j, ld);
 }
 
 }  // namespace SALN_VARIANT
