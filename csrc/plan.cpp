@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t kLanesOrder = 128;
 // Above this order `auto` prefers Lanczos where a few leading eigenvalues are asked for.
 constexpr int64_t kExactOrder = 512;
+// An operation on rows streamed from a far cache costs as much as this many on a tile at hand.
+constexpr double kStreamed = 4;
 // Nominal rates of one core per byte of vector width, in operations a second: dense products, solver sweeps.
 constexpr double kGramRate = 1.4e9, kSolveRate = 0.45e9;
 
@@ -126,11 +128,11 @@ Plan make_plan(const Shape& s) {
   if (p.solver == Solver::randomized) {
     const double steps = double(p.n_iter), free_cost = 4.0 * steps * b * d;
     solve = steps * (2 * m * m + 4 * m * steps);
-    if (any_side && free_cost < gram + 2 * steps * m * m) {
+    if (any_side && kStreamed * free_cost < gram + 2 * steps * m * m) {
       p.side = Side::matrix_free;
       p.order = b;
       gram = 0;
-      solve = free_cost + 4.0 * b * steps * steps;
+      solve = kStreamed * free_cost + 4.0 * b * steps * steps;
     }
     p.layout = Layout::single;
     p.reason = p.side == Side::matrix_free      ? "Lanczos on X(Xᵀv): the Gram matrix would cost more than the products"

@@ -66,10 +66,11 @@ void tridiagonalize_single(int n, T* a, int64_t ld, T* d, T* e, T* tau, T* work)
     for (int i = 0; i < j; ++i) p[i] = 0;
     u[j] = v[j] = w[j] = 0;
     for (int r = 0; r < j; r += W) {
-      V partial[W] = {};
+      V partial[W];
       int k = 0;
       for (; k + 4 <= W && r + k + 4 <= j; k += 4) sweep_lower_rows<4>(a, ld, r + k, v, w, u, p, partial + k);
       for (; k < W && r + k < j; ++k) sweep_lower_rows<1>(a, ld, r + k, v, w, u, p, partial + k);
+      for (; k < W; ++k) partial[k] = splat<V>(0);
       store(p + r, load(p + r) + sums(partial));
     }
     const T half = T(0.5) * h.tau * h.tau * dot(p, u, j);
