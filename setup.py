@@ -76,7 +76,7 @@ def ninja_file(build: Path, out: Path, suffix: str) -> str:
     x86 = "-DSALN_X86" if X86 else ""
     csrc = ROOT / "csrc"
     lines = [
-        f"flags = {FLAGS} -I{csrc} {x86}",
+        f"flags = {FLAGS} -ffile-prefix-map={ROOT}=. -I{csrc} {x86}",
         "rule compile",
         f"  command = {compiler} $flags $extra -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",

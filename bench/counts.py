@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from bench import baselines
+from bench import exact_paths
 from bench.cases import CASES, make_candidates, make_features
 
 COUNTS = (100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
@@ -22,7 +22,7 @@ Call = Callable[[Tensor, Tensor, int], object]
 CALLS: dict[str, tuple[Call, int]] = {
     "exact top-k": (lambda f, c, k: saln_kernels.topk_eigvals(f, c, k, solver="exact"), 1_000_000),
     "participation_ratio": (lambda f, c, k: saln_kernels.score_batches(f, c, "participation_ratio"), 100_000),
-    baselines.CHUNKED: (baselines.torch_chunks, 3162),
+    exact_paths.CHUNKED: (exact_paths.torch_chunks, 3162),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import baselines, floor, ours
+from bench import baselines, exact_paths, floor, ours
 from bench.cases import Case, Inputs, make_inputs
 from bench.processes import Processes
 from bench.timing import Timing, Variant, best_of, interleave, p90, plural, ratio, warm_up
@@ -97,7 +97,7 @@ def _sgemm(threads: int, size: int) -> Variant:
 
 
 def _best_single_threaded(timings: list[Timing]) -> str:
-    single = [t for t in timings if t.variant.group in baselines.PATHS and t.variant.threads == 1]
+    single = [t for t in timings if t.variant.group in exact_paths.PATHS and t.variant.threads == 1]
     return min(single, key=lambda timing: timing.warm).variant.group
 
 
@@ -106,8 +106,8 @@ def _summary(
 ) -> dict[str, Any]:
     variant, seconds = timing.variant, timing.seconds
     groups = {t.variant.group for t in timings}
-    torch_best, pair = best_of(timings, baselines.EIGVALSH), best_of(timings, baselines.PROCESSES)
-    others = [best_of(timings, group) for group in baselines.PATHS]
+    torch_best, pair = best_of(timings, exact_paths.EIGVALSH), best_of(timings, baselines.PROCESSES)
+    others = [best_of(timings, group) for group in exact_paths.PATHS]
     library_best = min(torch_best, *others, key=lambda t: t.median)
     rate = next((r for r in rates if r.threads == variant.threads), rates[-1])
     least = floor.floor_seconds(variant.group, inputs, rate) if variant.ours else None

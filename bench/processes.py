@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.cases import Case, make_inputs
+from bench.exact_paths import PATHS
 from bench.timing import limited
 
 N_PROCESSES = 2
@@ -56,8 +57,6 @@ class Processes:
 
 
 def _work(case: Case, library: str, part: int, pipe: Connection, barrier: Barrier) -> None:
-    from bench.baselines import PATHS
-
     call = PATHS[library]
     with limited(1):
         inputs = make_inputs(case)

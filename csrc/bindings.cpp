@@ -2,22 +2,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <map>
-#include <stdexcept>
-#include <vector>
-
 #include "cpu/kernels.h"
+#include "names.h"
 
 namespace py = pybind11;
 
 namespace {
-
-template <class E>
-E pick(const char* argument, const std::string& name, const std::map<std::string, E>& names) {
-  const auto found = names.find(name);
-  if (found == names.end()) throw std::invalid_argument(std::string(argument) + ": unknown name '" + name + "'");
-  return found->second;
-}
 
 py::dict build_info() {
   py::list compiled;
@@ -40,21 +30,9 @@ py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dty
   problem.n_candidates = C;
   problem.size = b;
   problem.center = center;
-  problem.similarity = pick<Similarity>("similarity", similarity,
-                                        {{"linear", Similarity::linear},
-                                         {"cosine", Similarity::cosine},
-                                         {"rbf", Similarity::rbf},
-                                         {"precomputed", Similarity::precomputed},
-                                         {"gradient", Similarity::gradient},
-                                         {"given", Similarity::given}});
-  problem.laplacian = pick<Laplacian>(
-      "laplacian", laplacian,
-      {{"none", Laplacian::none}, {"unnormalized", Laplacian::unnormalized}, {"symmetric", Laplacian::symmetric}});
-  problem.features.dtype = problem.matrices.dtype = pick<DType>("dtype", dtype,
-                                                                {{"float32", DType::float32},
-                                                                 {"float64", DType::float64},
-                                                                 {"bfloat16", DType::bfloat16},
-                                                                 {"float16", DType::float16}});
+  problem.similarity = similarity_of(similarity);
+  problem.laplacian = laplacian_of(laplacian);
+  problem.features.dtype = problem.matrices.dtype = dtype_of(dtype);
   problem.features.cols = d;
   problem.features.col_stride = 1;
   problem.residuals.cols = residual_width;
@@ -62,27 +40,9 @@ py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dty
   task.k = k;
   task.n_iter = n_iter;
   task.parameter = parameter;
-  task.output = pick<Output>("what", what,
-                             {{"gram", Output::gram},
-                              {"eigvals", Output::eigvals},
-                              {"eigh", Output::eigh},
-                              {"fiedler", Output::fiedler},
-                              {"score", Output::score}});
-  task.solver = pick<Solver>(
-      "solver", solver, {{"auto", Solver::automatic}, {"exact", Solver::exact}, {"randomized", Solver::randomized}});
-  using Named = Criterion;
-  if (task.output == Output::score)
-    task.criterion = pick<Named>("criterion", criterion,
-                                 {{"effective_rank", Named::effective_rank},
-                                  {"energy", Named::energy},
-                                  {"vendi", Named::vendi},
-                                  {"participation_ratio", Named::participation_ratio},
-                                  {"eigenvalue_variance", Named::eigenvalue_variance},
-                                  {"stable_rank", Named::stable_rank},
-                                  {"spectral_gap", Named::spectral_gap},
-                                  {"nuclear_norm", Named::nuclear_norm},
-                                  {"logdet", Named::logdet},
-                                  {"algebraic_connectivity", Named::algebraic_connectivity}});
+  task.output = output_of(what);
+  task.solver = solver_of(solver);
+  if (task.output == Output::score) task.criterion = criterion_of(criterion);
   const Kernels& best = kernels();
   const Plan p = make_plan(shape_of(problem, task, best.vector_bytes, threads));
   py::dict out;

@@ -5,12 +5,12 @@
 #include <torch/csrc/stable/tensor.h>
 #include <torch/headeronly/core/ScalarType.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
 
 #include "cpu/run.h"
+#include "names.h"
 
 namespace {
 
@@ -18,50 +18,6 @@ using saln::Problem;
 using saln::Task;
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
-
-template <class E>
-E parse(const char* argument, const std::string& name, const std::map<std::string, E>& names) {
-  const auto found = names.find(name);
-  STD_TORCH_CHECK(found != names.end(), argument, ": unknown name '", name, "'");
-  return found->second;
-}
-
-saln::Similarity similarity_of(const std::string& name) {
-  using S = saln::Similarity;
-  return parse<S>("similarity", name,
-                  {{"linear", S::linear},
-                   {"cosine", S::cosine},
-                   {"rbf", S::rbf},
-                   {"precomputed", S::precomputed},
-                   {"gradient", S::gradient}});
-}
-saln::Laplacian laplacian_of(const std::string& name) {
-  using L = saln::Laplacian;
-  return parse<L>("laplacian", name,
-                  {{"none", L::none}, {"unnormalized", L::unnormalized}, {"symmetric", L::symmetric}});
-}
-saln::Negative negative_of(const std::string& name) {
-  using N = saln::Negative;
-  return parse<N>("negative", name, {{"clamp", N::clamp}, {"shift", N::shift}, {"keep", N::keep}});
-}
-saln::Solver solver_of(const std::string& name) {
-  using S = saln::Solver;
-  return parse<S>("solver", name, {{"auto", S::automatic}, {"exact", S::exact}, {"randomized", S::randomized}});
-}
-saln::Criterion criterion_of(const std::string& name) {
-  using C = saln::Criterion;
-  return parse<C>("criterion", name,
-                  {{"effective_rank", C::effective_rank},
-                   {"energy", C::energy},
-                   {"vendi", C::vendi},
-                   {"participation_ratio", C::participation_ratio},
-                   {"eigenvalue_variance", C::eigenvalue_variance},
-                   {"stable_rank", C::stable_rank},
-                   {"spectral_gap", C::spectral_gap},
-                   {"nuclear_norm", C::nuclear_norm},
-                   {"logdet", C::logdet},
-                   {"algebraic_connectivity", C::algebraic_connectivity}});
-}
 
 saln::DType dtype_of(const Tensor& t, const char* argument) {
   switch (t.scalar_type()) {
@@ -95,6 +51,7 @@ Problem problem_of(const Tensor& features, const Tensor& candidates, const std::
                    const std::optional<Tensor>& quality, const std::string& similarity, bool center, double gamma,
                    const std::string& laplacian, const std::string& negative) {
   Problem p;
+  STD_TORCH_CHECK(similarity != "given", "similarity: 'given' is not one of candidates");
   STD_TORCH_CHECK(features.dim() == 2 && features.size(1) > 0, "features: expected [N, d] with d > 0");
   STD_TORCH_CHECK(candidates.dim() == 2 && candidates.size(1) > 0, "candidates: expected [C, b] with b > 0");
   STD_TORCH_CHECK(candidates.size(1) <= 16384, "candidates: expected b of at most 16384");
@@ -107,11 +64,11 @@ Problem problem_of(const Tensor& features, const Tensor& candidates, const std::
   p.position_stride = candidates.stride(1);
   p.n_candidates = candidates.size(0);
   p.size = candidates.size(1);
-  p.similarity = similarity_of(similarity);
+  p.similarity = saln::similarity_of(similarity);
   p.center = center;
   p.gamma = gamma;
-  p.laplacian = laplacian_of(laplacian);
-  p.negative = negative_of(negative);
+  p.laplacian = saln::laplacian_of(laplacian);
+  p.negative = saln::negative_of(negative);
   const bool gradient = p.similarity == saln::Similarity::gradient;
   STD_TORCH_CHECK(gradient == residuals.has_value(), "residuals: needed by similarity 'gradient', and by no other");
   if (gradient) {
@@ -148,7 +105,7 @@ Task task_of(saln::Output output, int64_t k, const std::string& solver, int64_t 
   Task t;
   t.output = output;
   t.k = k;
-  t.solver = solver_of(solver);
+  t.solver = saln::solver_of(solver);
   t.n_iter = n_iter;
   t.seed = uint64_t(seed);
   return t;
@@ -219,7 +176,7 @@ Tensor score(PROBLEM_PARAMETERS, const std::string& criterion, int64_t k, double
   Problem p = PROBLEM_OF_PARAMETERS;
   check_k(k, p);
   Task task = task_of(saln::Output::score, k, solver, n_iter, seed);
-  task.criterion = criterion_of(criterion);
+  task.criterion = saln::criterion_of(criterion);
   task.parameter = parameter;
   if (task.criterion == saln::Criterion::algebraic_connectivity && p.laplacian == saln::Laplacian::none)
     p.laplacian = saln::Laplacian::unnormalized;

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench import baselines, counts, floor, lanczos, ours, tables, targets
+from bench import baselines, counts, exact_paths, floor, lanczos, ours, tables, targets
 from bench.cases import CASES, Case, Inputs, make_inputs
 from bench.processes import Processes
 from bench.timing import warm_up
@@ -43,13 +43,13 @@ def test_baselines_are_right(inputs: Inputs) -> None:
 
 def test_lanczos_is_right_at_full_length(inputs: Inputs) -> None:
     values = lanczos.eigvals(inputs.features, inputs.candidates(0), TINY.k, TINY.size, lanczos.step, whole_basis=True)
-    wanted = baselines.torch_path(inputs.features, inputs.candidates(0), TINY.k)
+    wanted = exact_paths.torch_path(inputs.features, inputs.candidates(0), TINY.k)
     torch.testing.assert_close(values, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_two_processes(inputs: Inputs) -> None:
-    with Processes(TINY, baselines.NUMPY) as processes:
-        wanted = baselines.torch_path(inputs.features, inputs.candidates(0), TINY.k)
+    with Processes(TINY, exact_paths.NUMPY) as processes:
+        wanted = exact_paths.torch_path(inputs.features, inputs.candidates(0), TINY.k)
         torch.testing.assert_close(processes.values(), wanted, rtol=1e-4, atol=1e-4)
         assert processes.seconds(1) > 0
 
