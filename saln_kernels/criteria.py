@@ -205,7 +205,7 @@ def _logdet_slope(values: Tensor, score: Tensor, k: int, parameter: float) -> Te
 
 
 def _algebraic_connectivity(*unused: object) -> Tensor:
-    raise NotImplementedError("algebraic_connectivity comes from the deflated Fiedler problem, not from a spectrum")
+    raise ValueError("algebraic_connectivity comes from the deflated Fiedler problem, not from a spectrum")
 
 
 CRITERIA: dict[str, Criterion] = {
