@@ -1,0 +1,100 @@
+// What the kernels ask of the machine: thread numbers, barriers, shuffles, asynchronous copies, matrix units. The one
+// header that holds PTX. Compiled for the host (tests/cuda_on_cpu), the same names come from that shim.
+#pragma once
+#include <cstdint>
+
+#if !defined(__CUDACC__)
+#include "shim.h"
+#else
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#define SALN_DEVICE __device__ __forceinline__
+
+namespace saln::device {
+
+SALN_DEVICE int thread_rank() { return int(threadIdx.x); }
+SALN_DEVICE int block_rank() { return int(blockIdx.x); }
+SALN_DEVICE int grid_size() { return int(gridDim.x); }
+SALN_DEVICE void sync_block() { __syncthreads(); }
+SALN_DEVICE void sync_warp() { __syncwarp(); }
+
+// All 32 lanes take part in what follows.
+template <class T>
+SALN_DEVICE T shuffle(T value, int lane) {
+  return __shfl_sync(0xffffffffu, value, lane);
+}
+template <class T>
+SALN_DEVICE T shuffle_xor(T value, int mask) {
+  return __shfl_xor_sync(0xffffffffu, value, mask);
+}
+SALN_DEVICE uint32_t ballot(bool vote) { return __ballot_sync(0xffffffffu, vote); }
+SALN_DEVICE int count_bits(uint32_t x) { return __popc(x); }
+
+// 16 bytes of shared memory from `bytes` (0 to 16) of global memory, zeros behind them; both addresses 16-byte aligned.
+SALN_DEVICE void copy_async(void* shared, const void* global, int bytes) {
+  const uint32_t to = uint32_t(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+}
+SALN_DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// Waits for this thread's copies, the youngest `pending` groups excepted.
+template <int pending>
+SALN_DEVICE void wait_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+// Four consecutive numbers of shared memory, 16-byte aligned.
+SALN_DEVICE void load_four(const float* from, float (&to)[4]) {
+  const float4 four = *reinterpret_cast<const float4*>(from);
+  to[0] = four.x;
+  to[1] = four.y;
+  to[2] = four.z;
+  to[3] = four.w;
+}
+
+// Four 8×8 blocks of shared memory, rows of 16 bytes: lane l names row l % 8 of block l / 8 and receives bytes
+// 4 (l % 4) … of row l / 4 of every block (ldmatrix).
+SALN_DEVICE void load_blocks(const void* row, uint32_t (&to)[4]) {
+  const uint32_t from = uint32_t(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(from)
+               : "memory");
+}
+
+// c [16×8] += a bᵀ for a [16×k], b [8×k], each row's k elements 32 bytes; operands as load_blocks gives them: a in the
+// order (rows 0–7, first 16 bytes), (rows 8–15, first), (rows 0–7, last), (rows 8–15, last); b first, last. Lane l holds
+// c at row l / 4 and l / 4 + 8, columns 2 (l % 4) and the next.
+SALN_DEVICE void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+SALN_DEVICE void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+SALN_DEVICE void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+// The nearest number with 11 significant bits, as multiply_tf32 takes it.
+SALN_DEVICE uint32_t to_tf32(float x) {
+  uint32_t y;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+  return y;
+}
+
+SALN_DEVICE float from_bfloat16(uint16_t bits) { return __bfloat162float(__ushort_as_bfloat16(bits)); }
+SALN_DEVICE float from_float16(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
+
+}  // namespace saln::device
+#endif
