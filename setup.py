@@ -1,7 +1,8 @@
-"""Builds the native parts with ninja: the op library `_ops.so` (no Python in it) and the small module `_C`.
+"""Builds the native parts with ninja: the op libraries `_ops.so` and `_cuda.so`, without Python, and the module `_C`.
 
-SALN_CUDA=0|1|auto says whether the CUDA kernels are built: 1 fails where they cannot be, auto leaves them out with one
-line that says so.
+SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be, auto leaves it out with one line that
+says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds
+for fewer architectures than all of CUDA_ARCHS. What ptxas says of every kernel is kept in build/*/*.ptxas.txt.
 """
 
 import importlib.util
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import NamedTuple
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -33,23 +35,77 @@ FLAGS = (
 )
 
 
-def cuda_sources() -> list[Path]:
-    """The CUDA sources to build, after SALN_CUDA and what is installed."""
+# 'a': instructions of that generation alone. The last one's PTX serves what comes later.
+CUDA_ARCHS = ("80", "90a", "100a", "120")
+NVCC_FLAGS = (
+    "-std=c++20 -O3 --expt-relaxed-constexpr -lineinfo -Xptxas -v,-warn-lmem-usage,-warn-spills "
+    "-Xcompiler -fPIC,-fvisibility=hidden"
+)
+
+# Sources below csrc, by what they are linked into. The first two also hold the CPU kernels of every variant, the last
+# also every csrc/cuda/*.cu. Only those of TORCH_SOURCES see PyTorch's headers.
+TORCH_SOURCES = ("ops.cpp", "cpu/run.cpp", "cuda/ops.cpp")
+OPS_SOURCES = ("plan.cpp", "cpu/isa.cpp", "cpu/run.cpp", "ops.cpp")
+MODULE_SOURCES = ("plan.cpp", "cpu/isa.cpp", "bindings.cpp")
+CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/ops.cpp")
+
+
+class Toolkit(NamedTuple):
+    """What builds CUDA kernels here."""
+
+    nvcc: str
+    version: str
+    sources: list[Path]
+    archs: list[str]
+
+    @property
+    def ptx(self) -> str:
+        """The architecture whose PTX is kept, for GPUs yet to come; what is of one generation alone is no use there."""
+        newest = self.archs[-1]
+        return newest if newest.isdigit() else ""
+
+    @property
+    def targets(self) -> str:
+        """What is compiled, as nvcc's options."""
+        codes = [(arch, f"sm_{arch}") for arch in self.archs]
+        if self.ptx:
+            codes.append((self.ptx, f"compute_{self.ptx}"))
+        return " ".join(f"-gencode arch=compute_{arch},code={code}" for arch, code in codes)
+
+
+def cuda_toolkit() -> Toolkit | None:
+    """What to build the CUDA library with, after SALN_CUDA and what is installed."""
     wanted = os.environ.get("SALN_CUDA", "auto")
     if wanted not in ("0", "1", "auto"):
         raise SystemExit(f"SALN_CUDA: expected 0, 1 or auto, got {wanted!r}")
     if wanted == "0":
-        return []
-    home = os.environ.get("CUDA_HOME")
-    nvcc = shutil.which("nvcc", path=f"{home}/bin" if home else None)
+        return None
+    try:
+        return find_toolkit()
+    except FileNotFoundError as error:
+        if wanted == "1":
+            raise SystemExit(f"SALN_CUDA=1, but the CUDA kernels cannot be built: {error}") from None
+        print(f"CUDA kernels left out: {error}", file=sys.stderr)
+        return None
+
+
+def find_toolkit() -> Toolkit:
+    """Look for nvcc and the sources; FileNotFoundError says what is not there."""
+    archs = os.environ.get("SALN_CUDA_ARCHS", " ".join(CUDA_ARCHS)).split()
+    unknown = [arch for arch in archs if arch not in CUDA_ARCHS]
+    if unknown or not archs:
+        raise SystemExit(f"SALN_CUDA_ARCHS: expected some of {' '.join(CUDA_ARCHS)}, got {' '.join(archs)!r}")
     sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
-    reason = "csrc/cuda holds no kernels in this version" if not sources else "nvcc was not found" if not nvcc else ""
-    if reason and wanted == "1":
-        raise SystemExit(f"SALN_CUDA=1, but the CUDA kernels cannot be built: {reason}")
-    if reason:
-        print(f"CUDA kernels left out: {reason}", file=sys.stderr)
-        return []
-    return sources
+    if not sources:
+        raise FileNotFoundError("csrc/cuda holds no kernels")
+    home = os.environ.get("CUDA_HOME")
+    nvcc = shutil.which("nvcc", path=f"{home}/bin") if home else shutil.which("nvcc")
+    nvcc = nvcc or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    if nvcc is None:
+        raise FileNotFoundError("nvcc was not found in CUDA_HOME, PATH or /usr/local/cuda; install the CUDA toolkit")
+    said = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=True).stdout
+    version = (re.findall(r"V(\d+\.\d+\.\d+)", said) or ["unknown"])[0]
+    return Toolkit(nvcc, version, sources, sorted(archs, key=CUDA_ARCHS.index))
 
 
 def torch_paths() -> tuple[str, str]:
@@ -61,8 +117,8 @@ def torch_paths() -> tuple[str, str]:
     return str(folder / "include"), str(folder / "lib")
 
 
-def ninja_file(build: Path, out: Path, suffix: str) -> str:
-    """The text of build.ninja: every object, the op library and the module."""
+def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str:
+    """The text of build.ninja: every object, the op libraries and the module."""
     import pybind11
 
     include, library = torch_paths()
@@ -70,36 +126,67 @@ def ninja_file(build: Path, out: Path, suffix: str) -> str:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     major, minor = TORCH_TARGET.split(".")
     target = f"0x{int(major):02x}{int(minor):02x}000000000000"
-    stable = f"-I{include} -DTORCH_TARGET_VERSION={target}ULL"
     python = f"-I{pybind11.get_include()} -I{sysconfig.get_paths()['include']}"
-    names = f"-DSALN_VERSION='\"{VERSION}\"' -DSALN_COMPILER='\"{version}\"' -DSALN_TORCH_TARGET='\"{TORCH_TARGET}\"'"
-    x86 = "-DSALN_X86" if X86 else ""
+    names = {"VERSION": VERSION, "COMPILER": version, "TORCH_TARGET": TORCH_TARGET}
+    if cuda:
+        names |= {"NVCC": cuda.version, "CUDA_ARCHS": " ".join(cuda.archs), "CUDA_PTX": cuda.ptx}
     csrc = ROOT / "csrc"
     lines = [
-        f"flags = {FLAGS} -ffile-prefix-map={ROOT}=. -I{csrc} {x86}",
+        f"flags = {FLAGS} -ffile-prefix-map={ROOT}=. -I{csrc} {'-DSALN_X86' if X86 else ''}",
         "rule compile",
         f"  command = {compiler} $flags $extra -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",
         "  deps = gcc",
+        "  description = $in",
         "rule link",
         f"  command = {compiler} -shared $in -o $out $extra",
+        "  description = $out",
     ]
+    # what a source needs beside the flags of all; names that change with every release stay out of the other objects
+    extras = dict.fromkeys(TORCH_SOURCES, f"-isystem {include} -DTORCH_TARGET_VERSION={target}ULL")
+    for source in ("bindings.cpp", "cuda/ops.cpp"):
+        defines = " ".join(f"-DSALN_{name}='\"{value}\"'" for name, value in names.items())
+        extras[source] = f"{extras.get(source, python)} {defines}"
 
-    def compiled(source: str, extra: str = "", name: str | None = None) -> str:
-        target_object = build / f"{name or Path(source).stem}.o"
-        lines.extend([f"build {target_object}: compile {csrc / source}", f"  extra = {extra}"])
-        return str(target_object)
+    def compiled(source: str, rule: str = "compile", extra: str = "", name: str = "") -> str:
+        path = build / f"{name or source.partition('.')[0].replace('/', '_')}.o"
+        lines.extend([f"build {path}: {rule} {csrc / source}", f"  extra = {extra or extras.get(source, '')}"])
+        return str(path)
 
+    def linked(name: str, sources: tuple[str, ...], extra: str = "") -> None:
+        inputs = " ".join(kernels + [objects[source] for source in sources])
+        lines.extend([f"build {out / name}: link {inputs}", f"  extra = {extra}"])
+
+    plain = dict.fromkeys([*OPS_SOURCES, *MODULE_SOURCES, *(CUDA_SOURCES if cuda else ())])
+    objects = {source: compiled(source) for source in plain}
     kernels = [
-        compiled("cpu/kernels.cpp", f"-DSALN_VARIANT={name} {flags}", f"kernels_{name}")
-        for name, flags in VARIANTS.items()
+        compiled("cpu/kernels.cpp", extra=f"-DSALN_VARIANT={variant} {flags}", name=f"kernels_{variant}")
+        for variant, flags in VARIANTS.items()
     ]
-    shared = [*kernels, compiled("cpu/isa.cpp"), compiled("plan.cpp")]
-    ops = [*shared, compiled("ops.cpp", stable), compiled("cpu/run.cpp", stable)]
-    module = [*shared, compiled("bindings.cpp", f"{python} {names}")]
-    torch_libraries = f"-L{library} -Wl,--as-needed -ltorch_cpu"
-    lines += [f"build {out / '_ops.so'}: link {' '.join(ops)}", f"  extra = {torch_libraries}"]
-    lines += [f"build {out / ('_C' + suffix)}: link {' '.join(module)}", "  extra ="]
+    linked("_ops.so", OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
+    linked(f"_C{suffix}", MODULE_SOURCES)
+    if cuda:
+        command = f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} -MMD -MF $out.d -c $in -o $out"
+        lines += [
+            "rule nvcc",
+            # ptxas speaks of every kernel; bench.kernel_table reads it
+            f"  command = {command} > $log 2>&1 || {{ cat $log; false; }}",
+            "  depfile = $out.d",
+            "  deps = gcc",
+            "  description = $in",
+        ]
+        device = []
+        for source in cuda.sources:
+            device.append(compiled(f"cuda/{source.name}", "nvcc", name=f"{source.stem}_cu"))
+            lines.append(f"  log = {build / source.stem}.ptxas.txt")
+        lines += [
+            "rule link_cuda",
+            # PyTorch's CUDA runtime and the static one in here must not find each other's symbols
+            f"  command = {cuda.nvcc} -ccbin {compiler} -shared -cudart static -Xlinker --exclude-libs,ALL,--as-needed "
+            f"$in -o $out -L{library} -ltorch_cpu",
+            "  description = $out",
+            f"build {out / '_cuda.so'}: link_cuda {' '.join(device + [objects[source] for source in CUDA_SOURCES])}",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -109,7 +196,7 @@ class NinjaBuild(build_ext):
     def run(self) -> None:
         import ninja
 
-        cuda_sources()
+        cuda = cuda_toolkit()
         module = Path(self.get_ext_fullpath("saln_kernels._C")).resolve()
         if self.inplace:
             module = ROOT / "saln_kernels" / module.name
@@ -117,14 +204,15 @@ class NinjaBuild(build_ext):
         build = ROOT / "build" / f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         build.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
-        (build / "build.ninja").write_text(ninja_file(build, module.parent, suffix))
+        (build / "build.ninja").write_text(ninja_file(build, module.parent, suffix, cuda))
         executable = str(Path(ninja.BIN_DIR) / "ninja")
         jobs = ["-j", os.environ["MAX_JOBS"]] if "MAX_JOBS" in os.environ else []
         subprocess.run([executable, "-C", str(build), *jobs], check=True)
 
     def get_outputs(self) -> list[str]:
         folder = Path(self.get_ext_fullpath("saln_kernels._C")).parent
-        return [self.get_ext_fullpath("saln_kernels._C"), str(folder / "_ops.so")]
+        libraries = [folder / name for name in ("_ops.so", "_cuda.so")]
+        return [self.get_ext_fullpath("saln_kernels._C"), *(str(path) for path in libraries if path.exists())]
 
 
 setup(version=VERSION, ext_modules=[Extension("saln_kernels._C", [])], cmdclass={"build_ext": NinjaBuild})

@@ -48,5 +48,8 @@ struct Cuda {
 
 STABLE_TORCH_LIBRARY_IMPL(saln, CUDA, m) { saln::Ops<Cuda>::implement(m); }
 
-// What the library was built for, as JSON: read without a device, and without PyTorch.
-extern "C" __attribute__((visibility("default"))) const char* saln_cuda_build() { return SALN_CUDA_BUILD; }
+// What the library was built from and for, as JSON: read without a device and without PyTorch.
+extern "C" __attribute__((visibility("default"))) const char* saln_cuda_build() {
+  return "{\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC "\", \"archs\": \"" SALN_CUDA_ARCHS
+         "\", \"ptx\": \"" SALN_CUDA_PTX "\"}";
+}
