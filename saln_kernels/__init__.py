@@ -3,12 +3,14 @@
     features [N, d], candidates [C, b] row numbers (-1 is padding) -> eigenvalues, eigenvectors or one score a candidate
 
 `gram`, `topk_eigvals`, `topk_eigh`, `fiedler` and `score_batches` work on candidates, `eigvalsh` and `eigh` on matrices
-one already has. Every order is descending. `plan` says what a call would run, `build_info` what is installed.
+one already has; `greedy_logdet`, `maxvol` and `k_center` choose rows of a super-batch one after the other. Every order
+is descending. `plan` says what a call would run, `build_info` what is installed.
 """
 
 from saln_kernels.api import gram, topk_eigh, topk_eigvals
+from saln_kernels.greedy import greedy_logdet, k_center, maxvol
 from saln_kernels.info import BuildInfo, Plan, build_info, plan
-from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler
+from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler, Greedy
 from saln_kernels.scores import eigh, eigvalsh, fiedler, score_batches
 
 __version__ = "0.1.0"
@@ -19,6 +21,7 @@ __all__ = [
     "Eigh",
     "Eigvals",
     "Fiedler",
+    "Greedy",
     "Plan",
     "__version__",
     "build_info",
@@ -26,6 +29,9 @@ __all__ = [
     "eigvalsh",
     "fiedler",
     "gram",
+    "greedy_logdet",
+    "k_center",
+    "maxvol",
     "plan",
     "score_batches",
     "topk_eigh",

@@ -33,3 +33,10 @@ class Fiedler(NamedTuple):
     value: Tensor  # [C]
     vector: Tensor  # [C, b]
     residual: Tensor  # [C], ||L v - value v||_2
+
+
+class Greedy(NamedTuple):
+    """Rows chosen one after the other."""
+
+    positions: Tensor  # [C, size] int64 into the rows of candidates, -1 where there was none left
+    gains: Tensor  # [C, size], what each choice added
