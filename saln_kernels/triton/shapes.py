@@ -1,0 +1,97 @@
+"""Which block shapes a call runs with: an explicit rule of sizes and dtypes in place of autotuning."""
+
+from typing import Literal, NamedTuple
+
+import torch
+
+Output = Literal["gram", "values", "vectors", "fiedler", "score"]
+Need = Literal["tile", "moments", "pivots", "spectrum", "fiedler"]
+
+LARGEST = 128  # b: a tile lives in one program's registers
+SMALLEST = 16  # edge of a tile that tl.dot takes
+FEW = 8  # up to so many leading eigenvalues get a narrower search
+
+
+class Shape(NamedTuple):
+    """Constants a kernel is compiled with."""
+
+    order: int  # B, edge of the tile
+    found: int  # K, lanes of eigenvalues
+    points: int  # searched at once for each eigenvalue
+    rounds: int  # of that search
+    depth: int  # features a step of the Gram product
+    residual_depth: int
+    warps: int
+    stages: int
+
+
+def power_of_two(n: int) -> int:
+    """The smallest power of two from n on."""
+    return 1 << max(0, n - 1).bit_length()
+
+
+def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residual_width: int = 0) -> Shape:
+    """Choose the shape for candidates of b rows of which k leading eigenvalues are wanted.
+
+    - The tile has the smallest power-of-two edge B >= 16 that holds b.
+    - A warp a kibi-element of the tile, two for float64: 32 words of it in each thread's registers, which leaves
+      room for the products of a sweep. One warp where the tile is small, so that its sums need no barrier.
+    - A step of the Gram product takes 128 bytes of each row, one cache line, fewer where rows are shorter, and no more
+      than 16 KiB in all; two steps are in flight.
+    - All b eigenvalues get a lane each, or 8 where at most 8 are wanted. A search round tries as many points as two a
+      thread allow, from 2 to 16, and gains log2(points + 1) bits of the 26 (float64: 55) needed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> choose(50, 8, "spectrum", torch.float32, 512)
+    Shape(order=64, found=8, points=16, rounds=7, depth=32, residual_depth=16, warps=4, stages=2)
+    """
+    wide = features == torch.float64
+    order = max(SMALLEST, power_of_two(b))
+    warps = min(16, max(1, order * order * (2 if wide else 1) // 1024))
+    found = 1 if need == "fiedler" else FEW if k <= FEW else order
+    points = min(16, max(2, 2 * 32 * warps // found)) if need in ("spectrum", "fiedler") else 2
+    bits = 55 if wide else 26
+    size = features.itemsize
+    longest = min(128 // size, 16384 // (size * order))
+
+    def depth(columns: int) -> int:
+        return max(SMALLEST, min(longest, power_of_two(columns)))
+
+    return Shape(
+        order=order,
+        found=found,
+        points=points,
+        rounds=_rounds(bits, points),
+        depth=depth(width),
+        residual_depth=depth(residual_width),
+        warps=warps,
+        stages=2,
+    )
+
+
+def _rounds(bits: int, points: int) -> int:
+    """The fewest rounds that divide an interval by 2^bits, each by points + 1."""
+    rounds = 1
+    while (points + 1) ** rounds < 2**bits:
+        rounds += 1
+    return rounds
+
+
+def scratch(shape: Shape, output: Output, need: Need) -> int:
+    """Elements of scratch a program needs, in the kernel's layout.
+
+    d, e, e2 and tau [4, B]; for vectors the reflectors [B, B], solutions [B, K] and factors [3, B, K]; and for Fiedler
+    pairs the matrix itself [B, B], for the residual.
+    """
+    b, k = shape.order, shape.found
+    if need not in ("spectrum", "fiedler"):
+        return 0
+    vectors = b * b + 4 * b * k if output in ("vectors", "fiedler") else 0
+    return 4 * b + vectors + (b * b if output == "fiedler" else 0)
+
+
+def programs(count: int, warps: int, processors: int) -> int:
+    """Programs in flight: what fits every multiprocessor at 128 registers a thread, and no more than candidates."""
+    return max(1, min(count, processors * (65536 // (128 * 32 * warps))))
