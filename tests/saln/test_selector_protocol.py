@@ -5,10 +5,32 @@ import torch
 
 import saln
 from saln import SELECTORS, SuperBatch, make_selector
+from saln.schedule import Schedule
 from saln.selectors import Selector
 
+QUALITIES = ("none", "learnability", "gate", "label_agreement", "given")
 OPTIONS = {
     "uniform": [{}],
+    "lowest_degree": [{}, {"negative": "keep"}, {"similarity": "rbf"}],
+    "gstds": [{}, {"ratio": 0.5}, {"ratio": Schedule(0.2, 0.2, "constant"), "keep": "near_zero"}],
+    "joint_growth": [{"n_candidates": 20, "n_chunks": 3, "choice": choice} for choice in ("argmax", "softmax")]
+    + [{"n_candidates": 20, "similarity": "gradient", "criterion": "logdet", "use_quality": True}],
+    "gradient_logdet": [{"quality": quality} for quality in QUALITIES] + [{"temperature": 0.5}, {"ridge": 0.0}],
+    "gradient_logdet_learnable": [{}],
+    "gradient_logdet_agreement": [{}],
+    "logdet": [{}, {"ridge": 0.0}, {"temperature": 1.0}, {"similarity": "linear", "use_quality": True}],
+    "k_dpp": [{"quality": quality} for quality in QUALITIES]
+    + [{"ridge": 0.1, "temperature": 2.0}, {"similarity": "gradient"}, {"similarity": "linear"}],
+    "rho_loss": [{}, {"temperature": 0.5}],
+    "selective_backprop": [{}, {"interrupt": 2}, {"start": 0.5}],
+    "infobatch": [{}, {"ratio": 0.0}, {"delta": 0.0}],
+    "k_center": [
+        {"similarity": name, "start": start} for name in ("linear", "cosine") for start in ("center", "random")
+    ],
+    "herding": [{"similarity": name} for name in ("linear", "cosine")],
+    "facility_location": [{}, {"similarity": "gradient"}],
+    "divbs": [{}, {"choice": "draw"}, {"similarity": "linear"}],
+    "graft": [{}, {"rank": 2}, {"similarity": "gradient"}, {"center": True, "max_swaps": 0}],
     "saln": [{"keep": keep} for keep in ("abs", "positive", "negative", "both_ends", "near_zero")]
     + [{"laplacian": "symmetric"}, {"negative": "shift"}, {"negative": "keep"}],
     "jest": [
@@ -18,7 +40,7 @@ OPTIONS = {
     ],
     "spectral_candidates": [
         {"n_candidates": 20, "candidates": candidates, "choice": choice}
-        for candidates in ("uniform", "stratified")
+        for candidates in ("uniform", "stratified", "grown")
         for choice in ("argmax", "softmax")
     ]
     + [
@@ -84,7 +106,7 @@ def test_none_all_and_too_many(name, options):
 def read_by(name: str, options: dict) -> str:
     if name == "jest":
         return "losses" if options["form"] == "classification" else "learner_scores"
-    return "features"
+    return "losses" if name in ("rho_loss", "selective_backprop", "infobatch") else "features"
 
 
 @every_selector

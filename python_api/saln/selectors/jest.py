@@ -8,9 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of, positive
+from saln.choices import one_of
+from saln.schedule import Schedule, positive_throughout, value_at
 from saln.selectors.contrastive import sigmoid_losses, softmax_gain, softmax_losses
-from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
+from saln.selectors.protocol import SelectionReport, draw, eligible_rows
 from saln.superbatch import SuperBatch
 
 FORMS = ("classification", "pairwise", "sigmoid", "softmax")
@@ -49,7 +50,7 @@ class JEST:
     form : {"classification", "pairwise", "sigmoid", "softmax"}
     n_chunks : int
         At most as many as the size are used.
-    temperature : float
+    temperature : float or Schedule
         Small: the largest logits; large: uniform.
     first_chunk : {"uniform", "learnability"}
 
@@ -82,15 +83,16 @@ class JEST:
         form: str = "classification",
         *,
         n_chunks: int = 16,
-        temperature: float = 1.0,
+        temperature: float | Schedule = 1.0,
         first_chunk: str = "uniform",
     ) -> None:
         if n_chunks < 1:
             raise ValueError(f"n_chunks is {n_chunks}, want at least 1")
         self.form = one_of("form", form, FORMS)
         self.n_chunks = n_chunks
-        self.temperature = positive("temperature", temperature)
+        self.temperature = positive_throughout("temperature", temperature)
         self.first_chunk = one_of("first_chunk", first_chunk, FIRST_CHUNKS)
+        self.progress = 0.0
         self.last_report: SelectionReport | None = None
 
     @torch.no_grad()
@@ -109,10 +111,8 @@ class JEST:
         return rows[chosen]
 
     def _draw(self, logits: Tensor, chosen: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-        logits = (logits / self.temperature).index_fill(0, chosen, -torch.inf)
-        # Less the maximum, the leading logits keep their digits when the noise is added.
-        keys = logits - logits.max() + gumbel(logits.shape, generator=generator, device=logits.device)
-        return keys.topk(count).indices
+        logits = (logits / value_at(self.temperature, self.progress)).index_fill(0, chosen, -torch.inf)
+        return draw(logits, count, generator=generator)
 
     def _rule(self, super_batch: SuperBatch, rows: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Learnability of each row alone, `[m]` float64, and given the places of those chosen, int64 `[n]`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from saln.schedule import share
 from saln.superbatch import SuperBatch
 
 
@@ -22,15 +23,24 @@ class SelectionReport:
         Rows of the super-batch.
     n_left_out : int
         Rows left out because a value the method reads is not finite.
+    weights : Tensor [size] or None
+        What to multiply the losses of the rows returned with, in their order, so that the weighted mean over the batch
+        estimates the mean over the super-batch without bias; 1 on average over batches. None where the method knows of
+        no such weights: most choose deterministically, and leave rows out for certain.
     """
 
     n_rows: int
     n_left_out: int
+    weights: Tensor | None = None
 
 
 @runtime_checkable
 class Selector(Protocol):
     """Chooses a batch from a super-batch.
+
+    A rule that changes over training has one attribute more, `progress`, the share of training that is over: 0 at
+    first, and set by the trainer before it asks for a batch (`set_progress`). What else a selector keeps from one call
+    to the next, if anything, is in its `state_dict` (`Stateful`).
 
     Attributes
     ----------
@@ -77,6 +87,44 @@ class Selector(Protocol):
         ...
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    """A selector whose choices depend on its earlier calls."""
+
+    def reset(self) -> None:
+        """Forget them: the next call is the first of a run."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of what an exact resume needs, the options not included."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        ...
+
+
+def set_progress(selector: object, progress: float) -> None:
+    """Tell a selector what share of training is over, 0 to 1; those that do not change over training ignore it.
+
+    >>> from saln.selectors import make_selector
+    >>> from saln.selectors.protocol import set_progress
+    >>> gstds = make_selector("gstds")
+    >>> set_progress(gstds, 0.25)
+    >>> gstds.progress
+    0.25
+    """
+    if hasattr(selector, "progress"):
+        selector.progress = share("progress", progress)
+
+
+def reset(selector: object) -> None:
+    """Let a selector start a run anew: training has not begun, nothing was chosen before."""
+    set_progress(selector, 0.0)
+    if isinstance(selector, Stateful):
+        selector.reset()
+
+
 def eligible_rows(
     super_batch: SuperBatch, size: int, reads: Sequence[str], *, by: str
 ) -> tuple[Tensor, SelectionReport]:
@@ -113,3 +161,28 @@ def gumbel(shape: Sequence[int], *, generator: torch.Generator | None, device: t
     et al. 2019).
     """
     return -(-random_uniform(shape, generator=generator, device=device).log()).log()
+
+
+def largest(scores: Tensor, size: int) -> Tensor:
+    """Places of the `size` largest scores, int64 `[size]`, best first; among equal ones the lower place comes first.
+
+    >>> import torch
+    >>> from saln.selectors.protocol import largest
+    >>> largest(torch.tensor([1.0, 3.0, 3.0, 2.0]), 2)
+    tensor([1, 2])
+    """
+    return scores.argsort(descending=True, stable=True)[:size]
+
+
+def draw(logits: Tensor, size: int, *, generator: torch.Generator | None) -> Tensor:
+    """Places, int64 `[size]`, drawn one after another without replacement with probability ∝ exp(logits).
+
+    >>> import torch
+    >>> from saln.selectors.protocol import draw
+    >>> draw(torch.tensor([0.0, 90.0, 0.0]), 1, generator=torch.Generator().manual_seed(0))
+    tensor([1])
+    """
+    # Less the maximum, the leading logits keep their digits when the noise is added.
+    logits = logits.double()
+    keys = logits - logits.amax() + gumbel(logits.shape, generator=generator, device=logits.device)
+    return largest(keys, size)

@@ -84,9 +84,15 @@ class SALN:
     @torch.no_grad()
     def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
         """As in `Selector`; the generator is not used."""
+        rows = self._eligible(super_batch, size)
+        return rows[:size] if size in (0, rows.numel()) else rows[self._places(super_batch, rows, size)]
+
+    def _eligible(self, super_batch: SuperBatch, size: int) -> Tensor:
         rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
+        return rows
+
+    def _places(self, super_batch: SuperBatch, rows: Tensor, size: int) -> Tensor:
+        """Places `[size]` in `rows` `[m]`, 0 < size < m."""
         vector = saln_kernels.fiedler(
             super_batch.features,
             rows.unsqueeze(0),  # [1, m]
@@ -96,7 +102,7 @@ class SALN:
             check_bounds=False,
             backend=self.backend,
         ).vector[0]  # [m]
-        return rows[keep_by_vector(vector, size, self.keep)]
+        return keep_by_vector(vector, size, self.keep)
 
 
 def keep_by_vector(vector: Tensor, size: int, keep: str) -> Tensor:

@@ -9,13 +9,14 @@ from torch import Tensor
 
 import saln_kernels
 from saln.candidates import stratified_candidates, uniform_candidates
-from saln.choices import one_of, positive
+from saln.choices import one_of
+from saln.schedule import Schedule, positive_throughout, value_at
 from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
+from saln.selectors.scoring import Scorer
 from saln.superbatch import SuperBatch
 
-CANDIDATES = ("uniform", "stratified")
+CANDIDATES = ("uniform", "stratified", "grown")
 CHOICES = ("argmax", "softmax")
-MAX_GRAM_ROWS = 2048  # 16 MiB of float32
 
 
 class SpectralCandidates:
@@ -34,11 +35,15 @@ class SpectralCandidates:
         As in `saln_kernels.score_batches`; the larger score wins.
     similarity : str
         As in `saln_kernels.score_batches`; "gradient" needs residuals in the super-batch.
-    candidates : {"uniform", "stratified"}
-        "stratified" keeps the super-batch's proportions of labels, which it needs.
+    candidates : {"uniform", "stratified", "grown"}
+        "stratified" keeps the super-batch's proportions of labels, which it needs. "grown": each is the greedy log-det
+        choice (`saln_kernels.greedy_logdet`) from a uniform draw of `growth` times its size, which costs
+        O(C growth b (d + b) b) time.
     choice : {"argmax", "softmax"}
-    temperature : float
+    temperature : float or Schedule
         T of "softmax", in units of the score.
+    growth : float
+        Of "grown", above 1: how many times the size each candidate is grown from, as far as there are rows. A guess.
     use_quality : bool
         Weight the rows by the super-batch's quality.
     backend : str, optional
@@ -78,7 +83,8 @@ class SpectralCandidates:
         similarity: str = "cosine",
         candidates: str = "uniform",
         choice: str = "argmax",
-        temperature: float = 1.0,
+        temperature: float | Schedule = 1.0,
+        growth: float = 2.0,
         use_quality: bool = False,
         backend: str | None = None,
         **score_options: Any,
@@ -90,10 +96,14 @@ class SpectralCandidates:
         self.similarity = similarity
         self.candidates = one_of("candidates", candidates, CANDIDATES)
         self.choice = one_of("choice", choice, CHOICES)
-        self.temperature = positive("temperature", temperature)
+        self.temperature = positive_throughout("temperature", temperature)
+        if not 1 < growth < float("inf"):
+            raise ValueError(f"growth is {growth}, want a number above 1")
+        self.growth = growth
         self.use_quality = use_quality
         self.backend = backend
         self.score_options = score_options
+        self.progress = 0.0
         self.last_report: SelectionReport | None = None
 
     @torch.no_grad()
@@ -110,52 +120,39 @@ class SpectralCandidates:
         return rows[candidates[self._choose(scores, generator)]]
 
     def _propose(self, super_batch: SuperBatch, rows: Tensor, size: int, generator: torch.Generator | None) -> Tensor:
+        m, count = rows.numel(), self.n_candidates
+        if self.candidates == "stratified":
+            labels = super_batch.require("labels", by=self.name)[rows]
+            return stratified_candidates(labels, count, size, generator=generator)
         if self.candidates == "uniform":
-            return uniform_candidates(rows.numel(), self.n_candidates, size, generator=generator).to(rows.device)
-        labels = super_batch.require("labels", by=self.name)[rows]
-        return stratified_candidates(labels, self.n_candidates, size, generator=generator)
+            return uniform_candidates(m, count, size, generator=generator).to(rows.device)
+        pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(rows.device)
+        grown = saln_kernels.greedy_logdet(
+            super_batch.features,
+            rows[pools],  # [C, growth size]
+            size,
+            similarity=self.similarity,
+            residuals=super_batch.residuals if self.similarity == "gradient" else None,
+            quality=super_batch.quality if self.use_quality else None,
+            check_bounds=False,
+            backend=self.backend,
+            **{name: self.score_options[name] for name in ("gamma", "center") if name in self.score_options},
+        )
+        return pools.gather(1, grown.positions)
 
     def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
-        features, residuals = super_batch.features, super_batch.residuals if self.similarity == "gradient" else None
-        quality = super_batch.quality if self.use_quality else None
-        similarity, options = self.similarity, {"backend": self.backend, "check_bounds": False, **self.score_options}
-        if self._shares_products(rows.numel(), features.shape[1], candidates):
-            of_similarity = {name: options.pop(name) for name in ("gamma",) if name in options}
-            features = saln_kernels.gram(
-                features,
-                rows.unsqueeze(0),  # [1, m]
-                similarity=similarity,
-                residuals=residuals,
-                check_bounds=False,
-                backend=self.backend,
-                **of_similarity,
-            )[0]  # [m, m]
-            quality = None if quality is None else quality[rows]
-            similarity, residuals = "precomputed", None
-        else:
-            candidates = rows[candidates]
-        return saln_kernels.score_batches(
-            features,
-            candidates,
-            self.criterion,
-            similarity=similarity,
-            residuals=residuals,
-            quality=quality,
-            **options,
+        scorer = Scorer(
+            super_batch,
+            rows,
+            similarity=self.similarity,
+            use_quality=self.use_quality,
+            backend=self.backend,
+            **self.score_options,
         )
-
-    def _shares_products(self, n_rows: int, dim: int, candidates: Tensor) -> bool:
-        """Whether one similarity matrix of the super-batch costs less than each candidate's own.
-
-        The candidates overlap, so their C b² products of d are mostly the same m². Below b dimensions the kernels work
-        on the smaller d x d side, for which they need the features.
-        """
-        n_candidates, size = candidates.shape
-        small = n_rows <= MAX_GRAM_ROWS and n_rows**2 <= n_candidates * size**2
-        return small and size <= dim and self.similarity != "precomputed"
+        return scorer.score(candidates, self.criterion)
 
     def _choose(self, scores: Tensor, generator: torch.Generator | None) -> Tensor:
         if self.choice == "softmax":
             noise = gumbel(scores.shape, generator=generator, device=scores.device)
-            scores = scores.double() / self.temperature + noise
+            scores = scores.double() / value_at(self.temperature, self.progress) + noise
         return scores.argmax()

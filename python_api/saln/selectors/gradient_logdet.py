@@ -1,0 +1,176 @@
+"""Gradient log-det: samples whose last-layer gradients span most, weighted by what they are worth."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from saln.choices import one_of, positive
+from saln.schedule import Schedule, not_negative_throughout, positive_throughout, value_at
+from saln.selectors.logdet import logdet_places, not_negative, perturbed
+from saln.selectors.protocol import SelectionReport, eligible_rows
+from saln.selectors.quality import QUALITIES, READS, row_quality
+from saln.superbatch import SuperBatch
+
+
+class GradientLogDet:
+    """Greedy maximum of log det(I + q_i K_ij q_j / σ²), K the Gram matrix of last-layer gradients.
+
+    This project's own. Its ancestor in active learning is BADGE (Ash et al. 2020, arXiv 1906.03671), which spreads
+    batches over last-layer gradients of guessed labels; here the labels are known. Quality × diversity is that of
+    Kulesza & Taskar 2012 (arXiv 1207.6083, section 3.1). With residuals r = softmax - onehot and penultimate
+    activations x (the features), K_ij = (r_i·r_j)(x_i·x_j), and no gradient is formed. As in `LogDet`, σ² is `ridge`
+    times the mean of the diagonal of K before quality.
+
+    Quality, `[M]` from 0 to 1:
+
+    - "none": 1
+    - "learnability": sigmoid((loss - reference loss) / T), needs losses and reference losses
+    - "gate": 1 where loss - reference loss is above the threshold, else 0: the rest comes last, by row
+    - "label_agreement": `saln.selectors.quality.label_agreement`, needs labels and no reference model
+    - "given": the super-batch's
+
+    The rules are those of this project's trial; T, threshold, width and ridge are guesses.
+
+    O(M (d + c) size + M size²) time with c residuals a row, O(M size) memory; "label_agreement" adds O(M² d) and O(M²).
+    At temperature 0 nothing is drawn; ties go to the lower row.
+
+    Parameters
+    ----------
+    quality : {"none", "learnability", "gate", "label_agreement", "given"}
+    quality_temperature : float or Schedule
+        T, in units of the loss.
+    threshold : float
+        Of "gate", in units of the loss.
+    width : float
+        Of "label_agreement".
+    ridge : float
+        0: log det K_S itself.
+    temperature : float or Schedule
+        As in `LogDet`.
+    backend : str, optional
+        As in `saln_kernels.greedy_logdet`.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown or out of its range; from `select`, if the size does not fit or the super-batch lacks a
+        tensor.
+
+    Examples
+    --------
+    The second sample pulls where the first does; the last has nothing left to learn:
+
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import GradientLogDet
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.5, 0.5]])
+    >>> residuals = torch.tensor([[0.9, -0.9], [0.9, -0.9], [0.5, -0.5], [0.0, 0.0]])
+    >>> GradientLogDet().select(SuperBatch(features, residuals=residuals), 2)
+    tensor([1, 2])
+    """
+
+    name: ClassVar[str] = "gradient_logdet"
+    description: ClassVar[str] = "most volume of last-layer gradients, times quality; greedy"
+    paper: ClassVar[str] = "this project; after Ash et al. 2020, arXiv 1906.03671"
+    needs: ClassVar[tuple[str, ...]] = ("residuals",)
+
+    def __init__(
+        self,
+        quality: str = "none",
+        *,
+        quality_temperature: float | Schedule = 1.0,
+        threshold: float = 0.0,
+        width: float = 0.05,
+        ridge: float = 0.1,
+        temperature: float | Schedule = 0.0,
+        backend: str | None = None,
+    ) -> None:
+        self.quality = one_of("quality", quality, QUALITIES)
+        self.quality_temperature = positive_throughout("quality_temperature", quality_temperature)
+        self.threshold = threshold
+        self.width = positive("width", width)
+        self.ridge = not_negative("ridge", ridge)
+        self.temperature = not_negative_throughout("temperature", temperature)
+        self.backend = backend
+        self.progress = 0.0
+        self.last_report: SelectionReport | None = None
+
+    @torch.no_grad()
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """As in `Selector`, in the order of choice."""
+        reads = ("features", "residuals", *READS[self.quality])
+        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
+        if size in (0, rows.numel()):
+            return rows[:size]
+        quality = row_quality(
+            self.quality,
+            super_batch,
+            rows,
+            by=self.name,
+            temperature=value_at(self.quality_temperature, self.progress),
+            threshold=self.threshold,
+            width=self.width,
+        )
+        quality = perturbed(quality, rows, value_at(self.temperature, self.progress), generator)
+        places = logdet_places(
+            super_batch, rows, size, similarity="gradient", quality=quality, ridge=self.ridge, backend=self.backend
+        )
+        return rows[places]
+
+
+class LearnableGradientLogDet(GradientLogDet):
+    """`GradientLogDet` with quality sigmoid((loss - reference loss) / T): the best method of this project's trial.
+
+    Cost, options and guesses are those of `GradientLogDet`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import LearnableGradientLogDet
+    >>> super_batch = SuperBatch(
+    ...     torch.eye(2),
+    ...     residuals=torch.ones(2, 2),
+    ...     losses=torch.tensor([2.0, 2.0]),
+    ...     reference_losses=torch.tensor([3.0, 0.1]),  # the first is noise
+    ... )
+    >>> LearnableGradientLogDet().select(super_batch, 1)
+    tensor([1])
+    """
+
+    name: ClassVar[str] = "gradient_logdet_learnable"
+    description: ClassVar[str] = "most volume of last-layer gradients, times learnability; greedy"
+    paper: ClassVar[str] = "this project"
+    needs: ClassVar[tuple[str, ...]] = ("residuals", "losses", "reference_losses")
+
+    def __init__(self, quality: str = "learnability", **options: Any) -> None:
+        super().__init__(quality, **options)
+
+
+class AgreeingGradientLogDet(GradientLogDet):
+    """`GradientLogDet` with quality from the agreement of labels on the similarity graph: no reference model.
+
+    Cost, options and guesses are those of `GradientLogDet`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import AgreeingGradientLogDet
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.05], [0.0, 1.0], [0.1, 1.0]])
+    >>> labels = torch.tensor([0, 0, 1, 1, 1])  # the third is wrong
+    >>> super_batch = SuperBatch(features, residuals=torch.ones(5, 2), labels=labels)
+    >>> 2 in AgreeingGradientLogDet().select(super_batch, 4)
+    False
+    """
+
+    name: ClassVar[str] = "gradient_logdet_agreement"
+    description: ClassVar[str] = "most volume of last-layer gradients, times label agreement; greedy"
+    paper: ClassVar[str] = "this project"
+    needs: ClassVar[tuple[str, ...]] = ("residuals", "labels")
+
+    def __init__(self, quality: str = "label_agreement", **options: Any) -> None:
+        super().__init__(quality, **options)

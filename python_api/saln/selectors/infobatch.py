@@ -1,0 +1,111 @@
+"""InfoBatch: fewer of the samples that are easy, with their gradients scaled up to make good for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from saln.schedule import share
+from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
+from saln.superbatch import SuperBatch
+
+
+class InfoBatch:
+    """Unbiased dynamic pruning (Qin et al. 2024, arXiv 2303.04947).
+
+    From the paper, eqs. 3 to 5: a sample whose loss is below the mean is pruned with probability r, and the gradient of
+    one that stays is multiplied with 1 / (1 - r); the last part of training, after a share δ of it, sees everything.
+
+    The paper prunes a whole dataset to whatever size results. Choices, to keep a set number of a super-batch: samples
+    below the mean are kept at 1 - r times the rate of the others, whatever rates give that number (the paper's own
+    where the number is the paper's; the others are pruned, too, where they alone are too many). Each side gets its
+    number, rounded but not to none, and is drawn from uniformly; the weights in `last_report.weights` are one over
+    the rates, up to a factor that makes 1 their mean, so that the weighted mean loss of the batch has the mean loss of
+    the super-batch for its expectation. After δ the batch is uniform.
+
+    O(M log M) time, O(M) memory; on an accelerator one synchronisation to count the samples below the mean.
+
+    Parameters
+    ----------
+    ratio : float
+        r, at least 0 and below 1; 0.5 in the paper.
+    delta : float
+        δ; 0.875 in the paper.
+
+    Attributes
+    ----------
+    progress : float
+        Share of training that is over, set by the trainer.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of its range; from `select`, if the size does not fit or the super-batch lacks losses.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import InfoBatch
+    >>> super_batch = SuperBatch(torch.zeros(10, 1), losses=torch.tensor([0.1] * 8 + [2.0] * 2))
+    >>> infobatch = InfoBatch()
+    >>> rows = infobatch.select(super_batch, 6, generator=torch.Generator().manual_seed(0))
+    >>> super_batch.losses[rows], infobatch.last_report.weights  # the rates are 1 and 1/2
+    (tensor([2.0000, 2.0000, 0.1000, 0.1000, 0.1000, 0.1000]), tensor([0.6000, 0.6000, 1.2000, 1.2000, 1.2000, 1.2000]))
+    """
+
+    name: ClassVar[str] = "infobatch"
+    description: ClassVar[str] = "fewer samples below the mean loss, their gradients scaled up; unbiased"
+    paper: ClassVar[str] = "Qin et al. 2024, arXiv 2303.04947"
+    needs: ClassVar[tuple[str, ...]] = ("losses",)
+
+    def __init__(self, *, ratio: float = 0.5, delta: float = 0.875) -> None:
+        if not 0 <= ratio < 1:
+            raise ValueError(f"ratio is {ratio}, want at least 0 and below 1")
+        self.ratio = ratio
+        self.delta = share("delta", delta)
+        self.progress = 0.0
+        self.last_report: SelectionReport | None = None
+
+    @torch.no_grad()
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """As in `Selector`, samples above the mean first."""
+        rows, report = eligible_rows(super_batch, size, self.needs, by=self.name)
+        losses = super_batch.require("losses", by=self.name)[rows]  # [m]
+        m = rows.numel()
+        keys = random_uniform((m,), generator=generator, device=rows.device)
+        if size == 0 or self.progress >= self.delta:
+            weights = torch.ones(size, dtype=losses.dtype, device=rows.device)
+            self.last_report = dataclasses.replace(report, weights=weights)
+            return rows[keys.argsort(stable=True)[:size]]
+        easy = losses.double() < losses.double().mean()  # [m]
+        n_easy = int(easy.sum())
+        kept_easy, kept_hard = kept_of_each(n_easy, m - n_easy, size, self.ratio)
+        order = (keys + easy).argsort(stable=True)  # the hard ones in random order, then the easy ones
+        places = torch.cat([order[:kept_hard], order[m - n_easy : m - n_easy + kept_easy]])
+        rates = (n_easy / m / max(kept_easy, 1) * size, (m - n_easy) / m / max(kept_hard, 1) * size)
+        weights = torch.tensor([rates[1]] * kept_hard + [rates[0]] * kept_easy, dtype=losses.dtype)
+        self.last_report = dataclasses.replace(report, weights=weights.to(rows.device))
+        return rows[places]
+
+
+def kept_of_each(n_easy: int, n_hard: int, size: int, ratio: float) -> tuple[int, int]:
+    """How many easy and hard samples to keep, `size` together, easy ones at 1 - ratio times the rate of hard ones.
+
+    At least one of either kind that there is, where the size allows it; the hard ones all where their rate would be
+    above 1.
+
+    >>> from saln.selectors.infobatch import kept_of_each
+    >>> kept_of_each(8, 2, 6, 0.5), kept_of_each(50, 50, 30, 0.5), kept_of_each(9, 1, 5, 0.9)
+    ((4, 2), (10, 20), (4, 1))
+    """
+    if n_easy == 0:
+        return 0, size
+    hard_rate = min(1.0, size / (n_hard + (1 - ratio) * n_easy))
+    kept_hard = round(hard_rate * n_hard)
+    kept_hard = max(kept_hard, size - n_easy, min(1, n_hard))
+    kept_hard = min(kept_hard, n_hard, size - 1 if size > 1 else size)
+    return size - kept_hard, kept_hard

@@ -1,0 +1,104 @@
+"""How much each row of a super-batch is worth by itself: the quality in quality × diversity.
+
+Quality multiplies the rows of a Gram matrix, K_ij becomes q_i K_ij q_j (Kulesza & Taskar 2012, section 3.1), so that a
+row's gain in a log-det grows with q². All functions give `[m]` values from 0 to 1, float64, for the given rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+import saln_kernels
+from saln.superbatch import SuperBatch
+
+QUALITIES = ("none", "learnability", "gate", "label_agreement", "given")
+READS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "learnability": ("losses", "reference_losses"),
+    "gate": ("losses", "reference_losses"),
+    "label_agreement": ("labels",),
+    "given": ("quality",),
+}
+"""What each rule reads of the super-batch beside the features."""
+
+
+def row_quality(
+    rule: str,
+    super_batch: SuperBatch,
+    rows: Tensor,
+    *,
+    by: str,
+    temperature: float = 1.0,
+    threshold: float = 0.0,
+    width: float = 0.05,
+) -> Tensor | None:
+    """Quality `[m]` of these rows by a rule of `QUALITIES`; None, all alike, for "none".
+
+    Parameters
+    ----------
+    rule : str
+    super_batch : SuperBatch
+    rows : Tensor [m]
+    by : str
+        Who asks, for messages.
+    temperature : float
+        Of "learnability".
+    threshold : float
+        Of "gate".
+    width : float
+        Of "label_agreement".
+    """
+    if rule == "none":
+        return None
+    if rule == "given":
+        return super_batch.require("quality", by=by)[rows].double()
+    if rule == "label_agreement":
+        return label_agreement(super_batch.features, super_batch.require("labels", by=by), rows, width=width)
+    learner, reference = (super_batch.require(name, by=by).double() for name in READS[rule])
+    learnability = (learner - reference)[rows]
+    return (learnability / temperature).sigmoid() if rule == "learnability" else (learnability > threshold).double()
+
+
+def label_agreement(features: Tensor, labels: Tensor, rows: Tensor, *, width: float = 0.05) -> Tensor:
+    """The share of a row's neighbourhood, each class divided by its prior, that carries the row's own label.
+
+    This project's own. With W_ij = exp((cos_ij - 1) / width) for i ≠ j and the prior p_c the share of class c among
+    these rows, q_i = (Σ_{j: y_j = y_i} W_ij / p_{y_i}) / Σ_c (Σ_{j: y_j = c} W_ij / p_c). It needs no reference model:
+    a wrong label disagrees with its neighbours, a rare one does not. The width 0.05 is a guess.
+
+    O(m² (d + classes)) time, O(m²) memory.
+
+    Parameters
+    ----------
+    features : Tensor [M, d]
+    labels : Tensor [M]
+    rows : Tensor [m]
+    width : float
+
+    Returns
+    -------
+    Tensor [m]
+        float64. A class of one row has no neighbours of its label and quality 0; a single row has quality 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln.selectors.quality import label_agreement
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0], [1.0, 0.05]])
+    >>> labels = torch.tensor([0, 0, 1, 1, 1])  # the last one is wrong
+    >>> label_agreement(features, labels, torch.arange(5)).round(decimals=2)
+    tensor([0.5800, 0.5800, 1.0000, 1.0000, 0.0000], dtype=torch.float64)
+    """
+    m = rows.numel()
+    if m == 1:
+        return torch.ones(1, dtype=torch.float64, device=rows.device)
+    cosine = saln_kernels.gram(features, rows.unsqueeze(0), similarity="cosine", check_bounds=False)[0].double()
+    weights = ((cosine - 1) / width).exp_().fill_diagonal_(0)  # [m, m]
+    same = labels[rows].unsqueeze(0) == labels[rows].unsqueeze(1)  # [m, m]
+    prior = same.double().mean(dim=1)  # [m], of each row's class
+    # Dividing row j by the prior of its class is dividing each class's sum by it.
+    weights /= prior
+    total = weights.sum(dim=1)
+    own = (weights * same).sum(dim=1)
+    return own / torch.where(total > 0, total, 1)

@@ -1,0 +1,83 @@
+"""Scores of many sub-batches of one super-batch, by the cheaper of two ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+import saln_kernels
+from saln.superbatch import SuperBatch
+
+MAX_GRAM_ROWS = 2048  # 16 MiB of float32
+
+
+class Scorer:
+    """Scores sub-batches of a super-batch's rows, one call of `saln_kernels.score_batches` each time.
+
+    Sub-batches of one super-batch overlap, so their C b² products of d are mostly the same m². Where that pays, one
+    similarity matrix of the whole is made, once, and the sub-batches are read out of it.
+
+    Parameters
+    ----------
+    super_batch : SuperBatch
+    rows : Tensor [m]
+        Those to choose from.
+    similarity, use_quality, backend
+        As in `SpectralCandidates`.
+    **options
+        Further options of `saln_kernels.score_batches`.
+    """
+
+    def __init__(
+        self,
+        super_batch: SuperBatch,
+        rows: Tensor,
+        *,
+        similarity: str,
+        use_quality: bool = False,
+        backend: str | None = None,
+        **options: Any,
+    ) -> None:
+        self._rows = rows
+        self._features = super_batch.features
+        self._similarity = similarity
+        self._residuals = super_batch.residuals if similarity == "gradient" else None
+        self._quality = super_batch.quality if use_quality else None
+        self._options = {"backend": backend, "check_bounds": False, **options}
+        self._shared: Tensor | None = None  # [m, m]
+
+    def score(self, places: Tensor, criterion: str) -> Tensor:
+        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows."""
+        if self._shared is None and self._pays(*places.shape):
+            self._share()
+        candidates = self._rows[places] if self._shared is None else places
+        return saln_kernels.score_batches(
+            self._features if self._shared is None else self._shared,
+            candidates,
+            criterion,
+            similarity=self._similarity,
+            residuals=self._residuals,
+            quality=self._quality,
+            **self._options,
+        )
+
+    def _pays(self, n_candidates: int, size: int) -> bool:
+        """Below b dimensions the kernels work on the smaller d x d side, for which they need the features."""
+        m = self._rows.numel()
+        small = m <= MAX_GRAM_ROWS and m**2 <= n_candidates * size**2
+        return small and size <= self._features.shape[1] and self._similarity != "precomputed"
+
+    def _share(self) -> None:
+        of_similarity = {name: self._options.pop(name) for name in ("gamma",) if name in self._options}
+        self._shared = saln_kernels.gram(
+            self._features,
+            self._rows.unsqueeze(0),  # [1, m]
+            similarity=self._similarity,
+            residuals=self._residuals,
+            check_bounds=False,
+            backend=self._options["backend"],
+            **of_similarity,
+        )[0]
+        self._quality = None if self._quality is None else self._quality[self._rows]
+        self._similarity, self._residuals = "precomputed", None
