@@ -1,5 +1,7 @@
 """What every selector of the registry must keep."""
 
+import copy
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ import saln
 from saln import SELECTORS, SuperBatch, make_selector
 from saln.schedule import Schedule
 from saln.selectors import Selector
+from saln.selectors.protocol import Stateful, reset, set_progress
 
 QUALITIES = ("none", "learnability", "gate", "label_agreement", "given")
 OPTIONS = {
@@ -83,11 +86,31 @@ def test_rows_are_unique_and_follow_from_the_generator(name, options):
     super_batch = make_super_batch()
     selector = make_selector(name, **options)
     for size in (1, 2, 7, 22):
+        reset(selector)
         rows = selector.select(super_batch, size, generator=generator(size))
         assert_rows(rows, size, set(range(23)))
         assert torch.equal(rows, make_selector(name, **options).select(super_batch, size, generator=generator(size)))
     assert selector.last_report.n_rows == 23
     assert selector.last_report.n_left_out == 0
+
+
+@every_selector
+def test_a_state_saved_in_mid_run_goes_on_as_the_run_did(name, options):
+    super_batch = make_super_batch(indices=torch.arange(100, 123))
+    whole = make_selector(name, **options)
+    for step in range(5):
+        set_progress(whole, step / 10)
+        whole.select(super_batch, 6, generator=generator(step))
+    other = make_selector(name, **options)
+    set_progress(other, 0.4)
+    if isinstance(whole, Stateful):
+        other.load_state_dict(copy.deepcopy(whole.state_dict()))
+    for step in range(5, 9):
+        rows = [each.select(super_batch, 6, generator=generator(step)) for each in (whole, other)]
+        assert torch.equal(*rows)
+    reset(whole)
+    rows = [each.select(super_batch, 6, generator=generator(3)) for each in (whole, make_selector(name, **options))]
+    assert torch.equal(*rows)
 
 
 @every_selector

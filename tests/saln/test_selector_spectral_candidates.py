@@ -7,7 +7,7 @@ import torch
 
 import saln_kernels
 from saln import SuperBatch
-from saln.selectors import SpectralCandidates, spectral_candidates
+from saln.selectors import SpectralCandidates, scoring
 
 
 def generator(seed: int) -> torch.Generator:
@@ -137,7 +137,7 @@ def test_comparing_the_super_batch_as_a_whole_first_changes_no_choice(options, m
     super_batch.features[5] = torch.nan
     rows = []
     for limit in (2048, 0):
-        monkeypatch.setattr(spectral_candidates, "MAX_GRAM_ROWS", limit)
+        monkeypatch.setattr(scoring, "MAX_GRAM_ROWS", limit)
         rows.append(SpectralCandidates(60, **options).select(super_batch, 6, generator=generator(1)))
     assert torch.equal(*rows)
     (_, shared), (_, alone) = scored
