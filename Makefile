@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -58,6 +58,14 @@ format: $(VENV)/check  ## format everything
 bench: $(VENV)/test  ## tests first, then times, ratios and plots in bench/results
 	@echo "== benchmarks: about six minutes on two quiet cores"
 	$(BIN)/python -m bench.report
+
+cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and check it; needs nvcc, no GPU
+	@echo "== CUDA kernels for every architecture: nothing spilled, nothing in local memory, every op registered"
+	SALN_CUDA=1 $(BIN)/python setup.py --quiet build_ext --inplace
+	$(BIN)/python -m bench.kernel_table
+
+gpu:  ## tests, sanitizers and benchmarks on the GPU here, with the torch of PYTHON
+	$(PYTHON) -m bench.gpu
 
 clean:  ## remove what was built, and the virtual environment
 	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report.html

@@ -2,7 +2,7 @@
 
 SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be, auto leaves it out with one line that
 says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds
-for fewer architectures than all of CUDA_ARCHS. What ptxas says of every kernel is kept in build/*/*.ptxas.txt.
+for fewer architectures than all of CUDA_ARCHS. What ptxas says of every kernel is kept in build/*/cuda/*/ptxas.txt.
 """
 
 import importlib.util
@@ -44,8 +44,8 @@ NVCC_FLAGS = (
 
 # Sources below csrc, by what they are linked into. The first two also hold the CPU kernels of every variant, the last
 # also every csrc/cuda/*.cu. Only those of TORCH_SOURCES see PyTorch's headers.
-TORCH_SOURCES = ("ops.cpp", "cpu/run.cpp", "cuda/ops.cpp")
-OPS_SOURCES = ("plan.cpp", "cpu/isa.cpp", "cpu/run.cpp", "ops.cpp")
+TORCH_SOURCES = ("ops.cpp", "greedy_ops.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "cuda/ops.cpp")
+OPS_SOURCES = ("plan.cpp", "cpu/isa.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "ops.cpp", "greedy_ops.cpp")
 MODULE_SOURCES = ("plan.cpp", "cpu/isa.cpp", "bindings.cpp")
 CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/ops.cpp")
 
@@ -153,24 +153,29 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
         lines.extend([f"build {path}: {rule} {csrc / source}", f"  extra = {extra or extras.get(source, '')}"])
         return str(path)
 
-    def linked(name: str, sources: tuple[str, ...], extra: str = "") -> None:
+    def variants(source: str) -> list[str]:
+        name = Path(source).stem
+        return [
+            compiled(source, extra=f"-DSALN_VARIANT={variant} {flags}", name=f"{name}_{variant}")
+            for variant, flags in VARIANTS.items()
+        ]
+
+    def linked(name: str, kernels: list[str], sources: tuple[str, ...], extra: str = "") -> None:
         inputs = " ".join(kernels + [objects[source] for source in sources])
         lines.extend([f"build {out / name}: link {inputs}", f"  extra = {extra}"])
 
     plain = dict.fromkeys([*OPS_SOURCES, *MODULE_SOURCES, *(CUDA_SOURCES if cuda else ())])
     objects = {source: compiled(source) for source in plain}
-    kernels = [
-        compiled("cpu/kernels.cpp", extra=f"-DSALN_VARIANT={variant} {flags}", name=f"kernels_{variant}")
-        for variant, flags in VARIANTS.items()
-    ]
-    linked("_ops.so", OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
-    linked(f"_C{suffix}", MODULE_SOURCES)
+    kernels, greedy_kernels = variants("cpu/kernels.cpp"), variants("cpu/greedy_kernels.cpp")
+    linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
+    linked(f"_C{suffix}", kernels, MODULE_SOURCES)
     if cuda:
         command = f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} -MMD -MF $out.d -c $in -o $out"
         lines += [
             "rule nvcc",
-            # ptxas speaks of every kernel; bench.kernel_table reads it
-            f"  command = {command} > $log 2>&1 || {{ cat $log; false; }}",
+            # bench.kernel_table reads what ptxas says of every kernel, and its launch bounds in the PTX
+            f"  command = mkdir -p $kept && {{ {command} --keep --keep-dir $kept > $kept/ptxas.txt 2>&1 || "
+            "{ cat $kept/ptxas.txt; false; }; } && find $kept -type f ! -name '*.ptx' ! -name ptxas.txt -delete",
             "  depfile = $out.d",
             "  deps = gcc",
             "  description = $in",
@@ -178,7 +183,7 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
         device = []
         for source in cuda.sources:
             device.append(compiled(f"cuda/{source.name}", "nvcc", name=f"{source.stem}_cu"))
-            lines.append(f"  log = {build / source.stem}.ptxas.txt")
+            lines.append(f"  kept = {build / 'cuda' / source.stem}")
         lines += [
             "rule link_cuda",
             # PyTorch's CUDA runtime and the static one in here must not find each other's symbols

@@ -18,7 +18,6 @@ py::dict build_info() {
   info["torch_target"] = SALN_TORCH_TARGET;
   info["cpu_isa_compiled"] = compiled;
   info["cpu_isa_in_use"] = saln::kernels().name;
-  info["cuda_archs"] = py::list();
   return info;
 }
 

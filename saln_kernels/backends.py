@@ -1,19 +1,16 @@
 """Which backend serves a call, and why the others do not."""
 
+import importlib
+import os
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from saln_kernels import native, reference
+from saln_kernels import cuda, native, reference
 from saln_kernels.matrices import Problem, result_dtype
 
 NAMES = ("cpu", "cuda", "triton", "reference")
-
-_NOT_BUILT = (
-    "this version of saln_kernels has no {} backend; move the tensors to the CPU, or pass backend='reference', "
-    "which runs plain torch on any device"
-)
 
 
 class Ops(Protocol):
@@ -83,8 +80,8 @@ def serving(backend: Any, device: torch.device) -> Ops:
             native.require()
             return native.OPS
         if device.type == "cuda":
-            raise RuntimeError(f"the tensors are on {device}: " + _NOT_BUILT.format("cuda"))
-        raise RuntimeError(f"no backend of saln_kernels runs on {device}; move the tensors to the CPU")
+            return _on_gpu(device)
+        raise RuntimeError(f"no backend of saln_kernels runs on {device}; move the tensors to the CPU or a CUDA device")
     if backend == "reference":
         return _REFERENCE
     if backend == "cpu":
@@ -92,10 +89,62 @@ def serving(backend: Any, device: torch.device) -> Ops:
             raise ValueError(f"backend='cpu' came with tensors on {device}; wanted tensors on the CPU")
         native.require()
         return native.OPS
-    if backend in ("cuda", "triton"):
-        raise RuntimeError(f"backend={backend!r}: " + _NOT_BUILT.format(backend))
+    if backend == "cuda":
+        if device.type != "cuda":
+            raise ValueError(f"backend='cuda' came with tensors on {device}; wanted tensors on a CUDA device")
+        reason = _no_cuda(device.index)
+        if reason is not None:
+            raise RuntimeError(f"backend='cuda': {reason}")
+        return native.OPS
+    if backend == "triton":
+        if device.type != "cuda" and not (device.type == "cpu" and _interpreted()):
+            raise ValueError(
+                f"backend='triton' came with tensors on {device}; wanted tensors on a CUDA device "
+                "(on the CPU only with TRITON_INTERPRET=1, to try it)"
+            )
+        reason = _no_triton()
+        if reason is not None:
+            raise RuntimeError(f"backend='triton': {reason}")
+        return _triton_ops()
     text = f"backend is {backend!r}; wanted None or one of {', '.join(map(repr, NAMES))}"
     raise ValueError(text) if isinstance(backend, str) else TypeError(text)
+
+
+def _on_gpu(device: torch.device) -> Ops:
+    no_cuda = _no_cuda(device.index)
+    if no_cuda is None:
+        return native.OPS
+    no_triton = _no_triton()
+    if no_triton is None:
+        return _triton_ops()
+    raise RuntimeError(
+        f"the tensors are on {device}, and neither backend for GPUs serves them. cuda: {no_cuda}. triton: {no_triton}. "
+        "Else move the tensors to the CPU, or pass backend='reference', which runs plain torch in float64 on any device"
+    )
+
+
+# torch.compile cannot trace libraries being loaded and modules being imported: it calls these two while it traces.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _no_cuda(index: int) -> str | None:
+    return native.missing() or cuda.unserved(index)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _no_triton() -> str | None:
+    try:
+        reason: str | None = importlib.import_module("saln_kernels.triton").missing()
+    except (ImportError, AttributeError):
+        return "this version of saln_kernels has no Triton kernels"
+    return reason
+
+
+def _triton_ops() -> Ops:
+    ops: Ops = importlib.import_module("saln_kernels.triton").OPS
+    return ops
+
+
+def _interpreted() -> bool:
+    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def table() -> tuple[Status, ...]:
@@ -103,7 +152,27 @@ def table() -> tuple[Status, ...]:
     missing = native.missing()
     return (
         Status("cpu", missing is None, missing or "native code, tensors on the CPU"),
-        Status("cuda", False, _NOT_BUILT.format("cuda")),
-        Status("triton", False, _NOT_BUILT.format("triton")),
+        _cuda_status(),
+        _triton_status(),
         Status("reference", True, "plain torch in float64, slow, tensors on any device"),
     )
+
+
+def _cuda_status() -> Status:
+    build, gpus = cuda.build(), cuda.gpus()
+    if build is None:
+        return Status("cuda", False, str(native.missing() or cuda.missing()))
+    if not gpus:
+        return Status("cuda", False, f"built for {build}, but {cuda.no_gpu()}")
+    reasons = [cuda.unserved(index) for index in range(len(gpus))]
+    served = [gpu for gpu, reason in zip(gpus, reasons, strict=True) if reason is None]
+    if not served:
+        return Status("cuda", False, "; ".join(str(reason) for reason in reasons))
+    return Status("cuda", True, f"native code for {build}, tensors on {', '.join(served)}")
+
+
+def _triton_status() -> Status:
+    reason = _no_triton()
+    if reason is None and not cuda.gpus() and not _interpreted():
+        reason = f"Triton is installed, but {cuda.no_gpu()}"
+    return Status("triton", reason is None, reason or "Triton kernels, tensors on a CUDA device without native code")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from saln_kernels import backends, native, validate
+from saln_kernels import backends, cuda, native, validate
 
 What = Literal["gram", "eigvals", "eigh", "fiedler", "score"]
 _WHATS = ("gram", "eigvals", "eigh", "fiedler", "score")
@@ -27,7 +27,10 @@ class BuildInfo:
     torch_target: str  # oldest PyTorch the op library serves
     cpu_isa_compiled: tuple[str, ...]
     cpu_isa_in_use: str
-    cuda_archs: tuple[str, ...]
+    cuda_archs: tuple[str, ...]  # machine code, "90a" say
+    cuda_ptx: str  # what later GPUs compile for themselves
+    nvcc: str
+    gpus: tuple[str, ...]  # that PyTorch sees
     backends: tuple[backends.Status, ...]
     missing: tuple[str, ...]  # what is not there, and how to get it
 
@@ -44,12 +47,17 @@ class BuildInfo:
             f"  torch         {self.torch} (op library for {self.torch_target or 'none'} and later)",
             f"  compiler      {self.compiler or 'none'}",
             f"  CPU code      {', '.join(self.cpu_isa_compiled) or 'none'}; in use: {self.cpu_isa_in_use or 'none'}",
-            f"  CUDA code     {', '.join(self.cuda_archs) or 'none'}",
+            f"  CUDA code     {_cuda_words(self.cuda_archs, self.cuda_ptx, self.nvcc)}",
+            f"  GPUs          {', '.join(self.gpus) or 'none'}",
         ]
         for status in self.backends:
             lines.append(f"  {status.name:<13} {'serves' if status.serves else 'does not serve'}: {status.reason}")
         lines += [f"  missing       {text}" for text in self.missing]
         return "\n".join(lines)
+
+
+def _cuda_words(archs: tuple[str, ...], ptx: str, nvcc: str) -> str:
+    return f"{cuda.Build('', nvcc, archs, ptx)} (nvcc {nvcc})" if archs else "none"
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,9 @@ def build_info() -> BuildInfo:
     except RuntimeError as error:
         missing.append(str(error))
         found = {}
-    if not found.get("cuda_archs"):
-        missing.append("CUDA kernels: this version has none; tensors on the CPU are served")
+    library = cuda.build()
+    if reason is None and library is None:
+        missing.append(str(cuda.missing()))
     return BuildInfo(
         version=str(found.get("version", "unknown")),
         torch=torch.__version__,
@@ -114,7 +123,10 @@ def build_info() -> BuildInfo:
         torch_target=str(found.get("torch_target", "")),
         cpu_isa_compiled=tuple(found.get("cpu_isa_compiled", ())),
         cpu_isa_in_use=str(found.get("cpu_isa_in_use", "")),
-        cuda_archs=tuple(map(str, found.get("cuda_archs", ()))),
+        cuda_archs=library.archs if library else (),
+        cuda_ptx=library.ptx if library else "",
+        nvcc=library.nvcc if library else "",
+        gpus=cuda.gpus(),
         backends=backends.table(),
         missing=tuple(missing),
     )

@@ -1,4 +1,4 @@
-"""The native op library: found, loaded and completed with fake kernels and gradients on first use."""
+"""The native op library: found, loaded and completed with fake kernels, gradients and CUDA kernels on first use."""
 
 import threading
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saln_kernels import cuda
 from saln_kernels.matrices import Problem, result_dtype
 
 LIBRARY = Path(__file__).with_name("_ops.so")
@@ -85,6 +86,7 @@ def _load() -> str | None:
     except (OSError, RuntimeError) as error:
         return f"the native library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
     complete()
+    cuda.load()
     return None
 
 

@@ -167,7 +167,7 @@ def score(
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what works on this machine and what is missing; status 1 where the CPU backend does not work."""
+    """Say what works on this machine and what is missing; status 1 where a backend gives wrong answers."""
     from saln.doctor import diagnose
 
     found = diagnose()
@@ -175,10 +175,10 @@ def doctor(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(found.as_dict()))
         raise typer.Exit(0 if found.ok else 1)
     typer.echo(str(found.build))
-    typer.echo("\nThe CPU backend against the reference")
+    typer.echo("\nThe backends that serve here, against the reference")
     for check in found.checks:
-        typer.echo(f"  {'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.detail}")
-    typer.echo("\nAll is well." if found.ok else "\nThe CPU backend does not work; see above.")
+        typer.echo(f"  {'ok    ' if check.ok else 'FAILED'}  {check.name} on {check.backend}: {check.detail}")
+    typer.echo("\nAll is well." if found.ok else "\nNot everything works; see above.")
     raise typer.Exit(0 if found.ok else 1)
 
 

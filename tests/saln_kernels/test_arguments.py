@@ -44,8 +44,8 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"check_bounds": 1}, TypeError, "check_bounds is 1"),
     ({"backend": "gpu"}, ValueError, "backend is 'gpu'; wanted None or one of 'cpu', 'cuda', 'triton', 'reference'"),
     ({"backend": 3}, TypeError, "backend is 3"),
-    ({"backend": "cuda"}, RuntimeError, "no cuda backend; move the tensors to the CPU, or pass backend='reference'"),
-    ({"backend": "triton"}, RuntimeError, "no triton backend"),
+    ({"backend": "cuda"}, ValueError, "backend='cuda' came with tensors on cpu; wanted tensors on a CUDA device"),
+    ({"backend": "triton"}, ValueError, "backend='triton' came with tensors on cpu; wanted tensors on a CUDA device"),
     (
         {"candidates": torch.tensor([[0, 8]])},
         IndexError,

@@ -18,8 +18,9 @@ def test_build_info(cpu: str) -> None:
     status = {backend.name: backend for backend in info.backends}
     assert status["cpu"].serves
     assert status["reference"].serves
-    assert not status["cuda"].serves
-    assert not status["triton"].serves
+    if not info.gpus:
+        assert not status["cuda"].serves
+        assert "PyTorch" in status["cuda"].reason or "not built" in status["cuda"].reason
     stored = json.loads(json.dumps(info.as_dict()))
     assert stored["torch"] == torch.__version__
     assert [backend["name"] for backend in stored["backends"]] == list(status)

@@ -1,0 +1,89 @@
+"""Which backend serves a call on a GPU, decided without one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from saln_kernels import backends, cuda, native
+
+GPU = torch.device("cuda", 0)
+ALL = cuda.Build("0", "13.0", ("80", "90a"), "")
+
+
+@pytest.fixture
+def built(cpu: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A CUDA library that is loaded, and a GPU it was built for."""
+    monkeypatch.setattr(cuda, "_build", ALL)
+    monkeypatch.setattr(cuda, "_reason", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "H100")
+    cuda.unserved.cache_clear()
+    yield
+    cuda.unserved.cache_clear()
+
+
+def test_cuda_first(built: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_no_triton", lambda: None)
+    assert backends.serving(None, GPU) is native.OPS
+    assert backends.serving("cuda", GPU) is native.OPS
+    status = {row.name: row for row in backends.table()}
+    assert status["cuda"].serves
+    assert "H100 (sm_90)" in status["cuda"].reason
+
+
+def test_triton_where_the_library_does_not_fit(built: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ops = object()
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (12, 0))
+    monkeypatch.setattr(backends, "_no_triton", lambda: None)
+    monkeypatch.setattr(backends, "_triton_ops", lambda: ops)
+    assert backends.serving(None, GPU) is ops
+    with pytest.raises(
+        RuntimeError, match=r"backend='cuda': _cuda\.so holds code for sm_80, sm_90a, and H100 is sm_120"
+    ):
+        backends.serving("cuda", GPU)
+    assert not {row.name: row for row in backends.table()}["cuda"].serves
+
+
+def test_both_reasons_where_nothing_fits(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_no_cuda", lambda index: "not built: build it")
+    monkeypatch.setattr(backends, "_no_triton", lambda: "not installed: pip install triton")
+    wanted = "on cuda:0, .* cuda: not built: build it. triton: not installed: pip install triton. .*backend='reference'"
+    with pytest.raises(RuntimeError, match=wanted):
+        backends.serving(None, GPU)
+    with pytest.raises(RuntimeError, match="backend='triton': not installed"):
+        backends.serving("triton", GPU)
+
+
+def test_a_missing_library_says_how_to_build(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "LIBRARY", cuda.LIBRARY.with_name("absent.so"))
+    monkeypatch.setattr(cuda, "_reason", cuda._reason)
+    monkeypatch.setattr(cuda, "_build", cuda._build)
+    cuda.load()
+    assert cuda.build() is None
+    assert "absent.so is not built" in str(cuda.missing())
+    assert "SALN_CUDA=1 pip install --no-build-isolation -e ." in str(cuda.missing())
+
+
+def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "_cuda.so"
+    broken.write_bytes(b"no library")
+    monkeypatch.setattr(cuda, "LIBRARY", broken)
+    monkeypatch.setattr(cuda, "_reason", cuda._reason)
+    monkeypatch.setattr(cuda, "_build", cuda._build)
+    cuda.load()
+    assert "does not load" in str(cuda.missing())
+
+
+def test_a_stale_library_is_refused(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if cuda.build() is None:
+        pytest.skip(str(cuda.missing()))
+    monkeypatch.setattr(cuda, "read", lambda library: ALL)
+    monkeypatch.setattr(cuda, "_reason", cuda._reason)
+    monkeypatch.setattr(cuda, "_build", cuda._build)
+    cuda.load()
+    assert cuda.build() is None
+    assert "_cuda.so is of saln_kernels 0," in str(cuda.missing())
