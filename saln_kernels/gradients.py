@@ -1,10 +1,11 @@
-"""First derivatives of the native ops with respect to features, residuals and quality.
+"""First derivatives of the ops of a backend with respect to features, residuals and quality.
 
 An eigenvalue moves by v' dK v, so every gradient is one with respect to K, chained through the steps that make K
 (`chain_rule`). That is done by opaque ops, so that torch.compile traces through, on chunks of candidates, so that
 memory is bounded. Eigenvectors, bounds and residual norms are not differentiable.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,62 +17,63 @@ from saln_kernels.criteria import slope
 from saln_kernels.matrices import Problem, Rows, gather, result_dtype
 from saln_kernels.reference import chunks, groups
 
-_PROBLEM = (
+PROBLEM_SCHEMA = (
     "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, "
     "str similarity, bool center, float gamma, str laplacian, str negative"
 )
 # Each returns the gradients of features, then of residuals and of quality if they are there.
 _SCHEMAS = (
-    f"gram_backward(Tensor grad, {_PROBLEM}) -> Tensor[]",
-    f"vectors_backward(Tensor grad, Tensor vectors, {_PROBLEM}) -> Tensor[]",
-    f"eigvals_backward(Tensor grad, {_PROBLEM}, int k) -> Tensor[]",
-    f"score_backward(Tensor grad, {_PROBLEM}, str criterion, int k, float parameter) -> Tensor[]",
+    f"gram_backward(Tensor grad, {PROBLEM_SCHEMA}) -> Tensor[]",
+    f"vectors_backward(Tensor grad, Tensor vectors, {PROBLEM_SCHEMA}) -> Tensor[]",
+    f"eigvals_backward(Tensor grad, {PROBLEM_SCHEMA}, int k) -> Tensor[]",
+    f"score_backward(Tensor grad, {PROBLEM_SCHEMA}, str criterion, int k, float parameter) -> Tensor[]",
 )
 
 _FIELDS = len(Problem._fields)
-_library: torch.library.Library | None = None
+_libraries: list[torch.library.Library] = []
 
 
-def register() -> None:
-    """Define the backward ops and attach them; the native library must be loaded."""
-    global _library
-    library = torch.library.Library("saln", "FRAGMENT")  # type: ignore[no-untyped-call]
+def register(namespace: str = "saln") -> None:
+    """Define the backward ops of a namespace, whose ops must be there, and attach them."""
+    library = torch.library.Library(namespace, "FRAGMENT")  # type: ignore[no-untyped-call]
+    ops = getattr(torch.ops, namespace)
     for schema, kernel, leading in zip(_SCHEMAS, (_gram, _vectors, _eigvals, _score), (1, 2, 1, 1), strict=True):
         library.define(schema)  # type: ignore[no-untyped-call]
         name = schema.split("(")[0]
-        library.impl(name, kernel, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
-        torch.library.register_fake(f"saln::{name}", _fake(leading), lib=library)
+        library.impl(name, functools.partial(kernel, ops), "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
+        torch.library.register_fake(f"{namespace}::{name}", _fake(leading), lib=library)
     for name, (setup, backward) in _FORMULAS.items():
-        torch.library.register_autograd(f"saln::{name}", backward, setup_context=setup, lib=library)
-    _library = library
+        formula = functools.partial(backward, ops)
+        torch.library.register_autograd(f"{namespace}::{name}", formula, setup_context=setup, lib=library)
+    _libraries.append(library)
 
 
-def _gram(grad: Tensor, *problem: Any) -> list[Tensor]:
+def _gram(ops: Any, grad: Tensor, *problem: Any) -> list[Tensor]:
     return _pull_back(Problem(*problem), lambda part, rows, where: grad[where])
 
 
-def _vectors(grad: Tensor, vectors: Tensor, *problem: Any) -> list[Tensor]:
+def _vectors(ops: Any, grad: Tensor, vectors: Tensor, *problem: Any) -> list[Tensor]:
     return _pull_back(Problem(*problem), lambda part, rows, where: _outer(grad[where], vectors[where]))
 
 
-def _eigvals(grad: Tensor, *arguments: Any) -> list[Tensor]:
+def _eigvals(ops: Any, grad: Tensor, *arguments: Any) -> list[Tensor]:
     k = arguments[_FIELDS]
 
     def direction(part: Problem, rows: Rows, where: slice) -> Tensor:
-        _, vectors, _ = torch.ops.saln.eigh(*part, k, "exact", 0, 0)
+        _, vectors, _ = ops.eigh(*part, k, "exact", 0, 0)
         return _outer(grad[where], vectors)
 
     return _pull_back(Problem(*arguments[:_FIELDS]), direction)
 
 
-def _score(grad: Tensor, *arguments: Any) -> list[Tensor]:
+def _score(ops: Any, grad: Tensor, *arguments: Any) -> list[Tensor]:
     criterion, k, parameter = arguments[_FIELDS:]
 
     def direction(part: Problem, rows: Rows, where: slice) -> Tensor:
         if criterion == "algebraic_connectivity":
-            _, vector, _ = torch.ops.saln.fiedler(*part, "exact", 0, 0)
+            _, vector, _ = ops.fiedler(*part, "exact", 0, 0)
             return _outer(grad[where].unsqueeze(1), vector.unsqueeze(2))
-        values, vectors, _ = torch.ops.saln.eigh(*part, part.candidates.shape[1], "exact", 0, 0)
+        values, vectors, _ = ops.eigh(*part, part.candidates.shape[1], "exact", 0, 0)
         weights = torch.zeros_like(values)
         for n, members, _ in groups(rows.real & ~rows.bad.unsqueeze(1)):
             weights[members, :n] = slope(criterion, values[members, :n], k, parameter, torch.finfo(values.dtype).eps)
@@ -153,8 +155,8 @@ def _gram_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     _keep(ctx, inputs)
 
 
-def _gram_formula(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return _placed(ctx, torch.ops.saln.gram_backward(grad, *_problem(ctx)))
+def _gram_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return _placed(ctx, ops.gram_backward(grad, *_problem(ctx)))
 
 
 def _eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -162,9 +164,9 @@ def _eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.mark_non_differentiable(output[1])
 
 
-def _eigvals_formula(ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor | None, ...]:
+def _eigvals_formula(ops: Any, ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor | None, ...]:
     k = ctx.rest[_FIELDS - 4]
-    return _placed(ctx, torch.ops.saln.eigvals_backward(grad, *_problem(ctx), k))
+    return _placed(ctx, ops.eigvals_backward(grad, *_problem(ctx), k))
 
 
 def _pair_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -172,22 +174,22 @@ def _pair_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor,
     ctx.mark_non_differentiable(output[1], output[2])
 
 
-def _eigh_formula(ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
-    return _placed(ctx, torch.ops.saln.vectors_backward(grad, ctx.saved_tensors[4], *_problem(ctx)))
+def _eigh_formula(ops: Any, ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
+    return _placed(ctx, ops.vectors_backward(grad, ctx.saved_tensors[4], *_problem(ctx)))
 
 
-def _fiedler_formula(ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
+def _fiedler_formula(ops: Any, ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
     vector = ctx.saved_tensors[4].unsqueeze(2)
-    return _placed(ctx, torch.ops.saln.vectors_backward(grad.unsqueeze(1), vector, *_problem(ctx)))
+    return _placed(ctx, ops.vectors_backward(grad.unsqueeze(1), vector, *_problem(ctx)))
 
 
 def _score_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     _keep(ctx, inputs)
 
 
-def _score_formula(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+def _score_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     criterion, k, parameter = ctx.rest[_FIELDS - 4 : _FIELDS - 1]
-    return _placed(ctx, torch.ops.saln.score_backward(grad, *_problem(ctx), criterion, k, parameter))
+    return _placed(ctx, ops.score_backward(grad, *_problem(ctx), criterion, k, parameter))
 
 
 def _matrix_eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -195,9 +197,9 @@ def _matrix_eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> 
     ctx.k = inputs[1]
 
 
-def _matrix_eigvals_formula(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+def _matrix_eigvals_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     (matrices,) = ctx.saved_tensors
-    _, vectors = torch.ops.saln.matrix_eigh(matrices.detach(), ctx.k)
+    _, vectors = ops.matrix_eigh(matrices.detach(), ctx.k)
     return _matrix_gradient(grad, vectors).to(matrices.dtype), None
 
 
@@ -207,7 +209,7 @@ def _matrix_eigh_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, 
     ctx.mark_non_differentiable(output[1])
 
 
-def _matrix_eigh_formula(ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor, None]:
+def _matrix_eigh_formula(ops: Any, ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor, None]:
     return _matrix_gradient(grad, ctx.saved_tensors[0]).to(ctx.dtype), None
 
 
