@@ -46,7 +46,7 @@ def gram(
         Whether to raise for row numbers outside features. None: where that needs no synchronisation, so on the CPU,
         and not inside torch.compile. Unchecked, the candidate that holds such a number is NaN.
     backend : str, optional
-        "cpu" or "reference"; chosen by device if None.
+        "cpu", "cuda", "triton" or "reference"; if None, by device: "cpu", and on GPUs "cuda", else "triton".
 
     Returns
     -------

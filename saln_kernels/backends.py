@@ -1,13 +1,11 @@
 """Which backend serves a call, and why the others do not."""
 
-import importlib
-import os
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from saln_kernels import cuda, native, reference
+from saln_kernels import cuda, native, reference, triton
 from saln_kernels.matrices import Problem, result_dtype
 
 NAMES = ("cpu", "cuda", "triton", "reference")
@@ -97,15 +95,10 @@ def serving(backend: Any, device: torch.device) -> Ops:
             raise RuntimeError(f"backend='cuda': {reason}")
         return native.OPS
     if backend == "triton":
-        if device.type != "cuda" and not (device.type == "cpu" and _interpreted()):
-            raise ValueError(
-                f"backend='triton' came with tensors on {device}; wanted tensors on a CUDA device "
-                "(on the CPU only with TRITON_INTERPRET=1, to try it)"
-            )
         reason = _no_triton()
         if reason is not None:
             raise RuntimeError(f"backend='triton': {reason}")
-        return _triton_ops()
+        return triton.OPS
     text = f"backend is {backend!r}; wanted None or one of {', '.join(map(repr, NAMES))}"
     raise ValueError(text) if isinstance(backend, str) else TypeError(text)
 
@@ -116,14 +109,14 @@ def _on_gpu(device: torch.device) -> Ops:
         return native.OPS
     no_triton = _no_triton()
     if no_triton is None:
-        return _triton_ops()
+        return triton.OPS
     raise RuntimeError(
         f"the tensors are on {device}, and neither backend for GPUs serves them. cuda: {no_cuda}. triton: {no_triton}. "
         "Else move the tensors to the CPU, or pass backend='reference', which runs plain torch in float64 on any device"
     )
 
 
-# torch.compile cannot trace libraries being loaded and modules being imported: it calls these two while it traces.
+# torch.compile cannot trace libraries being loaded and packages being looked for: it calls these while it traces.
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _no_cuda(index: int) -> str | None:
     return native.missing() or cuda.unserved(index)
@@ -131,29 +124,16 @@ def _no_cuda(index: int) -> str | None:
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _no_triton() -> str | None:
-    try:
-        reason: str | None = importlib.import_module("saln_kernels.triton").missing()
-    except (ImportError, AttributeError):
-        return "this version of saln_kernels has no Triton kernels"
-    return reason
-
-
-def _triton_ops() -> Ops:
-    ops: Ops = importlib.import_module("saln_kernels.triton").OPS
-    return ops
-
-
-def _interpreted() -> bool:
-    return os.environ.get("TRITON_INTERPRET") == "1"
+    return triton.missing()
 
 
 def table() -> tuple[Status, ...]:
     """Every backend, whether it serves calls here, and why not."""
-    missing = native.missing()
+    missing, no_triton = native.missing(), _no_triton()
     return (
         Status("cpu", missing is None, missing or "native code, tensors on the CPU"),
         _cuda_status(),
-        _triton_status(),
+        Status("triton", no_triton is None, no_triton or "Triton kernels, tensors on GPUs without native code"),
         Status("reference", True, "plain torch in float64, slow, tensors on any device"),
     )
 
@@ -169,10 +149,3 @@ def _cuda_status() -> Status:
     if not served:
         return Status("cuda", False, "; ".join(str(reason) for reason in reasons))
     return Status("cuda", True, f"native code for {build}, tensors on {', '.join(served)}")
-
-
-def _triton_status() -> Status:
-    reason = _no_triton()
-    if reason is None and not cuda.gpus() and not _interpreted():
-        reason = f"Triton is installed, but {cuda.no_gpu()}"
-    return Status("triton", reason is None, reason or "Triton kernels, tensors on a CUDA device without native code")
