@@ -4,24 +4,22 @@ import triton
 import triton.language as tl
 
 
+@triton.constexpr_function
+def by_precision(dtype, single, double):
+    """A constant that depends on the arithmetic."""
+    return double if dtype == tl.float64 else single
+
+
 @triton.jit
 def divide(a, b):
     """Correctly rounded a / b; Triton's operator is off by 2 ulp in float32."""
-    if a.dtype == tl.float64:
-        result = a / b
-    else:
-        result = tl.math.div_rn(a, b)
-    return result
+    return a / b if a.dtype == tl.float64 else tl.math.div_rn(a, b)
 
 
 @triton.jit
 def square_root(x):
     """Correctly rounded; `tl.sqrt` is approximate in float32."""
-    if x.dtype == tl.float64:
-        result = tl.sqrt(x)
-    else:
-        result = tl.math.sqrt_rn(x)
-    return result
+    return tl.sqrt(x) if x.dtype == tl.float64 else tl.math.sqrt_rn(x)
 
 
 @triton.jit
@@ -51,16 +49,6 @@ def reciprocal_power_of_two(x):
         bits = 0x7F000000 - (x.to(tl.int32, bitcast=True) & 0x7F800000)
         result = bits.to(tl.float32, bitcast=True)
     return result
-
-
-@triton.jit
-def signs_differ(a, b):
-    """1 where the sign bits differ, those of zeros included."""
-    if a.dtype == tl.float64:
-        bits = a.to(tl.int64, bitcast=True) ^ b.to(tl.int64, bitcast=True)
-    else:
-        bits = a.to(tl.int32, bitcast=True) ^ b.to(tl.int32, bitcast=True)
-    return (bits < 0).to(tl.int32)
 
 
 @triton.jit

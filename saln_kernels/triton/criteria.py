@@ -6,10 +6,12 @@ Evaluated in float64 whatever the tile's type: a few numbers a candidate.
 import triton
 import triton.language as tl
 
+from saln_kernels.triton.arithmetic import by_precision
+
 
 @triton.jit
 def moments(k, n, B: tl.constexpr):
-    """tr K, |K|_F^2 and |K - (tr/n) I|_F^2 / n of a tile with n real rows."""
+    """Trace, |K|_F^2 and |K - (tr/n) I|_F^2 / n of a tile with n real rows."""
     i = tl.arange(0, B)
     equal = i[:, None] == i[None, :]
     on = tl.sum(tl.where(equal, k, 0.0), axis=1).to(tl.float64)
@@ -22,7 +24,7 @@ def moments(k, n, B: tl.constexpr):
 
 @triton.jit
 def log_det(k, factor, n, B: tl.constexpr, T: tl.constexpr):
-    """log det(I + factor K) by Gaussian elimination; NaN where a pivot shows that it is not positive definite."""
+    """The log det(I + factor K) by Gaussian elimination; NaN where a pivot shows that it is not positive definite."""
     i = tl.arange(0, B)
     a = k * factor + tl.where(i[:, None] == i[None, :], 1.0, 0.0).to(T)
     pivots = tl.full([B], 1, T)
@@ -39,7 +41,7 @@ def log_det(k, factor, n, B: tl.constexpr, T: tl.constexpr):
 
 @triton.jit
 def _ratio(a, b):
-    """a / b where b is not 0, else 0."""
+    """Quotient a / b where b is not 0, else 0."""
     return tl.where(b != 0, a / tl.where(b != 0, b, 1.0), 0.0)
 
 
@@ -97,7 +99,7 @@ def of_spectrum(
         weighted = tl.sum(positive * tl.log(inside), axis=0)
         score = tl.where(total > 0, tl.exp(tl.log(safe) - weighted / safe), 0.0)
     elif ORDER == "zero":
-        resolution: tl.constexpr = 2.220446049250313e-16 if T == tl.float64 else 1.1920928955078125e-07
+        resolution: tl.constexpr = by_precision(T, 1.1920928955078125e-07, 2.220446049250313e-16)
         counted = (value > 0) & (value > n.to(tl.float64) * resolution * top)
         score = tl.sum(counted.to(tl.int32), axis=0).to(tl.float64)
     elif ORDER == "infinite":

@@ -7,7 +7,7 @@ orthogonalised between the solves, all against all once at the end, so that clus
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import divide, reciprocal_or_zero, square_root
+from saln_kernels.triton.arithmetic import by_precision, reciprocal_or_zero, square_root
 
 SOLVES = tl.constexpr(3)
 
@@ -24,17 +24,12 @@ def _start(z, B: tl.constexpr, K: tl.constexpr, T: tl.constexpr):
 
 
 @triton.jit
-def _guarded_reciprocal(pivot, T: tl.constexpr):
-    guard: tl.constexpr = 1.1102230246251565e-16 if T == tl.float64 else 5.9604645e-8
-    return divide(tl.full(pivot.shape, 1, T), tl.where(tl.abs(pivot) < guard, guard, pivot))
-
-
-@triton.jit
 def _solve(d, e, n, value, z, factors, B: tl.constexpr, K: tl.constexpr, T: tl.constexpr):
-    """z [B, K] <- (T - value)^-1 z by elimination with partial pivoting; factors [3, B, K] is scratch.
+    """Solve z [B, K] <- (T - value)^-1 z by elimination with partial pivoting; factors [3, B, K] is scratch.
 
     Returns the largest magnitude of every solution.
     """
+    guard: tl.constexpr = by_precision(T, 5.9604645e-8, 1.1102230246251565e-16)
     lane = tl.arange(0, K)
     inverses = factors
     firsts = factors + B * K
@@ -47,7 +42,8 @@ def _solve(d, e, n, value, z, factors, B: tl.constexpr, K: tl.constexpr, T: tl.c
         diagonal = tl.load(d + i + 1) - value
         beyond = tl.load(e + i + 2, mask=i + 2 < n, other=0.0)
         swap = tl.abs(pivot) < tl.abs(coupling)
-        inverse = _guarded_reciprocal(tl.where(swap, coupling, pivot), T)
+        divisor = tl.where(swap, coupling, pivot)
+        inverse = 1 / tl.where(tl.abs(divisor) < guard, guard, divisor)
         multiplier = tl.where(swap, pivot, coupling) * inverse
         first = tl.where(swap, diagonal, right)
         second = tl.where(swap, beyond, 0.0)
@@ -61,7 +57,7 @@ def _solve(d, e, n, value, z, factors, B: tl.constexpr, K: tl.constexpr, T: tl.c
         tl.store(seconds + i * K + lane, second)
         tl.store(z + i * K + lane, upper)
     last = tl.maximum(n - 1, 0)
-    x *= _guarded_reciprocal(pivot, T)
+    x /= tl.where(tl.abs(pivot) < guard, guard, pivot)
     tl.debug_barrier()
     tl.store(z + last * K + lane, x)
     top = tl.abs(x)
@@ -94,7 +90,8 @@ def _orthogonalize(z, value, found, reach, K: tl.constexpr):
         near = (lane > j) & (lane < found) & (tl.abs(value - own) < reach)
         if tl.max(near.to(tl.int32), axis=0) == 1:
             q = tl.sum(tl.where(lane[None, :] == j, z, 0.0), axis=1)
-            q *= reciprocal_or_zero(square_root(tl.sum(q * q, axis=0)))
+            square = tl.sum(q * q, axis=0)
+            q *= tl.rsqrt(tl.where(square > 0, square, 1.0))
             along = tl.where(near, tl.sum(z * q[:, None], axis=0), 0.0)
             z = tl.where(lane[None, :] == j, q[:, None], z - q[:, None] * along[None, :])
     return z
@@ -112,7 +109,6 @@ def eigenvectors(d, e, n, value, found, z, factors, B: tl.constexpr, K: tl.const
         top = _solve(d, e, n, value, z, factors, B, K, T)
         vectors = tl.load(z + row * K + lane, mask=(row < n) & (lane < found), other=0.0)
         vectors = _make_unit(vectors * reciprocal_or_zero(top)[None, :])
-        vectors = _make_unit(_orthogonalize(vectors, value, found, 1e-3, K))
         vectors = _make_unit(_orthogonalize(vectors, value, found, 1e-3, K))
         tl.debug_barrier()
         tl.store(z + row * K + lane, vectors)

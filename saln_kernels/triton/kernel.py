@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import all_finite, divide, magnitude, power_of_two
+from saln_kernels.triton.arithmetic import all_finite, by_precision, divide, magnitude, power_of_two
 from saln_kernels.triton.criteria import log_det, moments, of_moments, of_spectrum
 from saln_kernels.triton.gather import entries, inner_products, select
 from saln_kernels.triton.inverse_iteration import eigenvectors, fix_signs
@@ -237,8 +237,8 @@ def spectral_kernel(
         else:
             # In units of a power of two near its largest entry no square over- or underflows.
             top = tl.where(bad, 0.0, magnitude(tile))
-            largest_unit: tl.constexpr = 2.0**1000 if T == tl.float64 else 2.0**126
-            smallest_unit: tl.constexpr = 2.0**-1000 if T == tl.float64 else 2.0**-126
+            largest_unit: tl.constexpr = by_precision(T, 2.0**126, 2.0**1000)
+            smallest_unit: tl.constexpr = by_precision(T, 2.0**-126, 2.0**-1000)
             scale = tl.minimum(tl.maximum(power_of_two(top), smallest_unit), largest_unit)
             scale = tl.where(top > 0, scale, 1.0)
             tile = tl.where(bad, 0.0, tile * divide(tl.full([], 1, T), scale))
@@ -267,9 +267,7 @@ def spectral_kernel(
                     basis_value = tl.sum(tl.where(r == 0, value, 0.0), axis=0)
                     score = basis_value.to(tl.float64) * scale.to(tl.float64)
                 elif OUTPUT == "score":
-                    score = of_spectrum(
-                        CRITERION, ORDER, value, found, trace, square, n, scale, k, parameter, K, T
-                    )
+                    score = of_spectrum(CRITERION, ORDER, value, found, trace, square, n, scale, k, parameter, K, T)
                 if OUTPUT == "fiedler":
                     basis = tl.where(n > 1, basis, 0.0)
                     v = tl.sum(tl.where(r[None, :] == 0, basis, 0.0), axis=1)

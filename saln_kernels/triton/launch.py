@@ -42,8 +42,9 @@ def score_task(criterion: str, k: int, parameter: float, b: int, semidefinite: b
             return Task("score", "moments", 1, criterion)
         if math.isinf(parameter):
             return Task("score", "spectrum", 1, criterion, "infinite")
-        order = "zero" if parameter == 0 else "one" if parameter == 1 else "other"
-        return Task("score", "spectrum", b, criterion, order, parameter)
+        if parameter in (0, 1):
+            return Task("score", "spectrum", b, criterion, "zero" if parameter == 0 else "one")
+        return Task("score", "spectrum", b, criterion, "other", parameter)
     needed = {"energy": k, "stable_rank": 1, "spectral_gap": min(2, b)}
     return Task("score", "spectrum", needed.get(criterion, b), criterion)
 

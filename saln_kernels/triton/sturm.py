@@ -9,12 +9,12 @@ import triton
 import triton.language as tl
 
 from saln_kernels.triton.arithmetic import (
+    by_precision,
     divide,
     magnitude,
     power_of_two,
     reciprocal_or_zero,
     reciprocal_power_of_two,
-    signs_differ,
 )
 
 # Rows counted between two rescalings; the entries grow by less than 10 a row.
@@ -28,7 +28,7 @@ def normalize(diagonal, off, n, d, e, e2, B: tl.constexpr, T: tl.constexpr):
 
     e2 is bounded from below by a perturbation under half an ulp of the norm, which keeps the recurrence from (0, 0).
     """
-    floor: tl.constexpr = 1e-32 if T == tl.float64 else 1e-15
+    floor: tl.constexpr = by_precision(T, 1e-15, 1e-32)
     i = tl.arange(0, B)
     tl.store(e + i, off)
     tl.debug_barrier()
@@ -52,13 +52,16 @@ def count_below(d, e2, n, x):
     """Number of eigenvalues below each point of x."""
     now = tl.full(x.shape, 1, x.dtype)
     before = tl.full(x.shape, 1, x.dtype)
+    negative = now < 0
     count = tl.zeros(x.shape, tl.int32)
     for start in range(0, n, ROWS):
         for r in tl.static_range(ROWS):
             following = (tl.load(d + start + r) - x) * now - tl.load(e2 + start + r) * before
-            count += signs_differ(following, now)
+            below = following < 0
+            count += (below != negative).to(tl.int32)
             before = now
             now = following
+            negative = below
         factor = reciprocal_power_of_two(tl.maximum(tl.abs(now), tl.abs(before)))
         now *= factor
         before *= factor

@@ -7,13 +7,13 @@ the bit. Beside each step stands its share of the certificate, a bound on the Fr
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import magnitude, reciprocal_or_zero, square_root
+from saln_kernels.triton.arithmetic import by_precision, magnitude, reciprocal_or_zero, square_root
 
 
 @triton.jit
 def roundoff(T: tl.constexpr):
     """Unit roundoff."""
-    return tl.full([], 1.1102230246251565e-16 if T == tl.float64 else 5.9604645e-8, T)
+    return tl.full([], by_precision(T, 5.9604645e-8, 1.1102230246251565e-16), T)
 
 
 @triton.jit

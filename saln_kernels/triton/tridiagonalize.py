@@ -6,7 +6,7 @@ The matrix stays in registers; a row of it is a masked sum, since Triton indexes
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import divide, square_root
+from saln_kernels.triton.arithmetic import by_precision
 
 
 @triton.jit
@@ -14,7 +14,7 @@ def tridiagonalize(a, n, reflectors, tau, KEEP: tl.constexpr, B: tl.constexpr, T
     """Diagonal [B] and the off-diagonal [B], entry i of which couples rows i - 1 and i, of the n leading rows of a
     [B, B]. With KEEP the reflectors H = I - tau u u' go to scratch, u of step j to row j of reflectors [B, B].
     """
-    tiny: tl.constexpr = 1e-200 if T == tl.float64 else 1e-30
+    tiny: tl.constexpr = by_precision(T, 1e-30, 1e-200)
     i = tl.arange(0, B)
     off = tl.zeros([B], T)
     for step in range(0, n - 1):
@@ -23,10 +23,10 @@ def tridiagonalize(a, n, reflectors, tau, KEEP: tl.constexpr, B: tl.constexpr, T
         pivot = tl.sum(tl.where(i == j - 1, x, 0.0), axis=0)
         rest = tl.sum(tl.where(i < j - 1, x * x, 0.0), axis=0)
         active = rest > tiny
-        length = square_root(pivot * pivot + rest)
+        length = tl.sqrt(pivot * pivot + rest)
         target = tl.where(active, tl.where(pivot < 0, length, -length), 1.0)
-        t = tl.where(active, divide(target - pivot, target), 0.0)
-        inverse = tl.where(active, divide(tl.full([], 1, T), tl.where(active, pivot - target, 1.0)), 0.0)
+        t = tl.where(active, (target - pivot) / target, 0.0)
+        inverse = tl.where(active, 1 / tl.where(active, pivot - target, 1.0), 0.0)
         u = tl.where(i < j - 1, x * inverse, tl.where(i == j - 1, 1.0, 0.0).to(T))
         p = tl.where(i < j, tl.sum(a * u[None, :], axis=1), 0.0)
         w = t * p - (0.5 * t * t * tl.sum(p * u, axis=0)) * u
