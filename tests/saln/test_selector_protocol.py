@@ -30,6 +30,16 @@ OPTIONS = {
     "k_center": [
         {"similarity": name, "start": start} for name in ("linear", "cosine") for start in ("center", "random")
     ],
+    "consecutive_candidates": [{"n_candidates": 20}, {"n_candidates": 20, "overlap": "reuse"}],
+    "curriculum": [{}, {"difficulty": "learnability", "method": "herding"}, {"difficulty": "reference_losses"}],
+    "portfolio": [{}, {"reward": "probe"}, {"reward": "none", "arms": ["herding", "k_center"]}],
+    "guard": [
+        {"method": "uniform"},
+        {"method": "jest", "epsilon": 0.5},
+        {"method": "guard:herding", "floor": 1.0, "min_count": 1},
+        {"method": "selective_backprop", "max_reuse": 2, "floor": 0.0},
+        {"method": "infobatch", "epsilon": 1.0},
+    ],
     "herding": [{"similarity": name} for name in ("linear", "cosine")],
     "facility_location": [{}, {"similarity": "gradient"}],
     "divbs": [{}, {"choice": "draw"}, {"similarity": "linear"}],
@@ -67,6 +77,7 @@ def make_super_batch(rows: int = 23, seed: int = 0, **changes: torch.Tensor) -> 
         "reference_losses": torch.rand(rows, generator=source),
         "labels": torch.randint(3, (rows,), generator=source),
         "residuals": torch.randn(rows, 3, generator=source),
+        "indices": torch.arange(50, 50 + rows),
         "quality": torch.rand(rows, generator=source) + 0.1,
         "learner_scores": torch.randn(rows, rows, generator=source),
         "reference_scores": torch.randn(rows, rows, generator=source),
@@ -96,7 +107,7 @@ def test_rows_are_unique_and_follow_from_the_generator(name, options):
 
 @every_selector
 def test_a_state_saved_in_mid_run_goes_on_as_the_run_did(name, options):
-    super_batch = make_super_batch(indices=torch.arange(100, 123))
+    super_batch = make_super_batch()
     whole = make_selector(name, **options)
     for step in range(5):
         set_progress(whole, step / 10)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from saln.selectors.consecutive_candidates import ConsecutiveCandidates
+from saln.selectors.curriculum import Curriculum
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
 from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
 from saln.selectors.graft import GRAFT
 from saln.selectors.gstds import GSTDS
+from saln.selectors.guard import Guard
 from saln.selectors.herding import Herding
 from saln.selectors.infobatch import InfoBatch
 from saln.selectors.jest import JEST
@@ -15,6 +18,7 @@ from saln.selectors.k_center import KCenter
 from saln.selectors.k_dpp import KDPP
 from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
+from saln.selectors.portfolio import Portfolio
 from saln.selectors.protocol import SelectionReport, Selector
 from saln.selectors.registry import SELECTORS, make_selector
 from saln.selectors.rho_loss import RHOLoss
@@ -31,9 +35,12 @@ __all__ = [
     "SALN",
     "SELECTORS",
     "AgreeingGradientLogDet",
+    "ConsecutiveCandidates",
+    "Curriculum",
     "DivBS",
     "FacilityLocation",
     "GradientLogDet",
+    "Guard",
     "Herding",
     "InfoBatch",
     "JointGrowth",
@@ -41,6 +48,7 @@ __all__ = [
     "LearnableGradientLogDet",
     "LogDet",
     "LowestDegree",
+    "Portfolio",
     "RHOLoss",
     "SelectionReport",
     "SelectiveBackprop",

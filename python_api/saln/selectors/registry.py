@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from saln.selectors.consecutive_candidates import ConsecutiveCandidates
+from saln.selectors.curriculum import Curriculum
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
 from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
 from saln.selectors.graft import GRAFT
 from saln.selectors.gstds import GSTDS
+from saln.selectors.guard import Guard
 from saln.selectors.herding import Herding
 from saln.selectors.infobatch import InfoBatch
 from saln.selectors.jest import JEST
@@ -18,6 +21,7 @@ from saln.selectors.k_center import KCenter
 from saln.selectors.k_dpp import KDPP
 from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
+from saln.selectors.portfolio import Portfolio
 from saln.selectors.protocol import Selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
@@ -48,13 +52,17 @@ SELECTORS: dict[str, type[Selector]] = {
         FacilityLocation,
         DivBS,
         GRAFT,
+        ConsecutiveCandidates,
+        Curriculum,
+        Portfolio,
+        Guard,
     )
 }
 """Name to class; each class carries `name`, `description`, `paper` and `needs`."""
 
 
 def make_selector(name: str, **options: Any) -> Selector:
-    """The selector of that name with these options.
+    """The selector of that name with these options; "guard:jest" is the guard around JEST with its default options.
 
     Raises
     ------
@@ -69,6 +77,9 @@ def make_selector(name: str, **options: Any) -> Selector:
     >>> make_selector("saln", keep="both_ends").keep
     'both_ends'
     """
+    name, _, wrapped = name.partition(":")
+    if wrapped:
+        options = {"method": make_selector(wrapped), **options}
     if name not in SELECTORS:
         close = difflib.get_close_matches(name, SELECTORS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

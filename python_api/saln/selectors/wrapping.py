@@ -1,0 +1,80 @@
+"""What selectors that hand the choice on to other selectors share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saln.selectors.protocol import SelectionReport, Selector, Stateful, reset, set_progress
+from saln.superbatch import SuperBatch
+
+
+def as_selector(method: str | Selector) -> Selector:
+    """A selector, or the one of that name with default options.
+
+    >>> from saln.selectors.wrapping import as_selector
+    >>> as_selector("uniform").name
+    'uniform'
+    """
+    if not isinstance(method, str):
+        return method
+    from saln.selectors.registry import make_selector  # which names those who call this
+
+    return make_selector(method)
+
+
+class Wrapper:
+    """Passes training's progress, resets and states on to the selectors inside.
+
+    Parameters
+    ----------
+    inner : iterable of Selector
+    """
+
+    def __init__(self, inner: Iterable[Selector]) -> None:
+        self._inner = tuple(inner)
+        self._progress = 0.0
+        self.last_report: SelectionReport | None = None
+
+    @property
+    def progress(self) -> float:
+        """Share of training that is over, set by the trainer; the selectors inside get it, too."""
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: float) -> None:
+        self._progress = progress
+        for each in self._inner:
+            set_progress(each, progress)
+
+    def reset(self) -> None:
+        """As in `Stateful`."""
+        for each in self._inner:
+            reset(each)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As in `Stateful`."""
+        return {"inner": [each.state_dict() if isinstance(each, Stateful) else None for each in self._inner]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As in `Stateful`."""
+        for each, state in zip(self._inner, state_dict["inner"], strict=True):
+            if isinstance(each, Stateful):
+                each.load_state_dict(state)
+
+
+def needs_of(inner: Iterable[Selector], *also: str) -> tuple[str, ...]:
+    """What the selectors inside need beside the features, and what else is named, each once."""
+    return tuple(dict.fromkeys([*also, *(name for each in inner for name in each.needs)]))
+
+
+def select_among(
+    selector: Selector, super_batch: SuperBatch, rows: Tensor, size: int, generator: torch.Generator | None
+) -> Tensor:
+    """What a selector chooses of these rows `[m]` alone: row numbers of the super-batch, `[size]`."""
+    if rows.numel() == len(super_batch):
+        return selector.select(super_batch, size, generator=generator)
+    return rows[selector.select(super_batch.take(rows), size, generator=generator)]
