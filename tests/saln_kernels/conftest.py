@@ -1,12 +1,16 @@
 """Backends to test, and outputs poisoned with NaN."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from saln_kernels import native
+import saln_kernels
+from on_device import FUNCTIONS, ONLY_ON_THE_CPU, on_device
+from saln_kernels import backends, native, triton
 
 
 def require_native() -> None:
@@ -20,24 +24,59 @@ def require_native() -> None:
 
 
 @pytest.fixture(params=["reference", "cpu"])
-def backend(request: pytest.FixtureRequest) -> str:
-    """Every backend that runs here."""
-    if request.param == "cpu":
-        require_native()
-    return request.param
+def backend(request: pytest.FixtureRequest, kernels: str) -> str:
+    """Every backend that runs here: the reference on the CPU, and the kernels where `--device` says."""
+    if request.param == "reference" and kernels != "cpu":
+        pytest.skip(ONLY_ON_THE_CPU)
+    return kernels if request.param == "cpu" else "reference"
 
 
 @pytest.fixture
-def cpu() -> str:
-    """The native backend alone."""
-    require_native()
-    return "cpu"
+def cpu(kernels: str) -> str:
+    """The kernels alone."""
+    return kernels
+
+
+@pytest.fixture
+def kernels(request: pytest.FixtureRequest, device: torch.device) -> str:
+    """The backend of the kernels under test: "cpu" unless `--device` and `--backend` say otherwise."""
+    if device.type == "cpu":
+        require_native()
+        return "cpu"
+    return request.config.getoption("--backend") or next(
+        (status.name for status in backends.table() if status.serves and status.name in ("cuda", "triton")), "cuda"
+    )
+
+
+@pytest.fixture
+def place(device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Moves a tensor to where the kernels under test run."""
+    return lambda tensor: tensor if device.type == "cpu" else tensor.to(device)
+
+
+@pytest.fixture
+def ops(kernels: str) -> Any:
+    """The torch ops of the kernels under test."""
+    if kernels == "triton":
+        triton.require(torch.empty(0, device="meta"))
+        return torch.ops.saln_triton
+    return torch.ops.saln
 
 
 @pytest.fixture(autouse=True)
-def poison() -> Iterator[None]:
+def elsewhere(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another device the public functions take and return CPU tensors all the same."""
+    if device.type == "cpu":
+        return
+    for name in FUNCTIONS:
+        if hasattr(saln_kernels, name):
+            monkeypatch.setattr(saln_kernels, name, on_device(getattr(saln_kernels, name), device))
+
+
+@pytest.fixture(autouse=True)
+def poison(device: torch.device) -> Iterator[None]:
     """Outputs are NaN until written: PyTorch fills uninitialised memory in deterministic mode."""
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     yield
     torch.use_deterministic_algorithms(False)
 

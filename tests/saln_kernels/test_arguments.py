@@ -9,6 +9,8 @@ import torch
 
 import saln_kernels
 
+pytestmark = pytest.mark.usefixtures("on_cpu")  # arguments are checked before anything knows of devices
+
 FEATURES = torch.randn(8, 3)
 CANDIDATES = torch.arange(8).view(2, 4)
 

@@ -8,9 +8,9 @@ from cases import Case, make
 from saln_kernels.criteria import CRITERIA
 
 
-def run(case: Case, candidates: torch.Tensor, solver: str) -> dict[str, torch.Tensor]:
+def run(case: Case, candidates: torch.Tensor, solver: str, backend: str) -> dict[str, torch.Tensor]:
     """Every function of the native backend on some candidates of a case."""
-    shared = {**case.options, "backend": "cpu"}
+    shared = {**case.options, "backend": backend}
     b = candidates.shape[1]
     values, vectors, bounds = saln_kernels.topk_eigh(
         case.features, candidates, min(4, b), solver=solver, return_bounds=True, **shared
@@ -52,14 +52,14 @@ def test_order_chunk_company_threads(cpu: str, threads: None, b: int, solver: st
     case.candidates[5] = -1
     case.candidates[9, 1:] = -1
     torch.set_num_threads(1)
-    whole = run(case, case.candidates, solver)
+    whole = run(case, case.candidates, solver, cpu)
     torch.set_num_threads(2)
-    assert_same(run(case, case.candidates, solver), whole, slice(None))
+    assert_same(run(case, case.candidates, solver, cpu), whole, slice(None))
     order = torch.randperm(37, generator=torch.Generator().manual_seed(2))
-    assert_same(run(case, case.candidates[order], solver), whole, order)
+    assert_same(run(case, case.candidates[order], solver, cpu), whole, order)
     for part in (slice(0, 1), slice(3, 11), slice(30, 37)):
-        assert_same(run(case, case.candidates[part], solver), whole, part)
-    assert_same(run(case, case.candidates.int(), solver), whole, slice(None))
+        assert_same(run(case, case.candidates[part], solver, cpu), whole, part)
+    assert_same(run(case, case.candidates.int(), solver, cpu), whole, slice(None))
 
 
 def test_company_that_is_bad(cpu: str) -> None:
@@ -70,8 +70,8 @@ def test_company_that_is_bad(cpu: str) -> None:
     bad = torch.arange(n, n + 36).view(3, 12)
     mixed = torch.cat([case.candidates[:5], bad[:1], case.candidates[5:9], bad[1:], case.candidates[9:]])
     keep = torch.tensor([*range(5), *range(6, 10), *range(12, 19)])
-    whole = run(Case(features, mixed, case.options), mixed, "exact")
-    assert_same(run(Case(features, case.candidates, case.options), case.candidates, "exact"), whole, keep)
+    whole = run(Case(features, mixed, case.options), mixed, "exact", cpu)
+    assert_same(run(Case(features, case.candidates, case.options), case.candidates, "exact", cpu), whole, keep)
 
 
 @pytest.mark.parametrize("b", [8, 64, 100])
@@ -93,7 +93,7 @@ def test_seed(cpu: str) -> None:
     case = make(96, 40, count=4, padding=0)
     runs = [
         saln_kernels.topk_eigvals(
-            case.features, case.candidates, 4, solver="randomized", n_iter=8, seed=seed, backend="cpu"
+            case.features, case.candidates, 4, solver="randomized", n_iter=8, seed=seed, backend=cpu
         )
         for seed in (0, 0, 1)
     ]

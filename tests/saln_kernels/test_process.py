@@ -9,6 +9,8 @@ import pytest
 
 import saln_kernels
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 PACKAGE = Path(saln_kernels.__file__).parents[1]
 HELPERS = Path(__file__).parents[1]
 

@@ -1,5 +1,6 @@
 """The native ops as torch ops: schemas, fakes, torch.compile."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,6 +8,9 @@ import torch
 
 import saln_kernels
 from cases import make
+from saln_kernels.matrices import Problem
+
+Place = Callable[[torch.Tensor], torch.Tensor]
 
 PROBLEMS = {
     "plain": {},
@@ -25,34 +29,38 @@ OPS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def placed(problem: Problem, place: Place) -> Problem:
+    return Problem(*(place(value) if isinstance(value, torch.Tensor) else value for value in problem))
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("differentiate", [False, True])
-def test_opcheck(cpu: str, name: str, problem: str, differentiate: bool) -> None:
+def test_opcheck(ops: Any, place: Place, name: str, problem: str, differentiate: bool) -> None:
     case = make(6, 4, count=3, **PROBLEMS[problem])
-    arguments = case.problem
+    arguments = placed(case.problem, place)
     if name == "fiedler" and arguments.laplacian == "none":
         arguments = arguments._replace(laplacian="unnormalized")
     arguments = arguments._replace(features=arguments.features.requires_grad_(differentiate))
-    torch.library.opcheck(getattr(torch.ops.saln, name), (*arguments, *OPS[name]))
+    torch.library.opcheck(getattr(ops, name), (*arguments, *OPS[name]))
 
 
 @pytest.mark.parametrize("name", ["matrix_eigvals", "matrix_eigh"])
 @pytest.mark.parametrize("differentiate", [False, True])
-def test_opcheck_matrices(cpu: str, name: str, differentiate: bool) -> None:
-    half = torch.randn(3, 5, 5)
+def test_opcheck_matrices(ops: Any, place: Place, name: str, differentiate: bool) -> None:
+    half = place(torch.randn(3, 5, 5))
     matrices = (half + half.mT).requires_grad_(differentiate)
-    torch.library.opcheck(getattr(torch.ops.saln, name), (matrices, 4))
+    torch.library.opcheck(getattr(ops, name), (matrices, 4))
 
 
-def test_opcheck_backward_ops(cpu: str) -> None:
+def test_opcheck_backward_ops(ops: Any, place: Place) -> None:
     case = make(5, 4, count=3, similarity="gradient", quality=True)
-    problem = case.problem
-    ops = torch.ops.saln
-    torch.library.opcheck(ops.gram_backward, (torch.randn(3, 5, 5), *problem))
-    torch.library.opcheck(ops.vectors_backward, (torch.randn(3, 2), torch.randn(3, 5, 2), *problem))
-    torch.library.opcheck(ops.eigvals_backward, (torch.randn(3, 2), *problem, 2))
-    torch.library.opcheck(ops.score_backward, (torch.randn(3), *problem, "effective_rank", 2, 0.0))
+    problem = placed(case.problem, place)
+    one, two, three = (place(torch.randn(shape)) for shape in ((3,), (3, 2), (3, 5, 5)))
+    torch.library.opcheck(ops.gram_backward, (three, *problem))
+    torch.library.opcheck(ops.vectors_backward, (two, place(torch.randn(3, 5, 2)), *problem))
+    torch.library.opcheck(ops.eigvals_backward, (two, *problem, 2))
+    torch.library.opcheck(ops.score_backward, (one, *problem, "effective_rank", 2, 0.0))
 
 
 def everything(features: torch.Tensor, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,16 +82,16 @@ def everything(features: torch.Tensor, candidates: torch.Tensor) -> tuple[torch.
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_compile(cpu: str, dynamic: bool) -> None:
+def test_compile(cpu: str, place: Place, dynamic: bool) -> None:
     """One graph, forward and backward, the same numbers."""
     torch._dynamo.reset()
     compiled = torch.compile(everything, fullgraph=True, dynamic=dynamic, backend="aot_eager")
     for b in (6, 9):
         case = make(b, 5, count=4, dtype=torch.float64)
-        features = case.features.requires_grad_()
-        wanted, other = everything(features, case.candidates)
+        features, candidates = place(case.features).requires_grad_(), place(case.candidates)
+        wanted, other = everything(features, candidates)
         (slope,) = torch.autograd.grad(wanted, features)
-        found, constant = compiled(features, case.candidates)
+        found, constant = compiled(features, candidates)
         assert not constant.requires_grad
         torch.testing.assert_close(found, wanted)
         torch.testing.assert_close(constant, other)
