@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def pilot(
     data: Annotated[
         str, typer.Argument(help="npz, npy, safetensors or parquet file; or digits, breast_cancer, wine (built in).")
     ] = "digits",
-    methods: Annotated[str, typer.Option(help="Separated by commas; see `saln methods`.")] = (
+    methods: Annotated[str, typer.Option(help="Separated by commas; see `saln methods`. guard:NAME wraps one.")] = (
         "uniform,saln,jest,spectral_candidates"
     ),
     seeds: Annotated[int, typer.Option(help="Runs of each method.")] = 5,
@@ -195,7 +195,7 @@ def methods(as_json: JsonOption = False) -> None:
         ]
         typer.echo(json.dumps({"schema": "saln.methods/1", "methods": rows}))
         return
-    table = Table("method", "what it does", "needs beside features", "from")
+    table = Table(Column("method", no_wrap=True), "what it does", "needs beside features", "from")
     for each in found:
         table.add_row(each.name, each.description, ", ".join(each.needs) or "-", each.paper)
     Console().print(table)

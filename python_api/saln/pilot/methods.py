@@ -12,13 +12,15 @@ from saln.selectors import SELECTORS, make_selector
 def make_methods(names: Sequence[str]) -> list[Method]:
     """Methods by their registered names, with default options; uniform is added where it is not named.
 
+    "guard:jest" is the guard, or another method that wraps methods, around JEST.
+
     Raises
     ------
     PilotError
         There is no method of that name.
     """
     for name in names:
-        if name not in SELECTORS:
+        if not all(part in SELECTORS for part in name.split(":")):
             raise PilotError(f"methods: no method named '{name}'; there are {', '.join(SELECTORS)}")
     return [_method(name) for name in (names if "uniform" in names else ("uniform", *names))]
 

@@ -41,8 +41,18 @@ def make_optimizer(classifier: Classifier, learning_rate: float) -> torch.optim.
     return torch.optim.Adam(classifier.parameters(), lr=learning_rate, fused=True)
 
 
-def train_step(classifier: Classifier, optimizer: torch.optim.Optimizer, x: torch.Tensor, labels: torch.Tensor) -> None:
-    """One step on the mean cross-entropy of x `[B, d]`."""
+def train_step(
+    classifier: Classifier,
+    optimizer: torch.optim.Optimizer,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor | None = None,
+) -> None:
+    """One step on the mean cross-entropy of x `[B, d]`, each row's times its weight `[B]` where there are any."""
     optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(F.cross_entropy(classifier(x), labels))
+    if weights is None:
+        loss = F.cross_entropy(classifier(x), labels)
+    else:
+        loss = (F.cross_entropy(classifier(x), labels, reduction="none") * weights).mean()
+    torch.autograd.backward(loss)
     optimizer.step()

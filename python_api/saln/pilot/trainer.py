@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
 from saln.pilot.task import Task
+from saln.selectors.protocol import reset, set_progress
 from saln.superbatch import SuperBatch
 
 SELECTION_SEED_OFFSET = 3_000_017
@@ -120,11 +121,15 @@ def run_method(
     step_seconds = torch.empty(n_steps, dtype=torch.float64)
     selection = training = 0.0
     curve = [_evaluate(network, task, 0, selection, training)]
+    reset(method.selector)
     for step in range(n_steps):
         start = time.perf_counter()
+        set_progress(method.selector, step / n_steps)
         rows = _choose(method, network, task, task.stream[step], config.batch_size, generator)
         selected = time.perf_counter()
-        train_step(network, optimizer, task.x_train[rows], task.labels_train[rows])
+        report = getattr(method.selector, "last_report", None)
+        weights = None if report is None else report.weights
+        train_step(network, optimizer, task.x_train[rows], task.labels_train[rows], weights)
         selection += selected - start
         trained = time.perf_counter()
         training += trained - selected
