@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln_kernels import reference_greedy, validate
+from saln_kernels import native, reference_greedy, validate
 from saln_kernels.backends import serving
 from saln_kernels.matrices import Problem, result_dtype
 from saln_kernels.results import Greedy
@@ -217,6 +217,14 @@ def k_center(
     return _run("k_center", backend, problem, starts, size)
 
 
+# What the ops take of a problem, before their own arguments.
+_SHARED = {
+    "greedy_logdet": Problem._fields,
+    "maxvol": ("features", "candidates"),
+    "k_center": ("features", "candidates", "similarity"),
+}
+
+
 def _plain_problem(features: Any, candidates: Any, similarity: str, check_bounds: Any) -> Problem:
     return validate.problem(
         features,
@@ -256,11 +264,18 @@ def _starts(start: Any, problem: Problem, check_bounds: bool | None) -> Tensor:
     if checked and not torch.compiler.is_compiling() and bool(((start < 0) | (start >= b)).any()):
         at = int(((start < 0) | (start >= b)).nonzero()[0])
         raise IndexError(f"start[{at}] is {int(start[at])}; wanted a column of candidates, 0 <= start < {b}")
-    return start.to(torch.int64)
+    return start.to(torch.int64).contiguous()
 
 
 def _run(name: str, backend: str | None, problem: Problem, *arguments: Any) -> Greedy:
-    if backend != "reference":
-        serving(backend, problem.features.device)
-    positions, gains = getattr(reference_greedy, name)(problem, *arguments)
-    return Greedy(positions, gains.to(result_dtype(problem.features.dtype)))
+    problem = Problem(*(value.detach() if isinstance(value, Tensor) else value for value in problem))
+    if backend == "reference":
+        positions, gains = getattr(reference_greedy, name)(problem, *arguments)
+        return Greedy(positions, gains.to(result_dtype(problem.features.dtype)))
+    if serving(backend, problem.features.device) is not native.OPS:
+        raise RuntimeError(
+            f"{name} has no kernels for tensors on {problem.features.device} in this installation; move them to the "
+            "CPU, or pass backend='reference', which runs plain torch in float64 on any device"
+        )
+    shared = (getattr(problem, field) for field in _SHARED[name])
+    return Greedy(*getattr(torch.ops.saln, name)(*shared, *arguments))

@@ -32,10 +32,14 @@ def greedy_logdet(
                     yield real, None
                     continue
                 before = plain[c].diagonal()[real].abs()
+                if problem.similarity == "cosine":
+                    before = before.round()  # 1 or 0 to the bit
                 if problem.center and len(real):
                     before = before + before.mean()
                 if rows.quality is not None:
                     before = before * rows.quality[c, real].square()
+                if problem.similarity == "cosine" and not problem.center:
+                    matrix.diagonal().copy_(before)  # so that the first choice is a tie
                 yield real, _logdet_picks(matrix, _rounding(len(real), dtype) * before, size, sigma)
 
     return _placed(problem, picks, size, dtype)
@@ -87,10 +91,11 @@ def _logdet_picks(matrix: Tensor, rounding: Tensor, size: int, sigma: float) -> 
     chosen: list[int] = []
     gains: list[float] = []
     while len(chosen) < min(size, n):
-        block, across = matrix[chosen][:, chosen], matrix[chosen]
-        shifted = block + noise * torch.eye(len(chosen), dtype=matrix.dtype, device=matrix.device)
-        explained = (across * torch.linalg.solve(shifted, across)).sum(dim=0)
-        left = matrix.diagonal() - explained
+        noisy = matrix[chosen][:, chosen] + noise * torch.eye(len(chosen), dtype=matrix.dtype, device=matrix.device)
+        factor = torch.linalg.cholesky(noisy)
+        left = matrix.diagonal() - torch.linalg.solve_triangular(factor, matrix[chosen], upper=False).square().sum(
+            dim=0
+        )
         left = torch.where(left > (rounding - noise).clamp(min=0), left, 0)
         left[chosen] = 0
         best = _first_largest(left)
@@ -147,8 +152,8 @@ def _k_center_picks(x: Tensor, first: int, size: int) -> Picks:
 
 
 def _rounding(n: int, dtype: torch.dtype) -> float:
-    """What cancellation leaves of n terms, in units of what there was: `build` has the same rule for centering."""
-    return (8 + n) * torch.finfo(dtype).eps / 2
+    """What cancellation may leave of sums of n terms, in units of what there was."""
+    return (16 + n) * torch.finfo(dtype).eps / 2
 
 
 def _first_largest(values: Tensor) -> int:

@@ -3,47 +3,11 @@
 #include <torch/csrc/stable/ops.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
-#include <vector>
 
 #include "kernels.h"
+#include "scratch.h"
 
 namespace saln {
-namespace {
-
-struct Free {
-  void operator()(char* p) const { std::free(p); }
-};
-
-// Scratch memory of one thread, kept between calls while it is small: fresh pages cost more than a small call.
-class Scratch {
- public:
-  char* at_least(size_t bytes) {
-    if (bytes > size_) {
-      memory_.reset();
-      size_ = 0;
-      memory_.reset(static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)));
-      if (!memory_) throw std::bad_alloc();
-      size_ = bytes;
-    }
-    return memory_.get();
-  }
-  void trim() {
-    if (size_ > kKept) {
-      memory_.reset();
-      size_ = 0;
-    }
-  }
-
- private:
-  static constexpr size_t kKept = 8 << 20;
-  std::unique_ptr<char, Free> memory_;
-  size_t size_ = 0;
-};
-
-}  // namespace
 
 void run_cpu(const Problem& problem, const Task& task, const Results& results) {
   if (problem.n_candidates == 0) return;

@@ -1,0 +1,75 @@
+// One greedy call on the CPU: scratch memory and threads.
+#include <torch/csrc/stable/ops.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <stdexcept>
+
+#include "greedy.h"
+#include "kernels.h"
+#include "scratch.h"
+
+namespace saln {
+#if defined(SALN_X86)
+namespace avx512_bf16 {
+extern const GreedyKernels greedy_variant;
+}
+namespace avx512 {
+extern const GreedyKernels greedy_variant;
+}
+namespace avx2 {
+extern const GreedyKernels greedy_variant;
+}
+#endif
+namespace portable {
+extern const GreedyKernels greedy_variant;
+}
+
+namespace {
+
+// Those of the instruction set that `kernels` chose.
+const GreedyKernels& greedy_kernels() {
+  for (const GreedyKernels* k : {
+#if defined(SALN_X86)
+           &avx512_bf16::greedy_variant, &avx512::greedy_variant, &avx2::greedy_variant,
+#endif
+           &portable::greedy_variant})
+    if (std::strcmp(k->name, kernels().name) == 0) return *k;
+  throw std::runtime_error("the greedy kernels were not built for this instruction set");
+}
+
+Scratch& scratch() {
+  thread_local Scratch mine;
+  return mine;
+}
+
+void share(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context) {
+  torch::stable::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
+}
+
+}  // namespace
+
+void run_greedy_cpu(const Problem& problem, const GreedyTask& task, const GreedyResults& results) {
+  const int64_t count = problem.n_candidates, threads = int64_t(torch::stable::get_num_threads());
+  if (count == 0 || task.size == 0) return;
+  const GreedyKernels& best = greedy_kernels();
+  const size_t bytes = best.workspace(problem, task);
+  if (count < threads) {
+    // Too few to go round: all threads share each one's loops.
+    char* memory = scratch().at_least(bytes);
+    for (int64_t c = 0; c < count; ++c) best.run(problem, task, results, Team{share}, c, memory);
+    scratch().trim();
+    return;
+  }
+  // They come off a shared counter, so a thread that is held up holds up nobody else.
+  std::atomic<int64_t> next{0};
+  torch::stable::parallel_for(0, std::min(threads, count), 1, [&](int64_t, int64_t) {
+    char* memory = scratch().at_least(bytes);
+    for (int64_t c; (c = next.fetch_add(1, std::memory_order_relaxed)) < count;)
+      best.run(problem, task, results, Team{}, c, memory);
+    scratch().trim();
+  });
+}
+
+}  // namespace saln
