@@ -3,13 +3,13 @@
 import triton
 import triton.language as tl
 
+from saln_kernels.triton.scratch import PANEL, load_tile
+
 
 @triton.jit
 def select(candidates, stride, rows, b, numbers, B: tl.constexpr):
-    """Row numbers [B] and positions [B] of one candidate with padding left out, the number n of real rows, which
-    positions [B] hold one, and whether a row number is out of range; then n is 0, so that nothing is read.
-
-    numbers [2, B] is int64 scratch: leaving padding out takes a trip through memory.
+    """Row numbers [B] of one candidate with padding left out, the number n of real rows, and whether a row number is
+    out of range; then n is 0, so that nothing is read. Row numbers and positions stay in numbers [2, B], int64.
     """
     i = tl.arange(0, B)
     row = tl.load(candidates + i.to(tl.int64) * stride, mask=i < b, other=-1).to(tl.int64)
@@ -22,9 +22,7 @@ def select(candidates, stride, rows, b, numbers, B: tl.constexpr):
     tl.store(numbers + B + slot, i.to(tl.int64), mask=real)
     tl.debug_barrier()
     n = tl.where(bad, 0, count)
-    row = tl.load(numbers + i, mask=i < n, other=0)
-    position = tl.load(numbers + B + i, mask=i < n, other=0)
-    return row, position, n, real, bad
+    return tl.load(numbers + i, mask=i < n, other=0), n, bad
 
 
 @triton.jit
@@ -59,11 +57,17 @@ def inner_products(
 
 
 @triton.jit
-def entries(matrix, row_stride, column_stride, row, n, B: tl.constexpr, T: tl.constexpr):
+def entries(matrix, row_stride, column_stride, row, numbers, n, plain, B: tl.constexpr, T: tl.constexpr):
     """Tile [B, B] of matrix[row_i, row_j] for the first n rows [B], of which the lower triangle is read."""
     i = tl.arange(0, B)
-    lower = i[:, None] >= i[None, :]
-    first = tl.where(lower, row[:, None], row[None, :])
-    second = tl.where(lower, row[None, :], row[:, None])
-    mask = (i < n)[:, None] & (i < n)[None, :]
-    return tl.load(matrix + first * row_stride + second * column_stride, mask=mask, other=0.0).to(T)
+    for start in range(0, B, PANEL):
+        p = start + tl.arange(0, PANEL)
+        own = tl.load(numbers + p, mask=p < n, other=0)
+        lower = p[:, None] >= i[None, :]
+        first = tl.where(lower, own[:, None], row[None, :])
+        second = tl.where(lower, row[None, :], own[:, None])
+        mask = (p < n)[:, None] & (i < n)[None, :]
+        found = tl.load(matrix + first * row_stride + second * column_stride, mask=mask, other=0.0)
+        tl.store(plain + p[:, None] * B + i[None, :], found.to(T))
+    tl.debug_barrier()
+    return load_tile(plain, B, B)

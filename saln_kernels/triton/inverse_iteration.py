@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from saln_kernels.triton.arithmetic import by_precision, reciprocal_or_zero, square_root
+from saln_kernels.triton.scratch import PANEL, load_tile, store_tile
 
 SOLVES = tl.constexpr(3)
 
@@ -15,12 +16,14 @@ SOLVES = tl.constexpr(3)
 @triton.jit
 def _start(z, B: tl.constexpr, K: tl.constexpr, T: tl.constexpr):
     """Uniform numbers in (-1, 1), those of every other backend: Philox with counter (row, 0, vector, 0), key 0."""
-    row = tl.arange(0, B)[:, None]
     vector = tl.arange(0, K)[None, :]
-    zero = tl.zeros([B, K], tl.uint32)
-    bits, _, _, _ = tl.philox(0, zero + row.to(tl.uint32), zero, zero + vector.to(tl.uint32), zero)
-    uniform = (bits.to(tl.float64) + 0.5) * (2.0 / 4294967296.0) - 1.0
-    tl.store(z + row * K + vector, uniform.to(T))
+    zero = tl.zeros([PANEL, K], tl.uint32)
+    for start in range(0, B, PANEL):
+        row = (start + tl.arange(0, PANEL))[:, None]
+        bits, _, _, _ = tl.philox(0, zero + row.to(tl.uint32), zero, zero + vector.to(tl.uint32), zero)
+        uniform = (bits.to(tl.float64) + 0.5) * (2.0 / 4294967296.0) - 1.0
+        tl.store(z + row * K + vector, uniform.to(T))
+    tl.debug_barrier()
 
 
 @triton.jit
@@ -103,16 +106,14 @@ def eigenvectors(d, e, n, value, found, z, factors, B: tl.constexpr, K: tl.const
     row = tl.arange(0, B)[:, None]
     lane = tl.arange(0, K)[None, :]
     _start(z, B, K, T)
-    tl.debug_barrier()
     vectors = tl.zeros([B, K], T)
     for _ in range(SOLVES):
         top = _solve(d, e, n, value, z, factors, B, K, T)
-        vectors = tl.load(z + row * K + lane, mask=(row < n) & (lane < found), other=0.0)
+        vectors = tl.where((row < n) & (lane < found), load_tile(z, B, K), 0.0)
         vectors = _make_unit(vectors * reciprocal_or_zero(top)[None, :])
         vectors = _make_unit(_orthogonalize(vectors, value, found, 1e-3, K))
         tl.debug_barrier()
-        tl.store(z + row * K + lane, vectors)
-        tl.debug_barrier()
+        store_tile(z, vectors, B, K)
     return _make_unit(_orthogonalize(vectors, value, found, 8.0, K))
 
 

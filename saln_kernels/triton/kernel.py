@@ -7,6 +7,7 @@ from saln_kernels.triton.arithmetic import all_finite, by_precision, divide, mag
 from saln_kernels.triton.criteria import log_det, moments, of_moments, of_spectrum
 from saln_kernels.triton.gather import entries, inner_products, select
 from saln_kernels.triton.inverse_iteration import eigenvectors, fix_signs
+from saln_kernels.triton.scratch import load_tile, store_tile, write
 from saln_kernels.triton.sturm import largest, normalize
 from saln_kernels.triton.transform import (
     center,
@@ -33,8 +34,10 @@ def _similarity(
     residual_width,
     gamma,
     row,
+    numbers,
     n,
     pairs,
+    plain,
     SIMILARITY: tl.constexpr,
     B: tl.constexpr,
     DEPTH: tl.constexpr,
@@ -46,7 +49,7 @@ def _similarity(
     """Tile of similarities, a bound on its rounding error, and whether every number met on the way was finite."""
     coarse: tl.constexpr = PRECISION == "tf32"
     if SIMILARITY == "given" or SIMILARITY == "precomputed":
-        k = entries(features, feature_row, feature_column, row, n, B, T)
+        k = entries(features, feature_row, feature_column, row, numbers, n, plain, B, T)
         error = tl.zeros([], T)
         finite = all_finite(k)
     else:
@@ -64,7 +67,9 @@ def _similarity(
             k = rbf(k, gamma, pairs, B)
             error = size * (2 * roundoff(T) + 4 * gamma * lost * top)
         else:
-            k *= inner_products(
+            # In scratch meanwhile: two tiles would not fit the registers.
+            store_tile(plain, k, B, B)
+            k = inner_products(
                 residuals,
                 residual_row,
                 residual_column,
@@ -77,33 +82,10 @@ def _similarity(
                 PRECISION,
                 T,
             )
+            k *= load_tile(plain, B, B)
             finite &= all_finite(k)
             error = (lost + sum_error(residual_width, coarse, T)) * tl.sum(diagonal(k, B), axis=0)
     return k, error, finite
-
-
-@triton.jit
-def _write_matrix(out, k, position, n, real, bad, b, B: tl.constexpr, T: tl.constexpr):
-    """One matrix [b, b]: entries where they belong, zeros at padding, NaN throughout if bad."""
-    i = tl.arange(0, B)
-    place = position[:, None] * b + position[None, :]
-    tl.store(out + place, k, mask=(i < n)[:, None] & (i < n)[None, :])
-    rest = tl.where(bad, float("nan"), 0.0).to(T) + tl.zeros([B, B], T)
-    inside = (i < b)[:, None] & (i < b)[None, :]
-    filled = tl.where(bad, 0, (real[:, None] & real[None, :]).to(tl.int32))
-    tl.store(out + i[:, None].to(tl.int64) * b + i[None, :], rest, mask=inside & (filled == 0))
-
-
-@triton.jit
-def _write_vectors(out, z, position, n, real, bad, b, k, B: tl.constexpr, K: tl.constexpr, T: tl.constexpr):
-    """Vectors [b, k] of the real rows z [B, K]: zero at padding, NaN throughout if bad."""
-    i = tl.arange(0, B)
-    lane = tl.arange(0, K)[None, :]
-    tl.store(out + position[:, None] * k + lane, z, mask=(i < n)[:, None] & (lane < k))
-    rest = tl.where(bad, float("nan"), 0.0).to(T) + tl.zeros([B, K], T)
-    filled = tl.where(bad, 0, real.to(tl.int32))
-    mask = ((i < b) & (filled == 0))[:, None] & (lane < k)
-    tl.store(out + i[:, None].to(tl.int64) * k + lane, rest, mask=mask)
 
 
 @triton.jit(do_not_specialize=["gamma_bits", "parameter_bits", "count", "b", "k", "rows", "scratch_stride"])
@@ -168,15 +150,18 @@ def spectral_kernel(
     e = d + B
     e2 = d + 2 * B
     tau = d + 3 * B
-    reflectors = d + 4 * B
+    plain = d + 4 * B
+    reflectors = plain + B * B
     z = reflectors + B * B
     factors = z + B * K
-    plain = factors + 3 * B * K
     deflated: tl.constexpr = NEED == "fiedler"
     wants_vectors: tl.constexpr = OUTPUT == "vectors" or OUTPUT == "fiedler"
     i = tl.arange(0, B)
     r = tl.arange(0, K)
     nan = float("nan")
+    if SIMILARITY == "given":
+        tl.store(numbers + i, i.to(tl.int64))
+        tl.store(numbers + B + i, i.to(tl.int64))
     for candidate in range(program, count, tl.num_programs(0)):
         c = tl.cast(candidate, tl.int64)
         # Scratch may still be read for the candidate before.
@@ -185,12 +170,10 @@ def spectral_kernel(
         if SIMILARITY == "given":
             n = b + tl.zeros([], tl.int32)
             row = i.to(tl.int64)
-            position = i.to(tl.int64)
-            real = i < b
             bad = n < 0
             source += c * feature_matrix
         else:
-            row, position, n, real, bad = select(candidates + c * candidate_row, candidate_column, rows, b, numbers, B)
+            row, n, bad = select(candidates + c * candidate_row, candidate_column, rows, b, numbers, B)
         pairs = (i < n)[:, None] & (i < n)[None, :]
         tile, error, finite = _similarity(
             source,
@@ -203,8 +186,10 @@ def spectral_kernel(
             residual_width,
             gamma,
             row,
+            numbers,
             n,
             pairs,
+            plain,
             SIMILARITY,
             B,
             DEPTH,
@@ -233,7 +218,7 @@ def spectral_kernel(
         n = tl.where(bad, 0, n)
 
         if OUTPUT == "gram":
-            _write_matrix(values + c * b * b, tile, position, n, real, bad, b, B, T)
+            write(values + c * b * b, tile, plain, numbers + B, n, bad, b, b, True, B, B, T)
         else:
             # In units of a power of two near its largest entry no square over- or underflows.
             top = tl.where(bad, 0.0, magnitude(tile))
@@ -243,7 +228,8 @@ def spectral_kernel(
             scale = tl.where(top > 0, scale, 1.0)
             tile = tl.where(bad, 0.0, tile * divide(tl.full([], 1, T), scale))
             if OUTPUT == "fiedler":
-                tl.store(plain + i[:, None] * B + i[None, :], tile)
+                tl.debug_barrier()
+                store_tile(plain, tile, B, B)
             if deflated:
                 tile = tl.where(pairs, deflate_and_negate(tile, trivial, n, B, T), 0.0)
             trace, square, variance = moments(tile, n, B)
@@ -271,8 +257,7 @@ def spectral_kernel(
                 if OUTPUT == "fiedler":
                     basis = tl.where(n > 1, basis, 0.0)
                     v = tl.sum(tl.where(r[None, :] == 0, basis, 0.0), axis=1)
-                    left = tl.load(plain + i[:, None] * B + i[None, :])
-                    left = tl.sum(left * v[None, :], axis=1) - basis_value * v
+                    left = tl.sum(load_tile(plain, B, B) * v[None, :], axis=1) - basis_value * v
                     residual = tl.sqrt(tl.sum(left * left, axis=0)) * scale
                     tl.store(bounds + c, tl.where(bad, nan, residual))
                 if OUTPUT == "values" or OUTPUT == "vectors":
@@ -281,6 +266,6 @@ def spectral_kernel(
                     tl.store(values + c * k + r, tl.where(bad, nan, value * scale), mask=r < k)
                     tl.store(bounds + c * k + r, tl.where(bad, nan, bound), mask=r < k)
                 if wants_vectors:
-                    _write_vectors(vectors + c * b * k, basis, position, n, real, bad, b, k, B, K, T)
+                    write(vectors + c * b * k, basis, z, numbers + B, n, bad, b, k, False, B, K, T)
             if OUTPUT == "score" or OUTPUT == "fiedler":
                 tl.store(values + c, tl.where(bad, nan, tl.where(n > 0, score, 0.0)).to(T))

@@ -100,8 +100,8 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
     else:
         processors = torch.cuda.get_device_properties(features.device).multi_processor_count
         programs = shapes.programs(count, shape.warps, processors)
-    needed = shapes.scratch(shape, task.output, task.need)
-    scratch = torch.empty(programs * max(1, needed), dtype=result_dtype(features.dtype), device=features.device)
+    needed = shapes.scratch(shape, task.output)
+    scratch = torch.empty(programs * needed, dtype=result_dtype(features.dtype), device=features.device)
     numbers = torch.empty(programs * 2 * shape.order, dtype=torch.int64, device=features.device)
     # NumPy, which interprets, has no bfloat16 product; in float32 it is the same one.
     coarse = not interpreted and torch.backends.cuda.matmul.allow_tf32

@@ -25,10 +25,10 @@ def register() -> None:
     global _library
     library = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
     for schema, kernel in _OPS.items():
+        name = schema.split("(")[0]
         library.define(schema)  # type: ignore[no-untyped-call]
-        library.impl(schema.split("(")[0], kernel, "CPU" if INTERPRETED else "CUDA")  # type: ignore[no-untyped-call]
-    for name, fake in native._FAKES.items():
-        torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=library)
+        library.impl(name, kernel, "CPU" if INTERPRETED else "CUDA")  # type: ignore[no-untyped-call]
+        torch.library.register_fake(f"{NAMESPACE}::{name}", native._FAKES[name], lib=library)
     gradients.register(NAMESPACE)
     _library = library
 

@@ -34,8 +34,9 @@ def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residu
     """Choose the shape for candidates of b rows of which k leading eigenvalues are wanted.
 
     - The tile has the smallest power-of-two edge B >= 16 that holds b.
-    - A warp a kibi-element of the tile, two for float64: 32 words of it in each thread's registers, which leaves
-      room for the products of a sweep. One warp where the tile is small, so that its sums need no barrier.
+    - A warp a kibi-element of the tile, two for float64: 32 words of it in each thread's registers. One warp where
+      the tile is small, so that its sums need no barrier; at B = 128 half as many warps of twice the registers, which
+      the products of a sweep need.
     - A step of the Gram product takes 128 bytes of each row, one cache line, fewer where rows are shorter, and no more
       than 16 KiB in all; two steps are in flight.
     - All b eigenvalues get a lane each, or 8 where at most 8 are wanted. A search round tries as many points as two a
@@ -49,7 +50,7 @@ def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residu
     """
     wide = features == torch.float64
     order = max(SMALLEST, power_of_two(b))
-    warps = min(16, max(1, order * order * (2 if wide else 1) // 1024))
+    warps = min(16 if wide else 8, max(1, order * order * (2 if wide else 1) // 1024))
     found = 1 if need == "fiedler" else FEW if k <= FEW else order
     points = min(16, max(2, 2 * 32 * warps // found)) if need in ("spectrum", "fiedler") else 2
     bits = 55 if wide else 26
@@ -79,17 +80,14 @@ def _rounds(bits: int, points: int) -> int:
     return rounds
 
 
-def scratch(shape: Shape, output: Output, need: Need) -> int:
+def scratch(shape: Shape, output: Output) -> int:
     """Elements of scratch a program needs, in the kernel's layout.
 
-    d, e, e2 and tau [4, B]; for vectors the reflectors [B, B], solutions [B, K] and factors [3, B, K]; and for Fiedler
-    pairs the matrix itself [B, B], for the residual.
+    d, e, e2 and tau [4, B], a tile [B, B], and for vectors the reflectors [B, B], solutions [B, K] and factors
+    [3, B, K].
     """
     b, k = shape.order, shape.found
-    if need not in ("spectrum", "fiedler"):
-        return 0
-    vectors = b * b + 4 * b * k if output in ("vectors", "fiedler") else 0
-    return 4 * b + vectors + (b * b if output == "fiedler" else 0)
+    return 4 * b + b * b + (b * b + 4 * b * k if output in ("vectors", "fiedler") else 0)
 
 
 def programs(count: int, warps: int, processors: int) -> int:
