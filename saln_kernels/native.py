@@ -140,6 +140,11 @@ def _fake_matrix_eigh(matrices: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return _empty(matrices, count, k), _empty(matrices, count, b, k)
 
 
+def _fake_greedy(features: Tensor, candidates: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    count = candidates.shape[0]
+    return features.new_empty((count, size), dtype=torch.int64), _empty(features, count, size)
+
+
 _FAKES: dict[str, Callable[..., Any]] = {
     "gram": _fake_gram,
     "eigvals": _fake_eigvals,
@@ -148,4 +153,7 @@ _FAKES: dict[str, Callable[..., Any]] = {
     "score": _fake_score,
     "matrix_eigvals": _fake_matrix_eigvals,
     "matrix_eigh": _fake_matrix_eigh,
+    "greedy_logdet": lambda features, candidates, *rest: _fake_greedy(features, candidates, rest[-2]),
+    "maxvol": lambda features, candidates, *rest: _fake_greedy(features, candidates, rest[0]),
+    "k_center": lambda features, candidates, *rest: _fake_greedy(features, candidates, rest[-1]),
 }

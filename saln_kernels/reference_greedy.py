@@ -40,7 +40,8 @@ def greedy_logdet(
                     before = before * rows.quality[c, real].square()
                 if problem.similarity == "cosine" and not problem.center:
                     matrix.diagonal().copy_(before)  # so that the first choice is a tie
-                yield real, _logdet_picks(matrix, _rounding(len(real), dtype) * before, size, sigma)
+                most = len(real) if sigma else _rank_bound(problem, len(real))
+                yield real, _logdet_picks(matrix, _rounding(len(real), dtype) * before, size, most, sigma)
 
     return _placed(problem, picks, size, dtype)
 
@@ -85,12 +86,22 @@ def k_center(
     return _placed(problem, picks, size, dtype)
 
 
-def _logdet_picks(matrix: Tensor, rounding: Tensor, size: int, sigma: float) -> Picks:
-    """Picks from a matrix [n, n]; what is within rounding [n] of zero is zero."""
+def _rank_bound(problem: Problem, n: int) -> int:
+    """No matrix of n rows has a larger rank: of rows of d numbers, of their products with residuals, centered."""
+    bound = n
+    if problem.similarity in ("linear", "cosine", "gradient"):
+        bound = problem.features.shape[1]
+    if problem.residuals is not None:
+        bound *= problem.residuals.shape[1]
+    return min(bound, n - 1 if problem.center else n)
+
+
+def _logdet_picks(matrix: Tensor, rounding: Tensor, size: int, most: int, sigma: float) -> Picks:
+    """At most `most` picks of some gain from a matrix [n, n]; what is within rounding [n] of zero is zero."""
     n, noise = len(matrix), sigma**2
     chosen: list[int] = []
     gains: list[float] = []
-    while len(chosen) < min(size, n):
+    while len(chosen) < min(size, most):
         noisy = matrix[chosen][:, chosen] + noise * torch.eye(len(chosen), dtype=matrix.dtype, device=matrix.device)
         factor = torch.linalg.cholesky(noisy)
         left = matrix.diagonal() - torch.linalg.solve_triangular(factor, matrix[chosen], upper=False).square().sum(

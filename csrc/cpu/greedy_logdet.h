@@ -15,7 +15,8 @@ class LogDet {
 
  public:
   LogDet(const Problem& problem, const GreedyTask& task, const Selection& selection, const Team& team, Arena& arena)
-      : task_(task),
+      : problem_(problem),
+        task_(task),
         selection_(selection),
         team_(team),
         similarities_(problem, task, selection, team, arena),
@@ -38,8 +39,9 @@ class LogDet {
     }
     for (int64_t i = n; i < padded; ++i) left_[i] = floor_[i] = 0;
     for (int64_t block = 0; block < padded / B; ++block) look(block);
+    const int64_t most = task_.noise > 0 ? n : rank_bound(problem_, n);
     int found = 0;
-    while (found < task_.size && found < n) {
+    while (found < task_.size && found < most) {
       T gain;
       const int next = largest_.best(n, &gain);
       if (!(gain > T(0))) break;
@@ -101,6 +103,7 @@ class LogDet {
     largest_.look(block, worth);
   }
 
+  const Problem& problem_;
   const GreedyTask& task_;
   const Selection& selection_;
   const Team& team_;
