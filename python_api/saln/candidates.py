@@ -17,7 +17,7 @@ from torch import Tensor
 # Keys of one block of candidates, [rows, pool], stay in the second-level cache.
 BLOCK_ENTRIES = 1 << 16
 # From this many entries of the pool per entry drawn, redrawing duplicates is cheaper than ordering keys of the pool.
-SPARSE = 6
+SPARSE = 4
 
 Integers = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.unsignedinteger[Any]]
@@ -51,7 +51,7 @@ def uniform_candidates(
 
     Notes
     -----
-    O(C P) time for a dense pool, by ordering random keys of 32 or 64 bits; O(C b log b) for one of at least 6 b
+    O(C P) time for a dense pool, by ordering random keys of 32 or 64 bits; O(C b log b) for one of at least 4 b
     entries, by redrawing duplicates; O(C b) memory. Keys that happen to agree are ordered by a random relabelling of
     the pool, which leaves every set exactly as likely as any other.
 
@@ -198,18 +198,23 @@ def _random_keys(
 
 
 def _redraw_duplicates(rng: np.random.Generator, entries: int, count: int, size: int) -> Integers:
-    chosen = np.sort(rng.integers(entries, size=(count, size)), axis=1)
-    rows = np.arange(count)
+    # Numbers as short as they may be are drawn and sorted faster.
+    word: type[np.uint16 | np.uint32 | np.int64] = np.int64
+    if entries <= 1 << 32:
+        word = np.uint16 if entries <= 1 << 16 else np.uint32
+    chosen = rng.integers(entries, size=(count, size), dtype=word)
+    chosen.sort(axis=1)
+    rows, part = np.arange(count), chosen  # part is a copy of these rows of chosen
     while True:
-        again = np.zeros((rows.size, size), dtype=bool)
-        again[:, 1:] = chosen[rows, 1:] == chosen[rows, :-1]
-        broken = again.any(axis=1)
-        if not broken.any():
-            return chosen
-        rows, again = rows[broken], again[broken]
-        redrawn = chosen[rows]
-        redrawn[again] = rng.integers(entries, size=int(again.sum()))
-        chosen[rows] = np.sort(redrawn, axis=1)
+        row, column = np.divmod(np.flatnonzero(part[:, 1:] == part[:, :-1]), max(1, size - 1))
+        if not row.size:
+            return chosen.astype(np.int64)
+        part[row, column + 1] = rng.integers(entries, size=row.size, dtype=word)
+        redrawn = np.zeros(len(part), dtype=bool)
+        redrawn[row] = True
+        rows, part = rows[redrawn], part[redrawn]
+        part.sort(axis=1)
+        chosen[rows] = part
 
 
 def _host_rng(generator: torch.Generator | None) -> np.random.Generator:

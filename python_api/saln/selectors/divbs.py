@@ -117,7 +117,7 @@ def span_the_mean(products: Tensor, size: int, noise: Tensor | None, last_resort
         free = free.index_fill(0, best, 0.0)
         pivot = left.index_select(0, best)
         scale = torch.where(pivot > vanished.index_select(0, best), pivot, torch.inf).rsqrt()
-        column = products.index_select(1, best).squeeze(1) - basis @ basis.index_select(0, best).squeeze(0)
+        column = products.index_select(0, best).squeeze(0) - basis @ basis.index_select(0, best).squeeze(0)
         column = column * scale  # [m], zero where the row brings no direction of its own
         basis[:, n] = column
         along = along - column * along.index_select(0, best) * scale

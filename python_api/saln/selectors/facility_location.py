@@ -87,10 +87,11 @@ def greedy_facility_location(similarity: Tensor, size: int) -> Tensor:
     m = similarity.shape[0]
     chosen = torch.empty(size, dtype=torch.int64, device=similarity.device)
     served = similarity.new_zeros(m, 1)  # of each row i, the best similarity to those chosen
+    with_each = torch.empty_like(similarity)
     for n in range(size):
-        gain = (similarity - served).clamp_min_(0).sum(dim=0)  # [m]
+        value = torch.maximum(similarity, served, out=with_each).sum(dim=0)  # [m], f with each row
         if n:
-            gain.index_fill_(0, chosen[:n], -1.0)
-        chosen[n] = gain.argmax()
-        served = torch.maximum(served, similarity.index_select(1, chosen[n : n + 1]))
+            value.index_fill_(0, chosen[:n], -1.0)
+        chosen[n] = value.argmax()
+        served = torch.maximum(served, similarity.index_select(0, chosen[n : n + 1]).T)
     return chosen
