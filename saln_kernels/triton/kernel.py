@@ -17,6 +17,7 @@ from saln_kernels.triton.transform import (
     laplacian,
     rbf,
     roundoff,
+    scale_both_sides,
     sum_error,
 )
 from saln_kernels.triton.tridiagonalize import apply_reflectors, tridiagonalize
@@ -67,9 +68,7 @@ def _similarity(
             k = rbf(k, gamma, pairs, B)
             error = size * (2 * roundoff(T) + 4 * gamma * lost * top)
         else:
-            # In scratch meanwhile: two tiles would not fit the registers.
-            store_tile(plain, k, B, B)
-            k = inner_products(
+            k *= inner_products(
                 residuals,
                 residual_row,
                 residual_column,
@@ -82,7 +81,6 @@ def _similarity(
                 PRECISION,
                 T,
             )
-            k *= load_tile(plain, B, B)
             finite &= all_finite(k)
             error = (lost + sum_error(residual_width, coarse, T)) * tl.sum(diagonal(k, B), axis=0)
     return k, error, finite
@@ -205,7 +203,7 @@ def spectral_kernel(
         if quality is not None:
             q = tl.load(quality + row * quality_row, mask=i < n, other=0.0).to(T)
             finite &= all_finite(q)
-            tile *= q[:, None] * q[None, :]
+            tile = scale_both_sides(tile, q)
             heaviest = magnitude(q)
             error = error * heaviest * heaviest + 3 * roundoff(T) * size * magnitude(tile)
         finite &= all_finite(tile)

@@ -33,11 +33,19 @@ def diagonal(k, B: tl.constexpr):
 
 
 @triton.jit
+def scale_both_sides(k, s):
+    """s_i K_ij s_j, the larger factor first: symmetric to the bit, and no product of factors to overflow."""
+    larger = tl.maximum(s[:, None], s[None, :])
+    smaller = tl.minimum(s[:, None], s[None, :])
+    return k * larger * smaller
+
+
+@triton.jit
 def cosine(k, B: tl.constexpr):
     """x_i'x_j / (|x_i| |x_j|), 0 where a row is zero."""
     i = tl.arange(0, B)
     inverse = reciprocal_or_zero(square_root(diagonal(k, B)))
-    k = k * inverse[:, None] * inverse[None, :]
+    k = scale_both_sides(k, inverse)
     return tl.where((i[:, None] == i[None, :]) & (inverse > 0)[:, None], 1.0, k)
 
 
@@ -85,7 +93,7 @@ def laplacian(k, n, pairs, KIND: tl.constexpr, NEGATIVE: tl.constexpr, B: tl.con
         weakest = tl.minimum(tl.min(tl.where(degree > 0, degree, 1.0), axis=0), 1.0)
         inverse = reciprocal_or_zero(square_root(degree))
         connected = equal & (degree > 0)[:, None]
-        result = tl.where(connected, 1.0, 0.0).to(T) - weights * (inverse[:, None] * inverse[None, :])
+        result = tl.where(connected, 1.0, 0.0).to(T) - scale_both_sides(weights, inverse)
     return result, trivial, weakest
 
 
