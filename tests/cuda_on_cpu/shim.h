@@ -150,6 +150,12 @@ void wait_copies() {
   copies.erase(copies.begin(), copies.begin() + std::ptrdiff_t(done));
 }
 
+inline float load_here(const float* from, const Where& where = Where::current()) {
+  simulator::check_aligned(from, 4, "load_here", where);
+  simulator::check_shared(from, 4, "load_here", where);
+  return *from;
+}
+
 inline void load_four(const float* from, float (&to)[4], const Where& where = Where::current()) {
   simulator::check_aligned(from, 16, "load_four", where);
   for (int i = 0; i < 4; ++i) to[i] = from[i];
