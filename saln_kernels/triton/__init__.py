@@ -22,16 +22,16 @@ from torch import Tensor
 from saln_kernels.matrices import Problem
 from saln_kernels.triton.shapes import LARGEST
 
-PACKAGE = "triton==3.9.0"
-
 _lock = threading.Lock()
 _registered = False
 
 
+# torch.compile can trace neither imports nor locks: it calls these functions while it traces.
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def missing() -> str | None:
     """None where this backend can serve calls, else why it cannot and what to do."""
     if importlib.util.find_spec("triton") is None:
-        return f"the package triton is not installed: pip install '{PACKAGE}'"
+        return "the package triton is not installed: pip install triton"
     if not torch.cuda.is_available() and not _interpreted():
         return (
             "no CUDA device is available to torch; move to a machine with one, or set TRITON_INTERPRET=1 before "
@@ -47,16 +47,16 @@ def require(tensor: Tensor) -> None:
         raise RuntimeError(f"backend='triton': {reason}")
     wanted = "cpu" if _interpreted() else "cuda"
     if tensor.device.type not in (wanted, "meta"):
-        also = "TRITON_INTERPRET=1 wants" if wanted == "cpu" else "wanted"
-        raise ValueError(f"backend='triton' came with tensors on {tensor.device}; {also} tensors on {wanted}")
+        why = ", since TRITON_INTERPRET is set" if wanted == "cpu" else ""
+        raise ValueError(f"backend='triton' came with tensors on {tensor.device}; wanted tensors on {wanted}{why}")
     _register_once()
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on")
 
 
-# torch.compile can trace neither an import nor the lock: it calls this while it traces.
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _register_once() -> None:
     global _registered

@@ -7,11 +7,10 @@ the result is of one.
 """
 
 import argparse
+import contextlib
+import io
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +20,7 @@ from triton.compiler import ASTSource
 
 from saln_kernels.matrices import Problem
 from saln_kernels.triton import shapes
-from saln_kernels.triton.kernel import spectral_kernel
+from saln_kernels.triton.device.kernel import spectral_kernel
 from saln_kernels.triton.launch import FUSE_MULTIPLY_ADD, Task, constants
 
 # Bytes of shared memory a program may have, by compute capability (CUDA C++ Programming Guide, technical
@@ -48,7 +47,7 @@ class Resources(NamedTuple):
 
     shape: shapes.Shape
     registers: int  # a thread
-    spilled: int  # bytes of stack a thread
+    spilled: int  # bytes a thread stores for want of registers
     shared: int  # bytes a program
 
 
@@ -100,22 +99,25 @@ def build(configuration: Configuration) -> Resources:
             aligned[(position,)] = [["tt.divisibility", 16]]
     source = ASTSource(spectral_kernel, signature, known, aligned)
     options = {"num_warps": shape.warps, "num_stages": shape.stages, "enable_fp_fusion": FUSE_MULTIPLY_ADD}
-    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
-    registers, spilled = _usage(compiled.asm["cubin"])
-    return Resources(shape, registers, spilled, compiled.metadata.shared)
+    log = io.StringIO()
+    with triton.knobs.nvidia.scope(), triton.knobs.compilation.scope(), contextlib.redirect_stdout(log):
+        # The assembler's log is printed, and only by a compilation that no cache answers.
+        triton.knobs.nvidia.dump_ptxas_log = True
+        triton.knobs.compilation.always_compile = True
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    return Resources(
+        shape,
+        _number(r"Used (\d+) registers", log.getvalue()),
+        _number(r"(\d+) bytes spill stores", log.getvalue()),
+        compiled.metadata.shared,
+    )
 
 
-def _usage(cubin: bytes) -> tuple[int, int]:
-    """Registers and bytes of stack a thread, read off the machine code by Triton's own copy of cuobjdump."""
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
-        text = subprocess.run([tool, "-res-usage", file.name], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"REG:(\d+) STACK:(\d+)", text)
+def _number(pattern: str, log: str) -> int:
+    found = re.search(pattern, log)
     if found is None:
-        raise RuntimeError(f"cuobjdump says nothing of registers: {text!r}")
-    return int(found[1]), int(found[2])
+        raise RuntimeError(f"ptxas said nothing like {pattern!r} but {log!r}")
+    return int(found[1])
 
 
 def row(configuration: Configuration, resources: Resources) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saln_kernels.matrices import Problem, result_dtype
 from saln_kernels.triton import shapes
-from saln_kernels.triton.kernel import spectral_kernel
+from saln_kernels.triton.device.kernel import spectral_kernel
 
 # The kernels do not need it, but Triton is about to change its default, and with it every result's last bits.
 FUSE_MULTIPLY_ADD = True

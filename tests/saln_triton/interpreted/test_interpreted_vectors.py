@@ -117,6 +117,25 @@ def test_fiedler_of_small_candidates() -> None:
     torch.testing.assert_close(vector[2].abs(), torch.tensor([0.5**0.5, 0.5**0.5, 0]))
 
 
+@pytest.mark.parametrize("name", ["gram", "eigh", "score"])
+def test_opcheck(name: str) -> None:
+    arguments = {"gram": (), "eigh": (2, "auto", 0, 0), "score": ("participation_ratio", 1, 0.0, "auto", 0, 0)}
+    problem = make(3, 2, count=1, quality=True).problem
+    OPS.gram(problem)
+    torch.library.opcheck(getattr(torch.ops.saln_triton, name), (*problem, *arguments[name]))
+
+
+def test_compile() -> None:
+    """One graph, the same numbers."""
+    case = make(4, 3, count=2, dtype=torch.float64)
+
+    def run(features: torch.Tensor) -> torch.Tensor:
+        return OPS.eigvals(case.problem._replace(features=features), 2, "auto", 0, 0)[0].exp()
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(case.features), run(case.features))
+
+
 def test_gradients() -> None:
     """Forward and backward through the Triton ops, against plain autograd of the reference."""
     case = make(5, 4, count=3, similarity="gradient", quality=True, dtype=torch.float64)

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.scratch import PANEL, load_tile
+from saln_kernels.triton.device.scratch import PANEL, load_tile
 
 
 @triton.jit

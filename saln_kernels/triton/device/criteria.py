@@ -6,7 +6,7 @@ Evaluated in float64 whatever the tile's type: a few numbers a candidate.
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import by_precision
+from saln_kernels.triton.device.arithmetic import by_precision
 
 
 @triton.jit

@@ -7,7 +7,7 @@ the bit. Beside each step stands its share of the certificate, a bound on the Fr
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import by_precision, magnitude, reciprocal_or_zero, square_root
+from saln_kernels.triton.device.arithmetic import by_precision, magnitude, reciprocal_or_zero, square_root
 
 
 @triton.jit

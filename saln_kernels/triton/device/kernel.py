@@ -3,13 +3,13 @@
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import all_finite, by_precision, divide, magnitude, power_of_two
-from saln_kernels.triton.criteria import log_det, moments, of_moments, of_spectrum
-from saln_kernels.triton.gather import entries, inner_products, select
-from saln_kernels.triton.inverse_iteration import eigenvectors, fix_signs
-from saln_kernels.triton.scratch import load_tile, store_tile, write
-from saln_kernels.triton.sturm import largest, normalize
-from saln_kernels.triton.transform import (
+from saln_kernels.triton.device.arithmetic import all_finite, by_precision, divide, magnitude, power_of_two
+from saln_kernels.triton.device.criteria import log_det, moments, of_moments, of_spectrum
+from saln_kernels.triton.device.gather import entries, inner_products, select
+from saln_kernels.triton.device.inverse_iteration import eigenvectors, fix_signs
+from saln_kernels.triton.device.scratch import load_tile, store_tile, write
+from saln_kernels.triton.device.sturm import largest, normalize
+from saln_kernels.triton.device.transform import (
     center,
     cosine,
     deflate_and_negate,
@@ -20,7 +20,7 @@ from saln_kernels.triton.transform import (
     scale_both_sides,
     sum_error,
 )
-from saln_kernels.triton.tridiagonalize import apply_reflectors, tridiagonalize
+from saln_kernels.triton.device.tridiagonalize import apply_reflectors, tridiagonalize
 
 
 @triton.jit

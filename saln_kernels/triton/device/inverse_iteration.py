@@ -7,8 +7,8 @@ orthogonalised between the solves, all against all once at the end, so that clus
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import by_precision, reciprocal_or_zero, square_root
-from saln_kernels.triton.scratch import PANEL, load_tile, store_tile
+from saln_kernels.triton.device.arithmetic import by_precision, reciprocal_or_zero, square_root
+from saln_kernels.triton.device.scratch import PANEL, load_tile, store_tile
 
 SOLVES = tl.constexpr(3)
 

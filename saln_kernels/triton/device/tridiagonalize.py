@@ -6,7 +6,7 @@ The matrix stays in registers; a row of it is a masked sum, since Triton indexes
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import by_precision
+from saln_kernels.triton.device.arithmetic import by_precision
 
 
 @triton.jit

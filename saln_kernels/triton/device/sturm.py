@@ -8,7 +8,7 @@ operations that leaves most of the processor idle.
 import triton
 import triton.language as tl
 
-from saln_kernels.triton.arithmetic import (
+from saln_kernels.triton.device.arithmetic import (
     by_precision,
     divide,
     magnitude,

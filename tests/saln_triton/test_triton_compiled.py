@@ -1,0 +1,49 @@
+"""Machine code for every architecture, without a GPU: it compiles, it can be launched, and its figures are known.
+
+A sample that meets every architecture, dtype, order and kind of result; `python -m saln_kernels.triton.compiled`
+compiles all of them.
+"""
+
+import pytest
+import torch
+
+from saln_kernels.triton import compiled
+from saln_kernels.triton.compiled import SHARED_LIMIT, Configuration, build, configurations
+from saln_kernels.triton.launch import Task
+
+# Bytes a thread may spill. Up to B = 64 these are a few addresses, stored before the loop over candidates and loaded
+# once each; a tile of 128 leaves too few registers for the products of a sweep and for addresses.
+SPILLED = {16: 64, 32: 64, 64: 64, 128: 1024}
+
+SAMPLE = [
+    Configuration(Task("values", "spectrum", 8), 64, torch.float32, 90),
+    Configuration(Task("values", "spectrum", 128), 128, torch.bfloat16, 90),
+    Configuration(Task("vectors", "spectrum", 8), 32, torch.float16, 80),
+    Configuration(Task("gram", "tile", 1), 128, torch.float64, 80),
+    Configuration(Task("score", "spectrum", 64, "vendi", "other", 1.5), 64, torch.bfloat16, 100),
+    Configuration(Task("fiedler", "fiedler", 1), 16, torch.float64, 100),
+    Configuration(Task("score", "pivots", 1, "logdet"), 128, torch.float32, 120),
+    Configuration(Task("vectors", "spectrum", 32), 32, torch.float64, 120),
+]
+
+
+@pytest.mark.parametrize("configuration", SAMPLE, ids=lambda c: f"sm{c.capability}-{c.task.output}-{c.b}-{c.dtype}")
+def test_resources(configuration: Configuration, capsys: pytest.CaptureFixture[str]) -> None:
+    assert configuration._replace() in list(configurations(configuration.capability))
+    found = build(configuration)
+    with capsys.disabled():
+        print("\n" + compiled.HEADER + "\n" + compiled.row(configuration, found), end="")
+    assert 0 < found.shared <= SHARED_LIMIT[configuration.capability]
+    assert 0 < found.registers * 32 * found.shape.warps <= 65536
+    assert found.spilled <= SPILLED[configuration.b]
+
+
+def test_the_sample_meets_everything() -> None:
+    everything = [one for capability in SHARED_LIMIT for one in configurations(capability)]
+    for pick in (
+        lambda one: one.capability,
+        lambda one: one.b,
+        lambda one: one.dtype,
+        lambda one: one.task.output,
+    ):
+        assert {pick(one) for one in SAMPLE} == {pick(one) for one in everything}
