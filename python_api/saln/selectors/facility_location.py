@@ -16,7 +16,7 @@ class FacilityLocation:
     """Greedy maximum of f(S) = Σ_i max_{j in S} s_ij over the rows i of the super-batch.
 
     The uncapacitated facility location function (Cornuéjols, Fisher & Nemhauser 1977), whose greedy maximum is within
-    1 - 1/e of the best (Nemhauser, Wolsey & Fisher 1978, theorem 4.2); in core-set selection Mirzasoleiman, Bilmes &
+    1 - 1/e of the best (Nemhauser, Wolsey & Fisher 1978); in core-set selection Mirzasoleiman, Bilmes &
     Leskovec 2020 (CRAIG, arXiv 1906.01827). With f of the empty set 0 the bound needs s_ij >= 0, so negative
     similarities count as 0, a choice.
 

@@ -28,7 +28,7 @@ class GRAFT:
     Parameters
     ----------
     rank : int, optional
-        R; the size, or the number of features if that is less, when left out.
+        R; the size when left out. At most the number of features for "linear" and "cosine".
     similarity : str
         Whose leading eigenvectors V is: "linear" for the features' own singular vectors, or another of
         `saln_kernels.gram`; "gradient" needs residuals.
@@ -87,7 +87,8 @@ class GRAFT:
         m = rows.numel()
         if size in (0, m):
             return rows[:size]
-        rank = min(size, m, self.rank or (size if gradient else super_batch.features.shape[1]))
+        most = super_batch.features.shape[1] if self.similarity in ("linear", "cosine") else m
+        rank = min(size, most, self.rank or size)
         vectors = saln_kernels.topk_eigh(
             super_batch.features,
             rows.unsqueeze(0),  # [1, m]

@@ -18,8 +18,8 @@ SIMILARITIES = ("linear", "cosine")
 class Herding:
     """At each step the row that brings the mean of those chosen closest to the mean of all.
 
-    From Welling 2009 (Herding dynamical weights to learn, ICML) and Chen, Welling & Smola 2010 (arXiv 1203.3472, eq. 8)
-    with the identity as feature map; in the form of Rebuffi et al. 2017 (iCaRL, arXiv 1611.07725, alg. 4), the
+    From Welling 2009 (Herding dynamical weights to learn, ICML) and Chen, Welling & Smola 2010 (arXiv 1203.3472) with
+    the identity as feature map; in the form of Rebuffi et al. 2017 (iCaRL, arXiv 1611.07725, alg. 4), the
 
         argmin_i ‖μ - (x_i + Σ_{j chosen} x_j) / (n + 1)‖,
 

@@ -16,8 +16,8 @@ from saln.superbatch import SuperBatch
 class InfoBatch:
     """Unbiased dynamic pruning (Qin et al. 2024, arXiv 2303.04947).
 
-    From the paper, eqs. 3 to 5: a sample whose loss is below the mean is pruned with probability r, and the gradient of
-    one that stays is multiplied with 1 / (1 - r); the last part of training, after a share δ of it, sees everything.
+    From the paper: a sample whose loss is below the mean is pruned with probability r, and the gradient of one that
+    stays is multiplied with 1 / (1 - r); the last part of training, after a share δ of it, sees everything.
 
     The paper prunes a whole dataset to whatever size results. Choices, to keep a set number of a super-batch: samples
     below the mean are kept at 1 - r times the rate of the others, whatever rates give that number (the paper's own

@@ -21,7 +21,7 @@ class KCenter:
     """Core-set by farthest-first traversal (Sener & Savarese 2018, arXiv 1708.00489, alg. 1; Gonzalez 1985).
 
     The radius, the largest distance of any row to the nearest one chosen, is at most twice the best possible for that
-    many rows (Gonzalez 1985, theorem 2.2). The paper starts from what is labelled already; a super-batch has nothing
+    many rows (Gonzalez 1985). The paper starts from what is labelled already; a super-batch has nothing
     of the kind, and where to start is a choice: the row nearest the mean of all, or one drawn.
 
     O(M d size) time, O(M d) memory: neither an M x M nor a size x M matrix of distances. With the start "center"

@@ -20,10 +20,11 @@ from saln.superbatch import SuperBatch
 class KDPP:
     """Exact sample of a determinantal point process of fixed size: P(S) ∝ det K_S over all sets of that size.
 
-    Kulesza & Taskar 2011 (k-DPPs, ICML; 2012, arXiv 1207.6083, section 5.2, algs. 7 and 8, eq. 192): eigenvalues of K
+    Kulesza & Taskar 2011 (k-DPPs, ICML; 2012, arXiv 1207.6083, section 5.2, algs. 7 and 8): eigenvalues of K
     are drawn by their elementary symmetric polynomials, and a batch from the projection on the eigenvectors drawn. The
     second step is here done by updating the remaining squared lengths of all rows, O(M size) a row (as in Tremblay,
-    Barthelmé & Amblard 2018, arXiv 1802.08429, alg. 3), and the polynomials are kept as logarithms.
+    Barthelmé & Amblard 2018, Optimized algorithms to sample determinantal point processes), and the polynomials are
+    kept as logarithms.
 
     Choices: K is a similarity of the super-batch with quality, K_ij becomes q_i K_ij q_j, plus `ridge` times the mean
     of its diagonal on the diagonal, which makes batches more nearly uniform; with a temperature T its eigenvalues λ

@@ -18,7 +18,7 @@ class LogDet:
     """Greedy maximum of log det(I + K_S / σ²), K the similarity of the super-batch.
 
     The most probable subset of a determinantal point process with kernel K, greedily (Kulesza & Taskar 2012, arXiv
-    1207.6083, section 4.2.1), by the incremental Cholesky factor of Chen, Zhang & Zhou 2018 (arXiv 1709.05135, alg. 1):
+    1207.6083), by the incremental Cholesky factor of Chen, Zhang & Zhou 2018 (arXiv 1709.05135, alg. 1):
     the gain of a row is log(1 + what those chosen leave unexplained of K_ii, over σ²). Choices: σ² = `ridge` times the
     mean of the diagonal of K, so that the scale of the features does not matter; and the temperature, Gumbel noise on
     the logarithm of each row's quality (perturb and maximise, Papandreou & Yuille 2011), which for ridge 0 is noise of
@@ -107,6 +107,27 @@ def logdet_places(
     backend: str | None,
 ) -> Tensor:
     """Places in `rows` `[m]`, int64 `[size]`, in the order of choice; quality `[m]` weights the rows."""
+    places: Tensor = saln_kernels.greedy_logdet(
+        super_batch.features,
+        rows.unsqueeze(0),  # [1, m]
+        size,
+        similarity=similarity,
+        residuals=super_batch.residuals if similarity == "gradient" else None,
+        quality=unit_diagonal_quality(super_batch, rows, similarity, quality),
+        sigma=math.sqrt(ridge),
+        check_bounds=False,
+        backend=backend,
+    ).positions[0]
+    return places
+
+
+def unit_diagonal_quality(
+    super_batch: SuperBatch, rows: Tensor, similarity: str, quality: Tensor | None = None
+) -> Tensor:
+    """Quality `[m]` of these rows, 1 where None, over the root of the mean of K_ii: for all rows `[M]`, 0 elsewhere.
+
+    With it the diagonal of K is 1 on average (before quality), and a ridge means the same for features of any scale.
+    """
     features = super_batch.features
     residuals = super_batch.residuals if similarity == "gradient" else None
     weight = torch.ones(rows.numel(), dtype=torch.float64, device=rows.device) if quality is None else quality
@@ -114,20 +135,8 @@ def logdet_places(
     if scale is not None:
         weight = weight / torch.where(scale > 0, scale, 1).sqrt()
     result = torch.float64 if features.dtype == torch.float64 else torch.float32
-    # Of the super-batch's rows those not eligible are not read.
     everywhere = torch.zeros(len(super_batch), dtype=result, device=rows.device)
-    places: Tensor = saln_kernels.greedy_logdet(
-        features,
-        rows.unsqueeze(0),  # [1, m]
-        size,
-        similarity=similarity,
-        residuals=residuals,
-        quality=everywhere.index_copy_(0, rows, weight.to(result)),
-        sigma=math.sqrt(ridge),
-        check_bounds=False,
-        backend=backend,
-    ).positions[0]
-    return places
+    return everywhere.index_copy_(0, rows, weight.to(result))
 
 
 def mean_diagonal(features: Tensor, residuals: Tensor | None, rows: Tensor, similarity: str) -> Tensor | None:

@@ -15,7 +15,7 @@ from saln.superbatch import SuperBatch
 class SelectiveBackprop:
     """Draw samples without replacement with probability ∝ percentile(loss)^(1/keep - 1).
 
-    From Jiang et al. 2019 (arXiv 1910.00762, section 3.1): probability is a power of the percentile of the loss. The
+    From Jiang et al. 2019 (arXiv 1910.00762): probability is a power of the percentile of the loss. The
     paper takes the percentile among recent losses, keeps each sample independently and leaves the power free. Here, as
     in MosaicML's Composer, percentiles are (rank + 1/2) / m within the super-batch, a fixed number is drawn, and the
     power is 1/keep - 1 with keep = size / m; `start`, `end` and `interrupt` are Composer's, too, though not its values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -11,12 +12,14 @@ import saln_kernels
 from saln.candidates import stratified_candidates, uniform_candidates
 from saln.choices import one_of
 from saln.schedule import Schedule, positive_throughout, value_at
+from saln.selectors.logdet import unit_diagonal_quality
 from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
 from saln.selectors.scoring import Scorer
 from saln.superbatch import SuperBatch
 
 CANDIDATES = ("uniform", "stratified", "grown")
 CHOICES = ("argmax", "softmax")
+GROWTH_RIDGE = 0.1  # as in LogDet
 
 
 class SpectralCandidates:
@@ -37,8 +40,7 @@ class SpectralCandidates:
         As in `saln_kernels.score_batches`; "gradient" needs residuals in the super-batch.
     candidates : {"uniform", "stratified", "grown"}
         "stratified" keeps the super-batch's proportions of labels, which it needs. "grown": each is the greedy log-det
-        choice (`saln_kernels.greedy_logdet`) from a uniform draw of `growth` times its size, which costs
-        O(C growth b (d + b) b) time.
+        choice (as in `LogDet`) from a uniform draw of `growth` times its size, which costs O(C growth b² (d + b)) time.
     choice : {"argmax", "softmax"}
     temperature : float or Schedule
         T of "softmax", in units of the score.
@@ -127,13 +129,15 @@ class SpectralCandidates:
         if self.candidates == "uniform":
             return uniform_candidates(m, count, size, generator=generator).to(rows.device)
         pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(rows.device)
+        quality = super_batch.require("quality", by=self.name)[rows].double() if self.use_quality else None
         grown = saln_kernels.greedy_logdet(
             super_batch.features,
             rows[pools],  # [C, growth size]
             size,
             similarity=self.similarity,
             residuals=super_batch.residuals if self.similarity == "gradient" else None,
-            quality=super_batch.quality if self.use_quality else None,
+            quality=unit_diagonal_quality(super_batch, rows, self.similarity, quality),
+            sigma=math.sqrt(GROWTH_RIDGE),
             check_bounds=False,
             backend=self.backend,
             **{name: self.score_options[name] for name in ("gamma", "center") if name in self.score_options},
