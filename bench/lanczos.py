@@ -25,12 +25,17 @@ def eigvals(features: Tensor, candidates: Tensor, k: int, n_iter: int, one_step:
     A compiled step wants one shape for all steps: with `whole_basis` it gets the basis with zeros below.
     """
     rows = features[candidates]  # [C, b, d]
-    matrices = torch.bmm(rows, rows.mT)  # [C, b, b]
-    count, b = candidates.shape
-    start = torch.randn(b, generator=torch.Generator().manual_seed(0))
-    basis = features.new_zeros(count, n_iter, b)
-    basis[:, 0] = start / start.norm()
-    tridiagonal = features.new_zeros(count, n_iter, n_iter)
+    start = torch.randn(candidates.shape[1], generator=torch.Generator().manual_seed(0))
+    found = tridiagonals(torch.bmm(rows, rows.mT), start / start.norm(), n_iter, one_step, whole_basis)
+    return torch.linalg.eigvalsh(found)[:, -k:].flip(1)
+
+
+def tridiagonals(matrices: Tensor, start: Tensor, n_iter: int, one_step: Step, whole_basis: bool) -> Tensor:
+    """T [C, n_iter, n_iter] of matrices [C, b, b] from a unit vector start [b]; only the lower triangle is written."""
+    count, b = matrices.shape[:2]
+    basis = matrices.new_zeros(count, n_iter, b)
+    basis[:, 0] = start
+    tridiagonal = matrices.new_zeros(count, n_iter, n_iter)
     for j in range(n_iter):
         vectors = basis if whole_basis else basis[:, : j + 1]
         alpha, beta, following = one_step(matrices, vectors, basis[:, j])
@@ -38,7 +43,7 @@ def eigvals(features: Tensor, candidates: Tensor, k: int, n_iter: int, one_step:
         if j + 1 < n_iter:
             tridiagonal[:, j + 1, j] = beta  # the lower triangle is what eigvalsh reads
             basis[:, j + 1] = following
-    return torch.linalg.eigvalsh(tridiagonal)[:, -k:].flip(1)
+    return tridiagonal
 
 
 def compiled_step(matrices: Tensor, n_iter: int) -> Step:

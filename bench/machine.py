@@ -15,12 +15,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "threadpoolctl")
 
 
-def describe() -> dict[str, Any]:
-    """Machine, versions, commit and command, ready for JSON."""
+def describe(module: str = "bench.report") -> dict[str, Any]:
+    """Machine, versions, commit and command of a program, ready for JSON."""
     info = saln_kernels.build_info()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": command(),
+        "command": command(module),
         "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "--", *_sources()))},
         "machine": {
             "cpu": _field("/proc/cpuinfo", "model name") or platform.processor(),
@@ -40,14 +40,14 @@ def describe() -> dict[str, Any]:
     }
 
 
-def command() -> str:
+def command(module: str) -> str:
     """The command line, without where the interpreter lives."""
-    return " ".join(["python", "-m", "bench.report", *sys.argv[1:]])
+    return " ".join(["python", "-m", module, *sys.argv[1:]])
 
 
 def _sources() -> tuple[str, ...]:
     # results of earlier runs are not what is measured
-    return ("csrc", "saln_kernels", "bench/*.py", "setup.py")
+    return ("csrc", "saln_kernels", "bench/*.py", "bench/gpu", "setup.py")
 
 
 def _git(*arguments: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench import counts
+from bench.markdown import seconds, table
 from bench.measure import SGEMM
 from bench.targets import Target
 from bench.timing import plural
@@ -16,19 +17,6 @@ def markdown(results: dict[str, Any], targets: Sequence[Target], figures: Sequen
     parts += [_scaling(results["cases"]), _counts(results["counts"]), _memory(results), _isa(results["isa"])]
     parts.append("\n".join(f"![{name}]({name})\n" for name in figures))
     return "\n\n".join(parts).rstrip() + "\n"
-
-
-def seconds(value: float) -> str:
-    """A time with three digits and its unit."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value * 1e9:.3g} ns"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def _head(results: dict[str, Any]) -> str:
@@ -51,7 +39,7 @@ def _head(results: dict[str, Any]) -> str:
 
 def _targets(targets: Sequence[Target]) -> str:
     rows = [(t.name, t.wanted, t.measured, "met" if t.met else "**not met**") for t in targets]
-    return "## Targets\n\n" + _table(("target", "wanted", "measured", ""), rows)
+    return "## Targets\n\n" + table(("target", "wanted", "measured", ""), rows)
 
 
 def _case(case: dict[str, Any]) -> str:
@@ -84,7 +72,7 @@ def _case(case: dict[str, Any]) -> str:
         ),
         *(f"Left out: {reason}" for reason in case["left_out"]),
         "",
-        _table(head, rows),
+        table(head, rows),
     ]
     return "\n".join(lines)
 
@@ -96,7 +84,7 @@ def _scaling(cases: Sequence[dict[str, Any]]) -> str:
             {v["group"]: v["median"] for v in case["variants"] if v["ours"] and v["threads"] == t} for t in (1, 2)
         )
         rows += [(case["name"], g, seconds(one[g]), seconds(two[g]), f"{one[g] / two[g]:.2f}") for g in two]
-    return "## One thread and two\n\n" + _table(("case", "variant", "1 thread", "2 threads", "gain"), rows)
+    return "## One thread and two\n\n" + table(("case", "variant", "1 thread", "2 threads", "gain"), rows)
 
 
 def _counts(rows: Sequence[dict[str, Any]]) -> str:
@@ -104,7 +92,7 @@ def _counts(rows: Sequence[dict[str, Any]]) -> str:
     for name in dict.fromkeys(row["call"] for row in rows):
         for count, median in counts.medians(list(rows), name).items():
             found.append((name, f"{count:,}", seconds(median), seconds(median / count)))
-    return "## Cost against C (b = 64, d = 512)\n\n" + _table(("call", "C", "median", "a candidate"), found)
+    return "## Cost against C (b = 64, d = 512)\n\n" + table(("call", "C", "median", "a candidate"), found)
 
 
 def _memory(results: dict[str, Any]) -> str:
@@ -120,7 +108,7 @@ def _memory(results: dict[str, Any]) -> str:
     return (
         "## Peak memory over inputs and outputs (b = 64, d = 512)\n\n"
         f"Gather + bmm in one piece would allocate {results['torch_path_bytes'] / 1e9:.2f} GB.\n\n"
-        + _table(("call", "C", "growth", "outputs"), rows)
+        + table(("call", "C", "growth", "outputs"), rows)
     )
 
 
@@ -130,4 +118,4 @@ def _isa(rows: Sequence[dict[str, Any]]) -> str:
         if "missing" in row:
             found.append((row["isa"], "", "", row["missing"]))
         found += [(row["isa"], t["case"], t["group"], seconds(t["median"])) for t in row.get("times", ())]
-    return "## Instruction sets (one process each)\n\n" + _table(("kernels", "case", "variant", "median"), found)
+    return "## Instruction sets (one process each)\n\n" + table(("kernels", "case", "variant", "median"), found)

@@ -1,4 +1,5 @@
-// The module _C: what was built and what a call would do. Host arithmetic only; no tensors, no torch.
+// The module _C: what was built and what a call would do. Host arithmetic only;
+// no tensors, no torch.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -21,39 +22,55 @@ py::dict build_info() {
   return info;
 }
 
-py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity,
-              bool center, const std::string& laplacian, const std::string& what, const std::string& criterion,
-              double parameter, const std::string& solver, int64_t n_iter, int64_t residual_width, int threads) {
-  using namespace saln;
-  Problem problem;
-  problem.n_candidates = C;
-  problem.size = b;
-  problem.center = center;
-  problem.similarity = similarity_of(similarity);
-  problem.laplacian = laplacian_of(laplacian);
-  problem.features.dtype = problem.matrices.dtype = dtype_of(dtype);
-  problem.features.cols = d;
-  problem.features.col_stride = 1;
-  problem.residuals.cols = residual_width;
-  Task task;
-  task.k = k;
-  task.n_iter = n_iter;
-  task.parameter = parameter;
-  task.output = output_of(what);
-  task.solver = solver_of(solver);
-  if (task.output == Output::score) task.criterion = criterion_of(criterion);
-  const Kernels& best = kernels();
-  const Plan p = make_plan(shape_of(problem, task, best.vector_bytes, threads));
+// A call by its shapes alone, as Python names them.
+struct Asked {
+  saln::Problem problem;
+  saln::Task task;
+
+  Asked(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity,
+        bool center, const std::string& laplacian, const std::string& negative, bool quality, const std::string& what,
+        const std::string& criterion, double parameter, const std::string& solver, int64_t n_iter,
+        int64_t residual_width) {
+    static const char something = 0;
+    problem.n_candidates = C;
+    problem.size = b;
+    problem.center = center;
+    problem.similarity = saln::similarity_of(similarity);
+    problem.laplacian = saln::laplacian_of(laplacian);
+    problem.negative = saln::negative_of(negative);
+    problem.features.dtype = problem.matrices.dtype = saln::dtype_of(dtype);
+    problem.features.cols = problem.features.row_stride = d;
+    problem.features.col_stride = 1;
+    problem.residuals.cols = residual_width;
+    problem.residuals.data = residual_width ? &something : nullptr;
+    problem.quality.data = quality ? &something : nullptr;
+    task.k = k;
+    task.n_iter = n_iter;
+    task.parameter = parameter;
+    task.output = saln::output_of(what);
+    task.solver = saln::solver_of(solver);
+    if (task.output == saln::Output::score) task.criterion = saln::criterion_of(criterion);
+  }
+};
+
+py::dict described(const saln::Plan& p) {
   py::dict out;
-  out["solver"] = name_of(p.solver);
-  out["layout"] = name_of(p.layout);
-  out["side"] = name_of(p.side);
+  out["solver"] = saln::name_of(p.solver);
+  out["layout"] = saln::name_of(p.layout);
+  out["side"] = saln::name_of(p.side);
   out["n_iter"] = p.n_iter;
   out["flops"] = p.flops;
   out["bytes"] = p.bytes;
-  out["workspace_bytes"] = best.workspace(problem, task, p) * size_t(threads);
   out["seconds"] = p.seconds;
   out["reason"] = p.reason;
+  return out;
+}
+
+py::dict plan(const Asked& asked, int threads) {
+  const saln::Kernels& best = saln::kernels();
+  const saln::Plan p = make_plan(shape_of(asked.problem, asked.task, best.vector_bytes, threads));
+  py::dict out = described(p);
+  out["workspace_bytes"] = best.workspace(asked.problem, asked.task, p) * size_t(threads);
   return out;
 }
 
@@ -62,7 +79,13 @@ py::dict plan(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dty
 PYBIND11_MODULE(_C, m) {
   m.doc() = "What was built, and what a call would do.";
   m.def("build_info", &build_info);
-  m.def("plan", &plan, py::kw_only(), py::arg("C"), py::arg("b"), py::arg("d"), py::arg("k"), py::arg("dtype"),
-        py::arg("similarity"), py::arg("center"), py::arg("laplacian"), py::arg("what"), py::arg("criterion"),
-        py::arg("parameter"), py::arg("solver"), py::arg("n_iter"), py::arg("residual_width"), py::arg("threads"));
+  py::class_<Asked>(m, "Asked")
+      .def(py::init<int64_t, int64_t, int64_t, int64_t, const std::string&, const std::string&, bool,
+                    const std::string&, const std::string&, bool, const std::string&, const std::string&, double,
+                    const std::string&, int64_t, int64_t>(),
+           py::kw_only(), py::arg("C"), py::arg("b"), py::arg("d"), py::arg("k"), py::arg("dtype"),
+           py::arg("similarity"), py::arg("center"), py::arg("laplacian"), py::arg("negative"), py::arg("quality"),
+           py::arg("what"), py::arg("criterion"), py::arg("parameter"), py::arg("solver"), py::arg("n_iter"),
+           py::arg("residual_width"));
+  m.def("plan", &plan, py::arg("asked"), py::arg("threads"));
 }

@@ -124,7 +124,8 @@ def _no_cuda(index: int) -> str | None:
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _no_triton() -> str | None:
-    return triton.missing()
+    reason: str | None = triton.missing()
+    return reason
 
 
 def table() -> tuple[Status, ...]:

@@ -1,8 +1,8 @@
 """The CUDA library beside the op library: what it was built for, whether it is loaded, which GPUs it serves."""
 
-import ctypes
 import functools
 import json
+import mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import torch
 LIBRARY = Path(__file__).with_name("_cuda.so")
 BUILD = "SALN_CUDA=1 pip install --no-build-isolation -e ."
 
+_MARK = b"saln_cuda_build {"
 _reason: str | None = "the native library, which it completes, is not loaded"
 _build: "Build | None" = None
 
@@ -50,25 +51,27 @@ def load() -> None:
             f"saln_kernels has no CUDA library ({LIBRARY.name} is not built): build it where nvcc is with `{BUILD}`"
         )
         return
-    try:
-        torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
-        found = read(LIBRARY)
-    except (OSError, RuntimeError, AttributeError) as error:
-        _reason = f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
-        return
     from saln_kernels import __version__
 
-    if found.version != __version__:
-        _reason = f"{LIBRARY.name} is of saln_kernels {found.version}, this is {__version__}: rebuild it with `{BUILD}`"
+    try:
+        found = read(LIBRARY)
+        if found.version != __version__:
+            _reason = f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
+            return
+        torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError, ValueError) as error:
+        _reason = f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
         return
     _build = found
 
 
 def read(library: Path) -> Build:
-    """What a library says of itself."""
-    call = ctypes.CDLL(str(library)).saln_cuda_build
-    call.restype = ctypes.c_char_p
-    found = json.loads(call().decode())
+    """What a library says of itself, without loading it; ValueError where it says nothing."""
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(_MARK)
+        if at < 0:
+            raise ValueError(f"{library.name} is no CUDA library of saln_kernels")
+        found = json.loads(content[at + len(_MARK) - 1 : content.find(b"}", at) + 1])
     return Build(found["version"], found["nvcc"], tuple(found["archs"].split()), found["ptx"])
 
 

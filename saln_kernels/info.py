@@ -61,12 +61,30 @@ def _cuda_words(archs: tuple[str, ...], ptx: str, nvcc: str) -> str:
 
 
 @dataclass(frozen=True)
+class Launch:
+    """What a kernel occupies on a GPU."""
+
+    kernel: str  # named after what holds the matrix while it is solved
+    grid: int  # blocks
+    threads: int  # a block
+    registers: int  # a thread, as compiled for sm_90a
+    shared_bytes: int  # a block
+    blocks_per_multiprocessor: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.grid} blocks of {self.threads} threads, {self.blocks_per_multiprocessor} a multiprocessor: "
+            f"{self.registers} registers a thread, {self.shared_bytes} bytes of shared memory a block"
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a call would run, why, and its predicted cost."""
 
     backend: str
     solver: str
-    layout: str  # how matrices sit in SIMD registers: one a lane, or SIMD inside one
+    layout: str  # on a CPU how matrices sit in SIMD registers, one a lane or SIMD inside one; on a GPU the kernel
     side: str  # of the Gram matrix [b, b] or the covariance [d, d]
     n_iter: int  # Lanczos steps, 0 if exact
     flops: float  # operations
@@ -74,6 +92,9 @@ class Plan:
     workspace_bytes: int  # over inputs and outputs, all threads
     seconds: float  # predicted
     reason: str
+    floor_seconds: float | None = None  # that no program beats; known of a GPU
+    floor_by: str | None = None  # what the floor is made of
+    launch: Launch | None = None  # on a GPU
 
     def as_dict(self) -> dict[str, Any]:
         """The same as a plain dict, ready for JSON."""
@@ -81,12 +102,16 @@ class Plan:
 
     def __str__(self) -> str:
         steps = f", {self.n_iter} steps" if self.n_iter else ""
-        return (
-            f"{self.backend}: {self.solver} solver{steps}, {self.layout} layout, {self.side} side\n"
+        lines = [
+            f"{self.backend}: {self.solver} solver{steps}, {self.layout} layout, {self.side} side",
             f"  {self.flops:.3g} operations, {self.bytes:.3g} bytes, {self.workspace_bytes} bytes of workspace, "
-            f"about {self.seconds:.3g} s\n"
-            f"  {self.reason}"
-        )
+            f"about {self.seconds:.3g} s",
+        ]
+        if self.floor_seconds is not None:
+            lines.append(f"  at least {self.floor_seconds:.3g} s, by {self.floor_by}")
+        if self.launch is not None:
+            lines.append(f"  {self.launch}")
+        return "\n".join([*lines, f"  {self.reason}"])
 
 
 def build_info() -> BuildInfo:
@@ -150,8 +175,9 @@ def plan(
     negative: str = "clamp",
     solver: str = "auto",
     n_iter: int | None = None,
+    backend: str | None = None,
 ) -> Plan:
-    """What a call with these arguments would run on the CPU, why, and its predicted cost.
+    """What a call with these arguments would run, why, and its predicted cost.
 
     Runs nothing and reads no tensor's values: shapes and dtypes decide, so tensors on the meta device will do.
 
@@ -164,11 +190,15 @@ def plan(
     what : str, optional
         "gram", "eigvals", "eigh", "fiedler" or "score". If None: "score" if there is a criterion, "eigvals" if there
         is a k, else "gram".
+    backend : str, optional
+        "cpu" or "cuda"; if None, by the device of features, and "cpu" for tensors on the meta device. "cuda" takes no
+        GPU: it speaks of the one the features are on, else of an H100, whose rates it uses in any case.
 
     Returns
     -------
     Plan
-        solver, layout, side, n_iter, flops, bytes, workspace_bytes, seconds (predicted) and the reason.
+        solver, layout, side, n_iter, flops, bytes, workspace_bytes, seconds (predicted) and the reason; for "cuda" also
+        the floor, what makes it, and what the kernel occupies.
 
     Raises
     ------
@@ -213,7 +243,11 @@ def plan(
         criterion, k, parameter = validate.criterion(criterion, k, q, sigma, b)
     k = b if k is None else validate.top(k, b)
     solver, steps, _ = validate.solver_options(solver, n_iter, 0)
-    found = _bindings().plan(
+    if backend is None:
+        backend = "cuda" if features.device.type == "cuda" else "cpu"
+    validate.choice("backend", backend, ("cpu", "cuda"), "None or ")
+    bindings = _bindings()
+    asked = bindings.Asked(
         C=count,
         b=b,
         d=features.shape[1],
@@ -228,10 +262,18 @@ def plan(
         solver=solver,
         n_iter=steps,
         residual_width=0 if residuals is None else residuals.shape[1],
-        threads=torch.get_num_threads(),
+        negative=problem.negative,
+        quality=quality is not None,
     )
+    if backend == "cpu":
+        found = bindings.plan(asked, torch.get_num_threads())
+    elif hasattr(bindings, "cuda_plan"):
+        found = bindings.cuda_plan(asked, _gpu(features.device))
+    else:
+        raise RuntimeError(f"saln_kernels._C has no CUDA planner: rebuild it with `{native.BUILD}`")
+    launch = found.get("launch")
     return Plan(
-        backend="cpu",
+        backend=backend,
         solver=str(found["solver"]),
         layout=str(found["layout"]),
         side=str(found["side"]),
@@ -241,7 +283,29 @@ def plan(
         workspace_bytes=int(found["workspace_bytes"]),
         seconds=float(found["seconds"]),
         reason=str(found["reason"]),
+        floor_seconds=found.get("floor_seconds"),
+        floor_by=found.get("floor_by"),
+        launch=None if launch is None else Launch(**launch),
     )
+
+
+def _gpu(device: torch.device) -> dict[str, int]:
+    """What is not as on an H100, of the GPU a tensor is on."""
+    if device.type != "cuda":
+        return {}
+    found = torch.cuda.get_device_properties(device)
+    return {name: int(getattr(found, theirs)) for name, theirs in _PROPERTIES.items() if hasattr(found, theirs)}
+
+
+# What the planner asks of a GPU, and what PyTorch calls it; not every version has them all.
+_PROPERTIES = {
+    "major": "major",
+    "minor": "minor",
+    "multiprocessors": "multi_processor_count",
+    "shared_per_block": "shared_memory_per_block_optin",
+    "shared_per_multiprocessor": "shared_memory_per_multiprocessor",
+    "registers_per_multiprocessor": "regs_per_multiprocessor",
+}
 
 
 def _bindings() -> ModuleType:

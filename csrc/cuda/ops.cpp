@@ -48,8 +48,6 @@ struct Cuda {
 
 STABLE_TORCH_LIBRARY_IMPL(saln, CUDA, m) { saln::Ops<Cuda>::implement(m); }
 
-// What the library was built from and for, as JSON: read without a device and without PyTorch.
-extern "C" __attribute__((visibility("default"))) const char* saln_cuda_build() {
-  return "{\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC "\", \"archs\": \"" SALN_CUDA_ARCHS
-         "\", \"ptx\": \"" SALN_CUDA_PTX "\"}";
-}
+// What the library was built with and for: Python finds it in the file, so that one that does not fit is never loaded.
+[[gnu::used]] static const char build[] = "saln_cuda_build {\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC
+                                          "\", \"archs\": \"" SALN_CUDA_ARCHS "\", \"ptx\": \"" SALN_CUDA_PTX "\"}";

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import saln_kernels
 from saln_kernels import backends, cuda, native, triton
 
 GPU = torch.device("cuda", 0)
@@ -68,7 +69,8 @@ def test_a_missing_library_says_how_to_build(cpu: str, monkeypatch: pytest.Monke
 
 def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "_cuda.so"
-    broken.write_bytes(b"no library")
+    said = b'saln_cuda_build {"version": "%s", "nvcc": "", "archs": "", "ptx": ""}'
+    broken.write_bytes(b"no library " + said % saln_kernels.__version__.encode())
     monkeypatch.setattr(cuda, "LIBRARY", broken)
     monkeypatch.setattr(cuda, "_reason", cuda._reason)
     monkeypatch.setattr(cuda, "_build", cuda._build)
@@ -76,12 +78,15 @@ def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.Monk
     assert "does not load" in str(cuda.missing())
 
 
-def test_a_stale_library_is_refused(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if cuda.build() is None:
-        pytest.skip(str(cuda.missing()))
-    monkeypatch.setattr(cuda, "read", lambda library: ALL)
+def test_a_stale_library_is_not_loaded(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stale = tmp_path / "_cuda.so"
+    said = b'saln_cuda_build {"version": "0", "nvcc": "13.0", "archs": "80 90a", "ptx": ""}'
+    stale.write_bytes(bytes(100) + said + bytes(100))
+    assert cuda.read(stale) == ALL
+    monkeypatch.setattr(cuda, "LIBRARY", stale)
     monkeypatch.setattr(cuda, "_reason", cuda._reason)
     monkeypatch.setattr(cuda, "_build", cuda._build)
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: pytest.fail("loaded"))
     cuda.load()
     assert cuda.build() is None
-    assert "_cuda.so is of saln_kernels 0," in str(cuda.missing())
+    assert "_cuda.so is of saln_kernels 0, not" in str(cuda.missing())

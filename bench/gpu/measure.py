@@ -1,0 +1,155 @@
+"""One case in a process of its own: `python -m bench.gpu.measure CASE FILE`. The file is complete after every step."""
+
+import json
+import os
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.gpu import baselines, ours
+from bench.gpu.cases import CASES, Case, Inputs, make_inputs
+from bench.gpu.timing import Timing, Truth, Variant, interleave, prepare
+from bench.timing import p90
+from bench.truth import WrongResult
+
+ROUNDS, BUDGET = 15, 25.0  # seconds of interleaved rounds
+PART = 4096  # candidates of `many` before it, for memory
+
+
+def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Check, time and summarise every variant of a case; what is known so far is in the file at any time."""
+    inputs = make_inputs(case, device)
+    results: dict[str, Any] = {
+        **{name: str(value) if name == "dtype" else value for name, value in asdict(case).items()},
+        "shape": case.shape,
+        "turns": inputs.turns,
+        "left_out": [],
+        "wrong": [],
+        "complete": False,
+        "variants": [],
+    }
+    results["memory"] = peak_memory(inputs)
+    try:
+        results["plan"] = ours.floor(inputs)
+    except RuntimeError as error:
+        results["left_out"].append(f"plan: {error}")
+    truth = Truth(inputs)
+    timings: list[Timing] = []
+    for variant in _variants(inputs, results["left_out"]):
+        try:
+            timings.append(prepare(variant, inputs, truth))
+        except WrongResult as error:
+            results["wrong"].append(str(error))
+        except Exception as error:  # a library that is not there, or that cannot: the others are measured all the same
+            if variant.ours:
+                results["wrong"].append(f"{variant.name}: {_line(error)}")
+            else:
+                results["left_out"].append(f"{variant.name}: {_line(error)}")
+            _drop_memory()
+        results["variants"] = [_row(timing) for timing in timings]
+        _write(file, results)
+    if not results["wrong"]:  # nothing is reported on red
+        interleave(timings, inputs, rounds, BUDGET)
+        results["variants"] = summarise(timings, results.get("plan"))
+        results["complete"] = True
+    _write(file, results)
+    return results
+
+
+def peak_memory(inputs: Inputs) -> dict[str, int] | None:
+    """Bytes that a call takes at its peak over inputs and outputs; None where it cannot be told."""
+    if inputs.device.type != "cuda":
+        return None
+    features, candidates = inputs.turn(0)
+    k = inputs.case.k
+    ours.call(features, candidates[:PART], k)  # loads the kernels
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    result = ours.call(features, candidates, k)
+    torch.cuda.synchronize()
+    outputs = result.numel() * result.element_size()
+    return {"over": torch.cuda.max_memory_allocated() - before - outputs, "outputs": outputs}
+
+
+def summarise(timings: Sequence[Timing], plan: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """A row for each variant: times, ratios within rounds, error, share of the floor."""
+    exact = [timing for timing in timings if timing.variant.group == ours.EXACT]
+    floor = plan.get("floor_seconds") if plan else None
+    rows = []
+    for timing in timings:
+        row = _row(timing)
+        if exact and timing.rounds:
+            row["over_ours"] = _ratio(timing, exact[0])
+        if floor and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
+            row["over_floor"] = row["median"] / floor
+        rows.append(row)
+    return rows
+
+
+def _variants(inputs: Inputs, left_out: list[str]) -> list[Variant]:
+    found = list(ours.variants(inputs))
+    for variant in baselines.variants(inputs) if inputs.case.baselines else ():
+        if isinstance(variant, str):
+            left_out.append(variant)
+        else:
+            found.append(variant)
+    return found
+
+
+def _row(timing: Timing) -> dict[str, Any]:
+    seconds = [value for _, value in timing.rounds]
+    row: dict[str, Any] = {
+        "name": timing.variant.name,
+        "group": timing.variant.group,
+        "ours": timing.variant.ours,
+        "extrapolated": timing.variant.share < 1,
+        "error": timing.check.error,
+        "error_measure": timing.check.measure,
+        "n_rounds": len(seconds),
+        "warm": timing.warm / timing.variant.share,
+    }
+    if seconds:
+        row |= {"median": statistics.median(seconds), "min": min(seconds), "p90": p90(seconds), "seconds": seconds}
+    return row
+
+
+def _ratio(timing: Timing, other: Timing) -> float:
+    """Median over the rounds both joined of one's seconds over the other's."""
+    base = dict(other.rounds)
+    return statistics.median(seconds / base[number] for number, seconds in timing.rounds if number in base)
+
+
+def _write(file: Path, results: dict[str, Any]) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(results))
+    os.replace(part, file)
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" if str(error).strip() else repr(error)
+
+
+def _drop_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def main() -> None:
+    """`CASE FILE`, on the GPU; `CASE FILE smoke`, tiny and on whatever there is."""
+    name, file, *smoke = sys.argv[1:]
+    case = CASES[name].smoke() if smoke else CASES[name]
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    results = measure_case(case, device, Path(file), rounds=2 if smoke else ROUNDS)
+    for text in results["wrong"]:
+        print(text, file=sys.stderr)
+    sys.exit(1 if results["wrong"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The GPU benchmark as far as it goes without a GPU: baselines, measuring, stages, the report."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bench.gpu import __main__ as program
+from bench.gpu import baselines, measure, ours, report, stages
+from bench.gpu.cases import CASES, Inputs, make_inputs, true_eigvals
+from bench.gpu.timing import Timing, Truth, Variant, prepare
+from bench.machine import ROOT
+from bench.truth import WrongResult
+from saln_kernels import native
+
+CPU = torch.device("cpu")
+TINY = CASES["headline"].smoke()
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    if native.missing() is not None:
+        pytest.skip(str(native.missing()))
+    return make_inputs(TINY, CPU)
+
+
+def test_inputs_rotate(inputs: Inputs) -> None:
+    assert inputs.turns > 1
+    assert not torch.equal(inputs.turn(0)[0], inputs.turn(1)[0])
+    assert torch.equal(inputs.turn(0)[1], inputs.turn(inputs.turns)[1])
+    assert inputs.pools.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("path", [baselines.stock_path, baselines.svd_path])
+def test_library_paths(inputs: Inputs, path: Any) -> None:
+    """Of bfloat16 features their values are those of the rounded features in float64."""
+    found = path(*inputs.turn(0), TINY.k)
+    torch.testing.assert_close(found.double(), true_eigvals(inputs)[:, : TINY.k], rtol=1e-5, atol=1e-5)
+
+
+def test_chunks_are_the_whole(inputs: Inputs) -> None:
+    whole = baselines.grams(*inputs.turn(0))
+    assert torch.equal(baselines.by_chunks(baselines.grams, 3)(*inputs.turn(0)), whole)
+
+
+def test_missing_libraries_say_so(inputs: Inputs) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(baselines.cusolver.Missing, match="sees none"):
+        baselines.XsyevPath(TINY.k)(*inputs.turn(0))
+
+
+def test_a_wrong_result_is_not_timed(inputs: Inputs) -> None:
+    truth = Truth(inputs)
+    wrong = Variant("wrong", "wrong", lambda f, c: 1.001 * ours.call(f, c, TINY.k), allowed=1e-5)
+    with pytest.raises(WrongResult, match="wrong: relative error"):
+        prepare(wrong, inputs, truth)
+    nothing = Variant("nan", "nan", lambda f, c: math.nan * ours.call(f, c, TINY.k), allowed=1e-5)
+    with pytest.raises(WrongResult):
+        prepare(nothing, inputs, truth)
+
+
+def test_few_candidates_are_extrapolated(inputs: Inputs) -> None:
+    half = Variant("half", "half", lambda f, c: baselines.stock_path(f, c[:4], TINY.k), allowed=1e-4, share=0.5)
+    timing = prepare(half, inputs, Truth(inputs))
+    timing.run = lambda first, calls: None
+    timing.warm = 1.0
+    whole = Timing(Variant("whole", "whole", half.call), timing.check, timing.run, 1.0)
+    assert measure._row(timing)["warm"] == 2 * measure._row(whole)["warm"]
+    assert measure._row(timing)["extrapolated"]
+
+
+@pytest.fixture(scope="module")
+def measured(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A case measured on the CPU, tiny."""
+    file = tmp_path_factory.mktemp("gpu") / "headline.json"
+    found = measure.measure_case(TINY, CPU, file, rounds=2)
+    assert json.loads(file.read_text()) == json.loads(json.dumps(found))
+    return found
+
+
+def test_case(measured: dict[str, Any]) -> None:
+    assert measured["complete"]
+    assert measured["wrong"] == []
+    rows = {row["group"]: row for row in measured["variants"]}
+    assert {ours.EXACT, baselines.STOCK, baselines.GRAM, baselines.SVD, baselines.LANCZOS} <= set(rows)
+    assert rows[ours.EXACT]["over_ours"] == 1
+    assert all(row["n_rounds"] == 2 and row["median"] > 0 for row in rows.values())
+    if not torch.cuda.is_available():
+        assert any("XsyevBatched" in text for text in measured["left_out"])
+
+
+def a_run(case: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    stage = {"name": "tests", "status": "passed", "seconds": 3.0, "summary": "9 passed | all", "tail": ""}
+    return {
+        "date": "2026-01-02T03:04:05+00:00",
+        "command": "python -m bench.gpu",
+        "git": {"commit": "0123456789abcdef", "dirty": False},
+        "versions": {"torch": "2"},
+        "gpu": {"name": "H100", "multiprocessors": 132, "driver": "1", "cuda": "13", "library": "sm_90a"},
+        "green": True,
+        "stages": [stage],
+        "cases": [case],
+    } | changes
+
+
+def test_report(measured: dict[str, Any]) -> None:
+    slow = {"group": baselines.XSYEV, "over_ours": 20.0}
+    rows = [{**row, "over_floor": 3.0} if row["group"] == ours.EXACT else row for row in measured["variants"]]
+    full = {**measured, "variants": [*rows, {**rows[-1], "name": "library", **slow}]}
+    results = a_run(full)
+    targets = {target.name: target for target in report.judge(results)}
+    assert targets["headline: topk_eigvals over the floor"].met
+    assert targets[f"headline: topk_eigvals over the best of {baselines.XSYEV}, {baselines.CUPY}"].measured == "20.0 x"
+    text = report.markdown(results, list(targets.values()))
+    for words in ("# GPU benchmark\n", "| tests | passed | 3 s | 9 passed / all |", "**topk_eigvals**", "3.00", "20.0"):
+        assert words in text
+
+
+def test_report_of_half_a_run(measured: dict[str, Any]) -> None:
+    rows = [{key: row[key] for key in row if key not in ("median", "min", "p90")} for row in measured["variants"]]
+    half = {**measured, "complete": False, "wrong": ["gram: relative error 1"], "variants": rows}
+    results = a_run(half, green=False)
+    assert report.judge(results) == []
+    text = report.markdown(results, [])
+    assert "the tests are red" in text
+    assert "**Not finished**" in text
+    assert "Wrong: gram: relative error 1" in text
+
+
+def test_memory_target() -> None:
+    many = {"name": "many", "complete": True, "variants": [{"group": ours.EXACT}], "memory": {"over": 65 << 20}}
+    (target,) = report.judge({"cases": [many]})
+    assert not target.met
+    assert target.measured == "65.0 MiB"
+
+
+def test_stages_end() -> None:
+    python = sys.executable
+    clock = stages.Clock(60)
+    good = stages.run(stages.Stage("good", (python, "-c", "print('3 passed in 1s')"), 30), clock)
+    assert (good.status, good.summary) == ("passed", "3 passed in 1s")
+    bad = stages.run(stages.Stage("bad", (python, "-c", "import sys; print('no'); sys.exit(3)"), 30), clock)
+    assert (bad.status, bad.summary) == ("failed", "no")
+    slow = stages.run(
+        stages.Stage("slow", (python, "-uc", "import time; print('begun'); time.sleep(60)"), 1.5), stages.Clock(1.6)
+    )
+    assert slow.status == "out of time"
+    assert slow.seconds < 20
+    assert stages.run(stages.Stage("late", (python, "-c", ""), 30), stages.Clock(0)).status == "left out"
+    assert stages.run(stages.Stage("absent", ("no-such-program",), 30), clock).status == "left out"
+
+
+def test_a_red_gate_is_remembered() -> None:
+    results: dict[str, Any] = {"green": True, "stages": []}
+    program.go(stages.Stage("fine", (sys.executable, "-c", ""), 30, gate=True), results, stages.Clock(60))
+    assert results["green"]
+    program.go(
+        stages.Stage("red", (sys.executable, "-c", "raise SystemExit(1)"), 30, gate=True), results, stages.Clock(60)
+    )
+    assert not results["green"]
+    assert [stage["status"] for stage in results["stages"]] == ["passed", "failed"]
+
+
+@pytest.mark.parametrize(("capability", "arch"), [((8, 6), "80"), ((9, 0), "90a"), ((10, 0), "100a"), ((12, 1), "120")])
+def test_what_is_built_for_a_gpu(capability: tuple[int, int], arch: str) -> None:
+    assert program.arch(capability) == arch
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("NVIDIA H100 80GB HBM3", "h100"), ("NVIDIA GeForce RTX 5090", "rtx"), ("Tesla T4", "t4")]
+)
+def test_file_names(name: str, slug: str) -> None:
+    assert program.slug(name) == slug
+
+
+def test_without_a_gpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.gpu"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "no GPU" in done.stderr
+
+
+def test_driver_is_right_and_notices_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.gpu import driver
+
+    if native.missing() is not None:
+        pytest.skip(str(native.missing()))
+    calls = list(driver.calls(CPU))
+    assert {call[0] for call in calls} == {"gram", "topk_eigvals", "topk_eigh", "fiedler", "score_batches", "eigh"}
+    assert [text for text in map(driver.wrong, calls[:40]) if text] == []
+    right = driver.saln_kernels.gram
+
+    def wrong(*arguments: Any, backend: str | None = None, **options: Any) -> torch.Tensor:
+        return right(*arguments, backend=backend, **options) * (1 if backend == "reference" else 1.01)
+
+    monkeypatch.setattr(driver.saln_kernels, "gram", wrong)
+    assert "off by" in driver.wrong(next(call for call in calls if call[0] == "gram"))
+
+
+def test_files_of_a_stage(tmp_path: Path) -> None:
+    assert stages.read(tmp_path / "none.json") == ""
