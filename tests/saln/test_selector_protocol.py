@@ -162,7 +162,22 @@ def test_rows_that_are_not_finite_are_left_out_and_counted(name, options):
 
 
 @every_selector
-@pytest.mark.parametrize("what", ["identical", "zero", "one class", "one row", "float64", "needs grad"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "identical",
+        "zero",
+        "one class",
+        "one row",
+        "float64",
+        "bfloat16",
+        "float16",
+        "tiny",
+        "huge",
+        "strided",
+        "needs grad",
+    ],
+)
 def test_degenerate_super_batches(name, options, what):
     changes = {
         "identical": {"features": torch.ones(9, 5), "losses": torch.ones(9), "reference_losses": torch.ones(9)},
@@ -170,12 +185,18 @@ def test_degenerate_super_batches(name, options, what):
         "one class": {"labels": torch.zeros(9, dtype=torch.int64)},
         "one row": {},
         "float64": {"features": torch.randn(9, 5, generator=generator(3), dtype=torch.float64)},
+        "bfloat16": {"features": torch.randn(9, 5, generator=generator(3)).bfloat16()},
+        "float16": {"features": torch.randn(9, 5, generator=generator(3)).half(), "losses": torch.rand(9).half()},
+        "tiny": {"features": torch.randn(9, 5, generator=generator(3)) * 1e-15},
+        "huge": {"features": torch.randn(9, 5, generator=generator(3)) * 1e15},
+        "strided": {"features": torch.randn(5, 18, generator=generator(3)).T[::2]},
         "needs grad": {"features": torch.randn(9, 5, generator=generator(3)).requires_grad_()},
     }[what]
     rows = 1 if what == "one row" else 9
     size = 1 if what == "one row" else 4
     chosen = make_selector(name, **options).select(make_super_batch(rows, **changes), size, generator=generator(0))
     assert_rows(chosen, size, set(range(rows)))
+    assert not chosen.requires_grad
 
 
 @every_selector

@@ -119,7 +119,7 @@ class SpectralCandidates:
             return rows[:size]
         candidates = self._propose(super_batch, rows, size, generator)  # [C, size], places in rows
         scores = self._score(super_batch, rows, candidates)  # [C]
-        return rows[candidates[self._choose(scores, generator)]]
+        return rows[candidates.index_select(0, self._choose(scores, generator).view(1)).squeeze(0)]
 
     def _propose(self, super_batch: SuperBatch, rows: Tensor, size: int, generator: torch.Generator | None) -> Tensor:
         m, count = rows.numel(), self.n_candidates
