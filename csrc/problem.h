@@ -47,6 +47,7 @@ struct Problem {
   double gamma = 0;
   Laplacian laplacian = Laplacian::none;
   Negative negative = Negative::clamp;
+  bool allow_tf32 = false;  // float32 products on a GPU may round to tf32
 };
 
 struct Task {

@@ -10,11 +10,29 @@
 #include <cuda_fp16.h>
 
 #define SALN_DEVICE __device__ __forceinline__
+// A function that is called: what it keeps in registers does not crowd its caller's.
+#define SALN_APART __device__ __noinline__
 
 namespace saln::device {
 
-SALN_DEVICE int thread_rank() { return int(threadIdx.x); }
-SALN_DEVICE int block_rank() { return int(blockIdx.x); }
+// The block's dynamic shared memory.
+SALN_DEVICE char* shared_base() {
+  extern __shared__ __align__(16) char saln_shared[];
+  return saln_shared;
+}
+
+// Read anew wherever it is asked for: what is computed from it is then not kept in registers from one candidate to the
+// next.
+SALN_DEVICE int thread_rank() {
+  int rank;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(rank));
+  return rank;
+}
+SALN_DEVICE int block_rank() {
+  int rank;
+  asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(rank));
+  return rank;
+}
 SALN_DEVICE int grid_size() { return int(gridDim.x); }
 SALN_DEVICE void sync_block() { __syncthreads(); }
 SALN_DEVICE void sync_warp() { __syncwarp(); }
@@ -43,6 +61,13 @@ SALN_DEVICE void wait_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
+// A number of shared memory, loaded where the program says so and not ahead, which would take a register longer.
+SALN_DEVICE float load_here(const float* from) {
+  float x;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(uint32_t(__cvta_generic_to_shared(from))) : "memory");
+  return x;
+}
+
 // Four consecutive numbers of shared memory, 16-byte aligned.
 SALN_DEVICE void load_four(const float* from, float (&to)[4]) {
   const float4 four = *reinterpret_cast<const float4*>(from);
@@ -66,21 +91,21 @@ SALN_DEVICE void load_blocks(const void* row, uint32_t (&to)[4]) {
 // order (rows 0–7, first 16 bytes), (rows 8–15, first), (rows 0–7, last), (rows 8–15, last); b first, last. Lane l holds
 // c at row l / 4 and l / 4 + 8, columns 2 (l % 4) and the next.
 SALN_DEVICE void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
+  asm(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 SALN_DEVICE void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
+  asm(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 SALN_DEVICE void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
+  asm(
       "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
       "{%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])

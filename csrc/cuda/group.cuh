@@ -10,8 +10,7 @@ class Group {
   static constexpr int threads = kThreads, warps = kThreads / 32;
 
   // scratch [2 · warps] in shared memory
-  SALN_DEVICE explicit Group(double* scratch)
-      : rank(thread_rank()), lane(thread_rank() % 32), warp(thread_rank() / 32), scratch_(scratch) {}
+  SALN_DEVICE explicit Group(double* scratch) : Group(scratch, thread_rank()) {}
 
   SALN_DEVICE void sync() const {
     if constexpr (warps == 1)
@@ -37,6 +36,9 @@ class Group {
   const int rank, lane, warp;
 
  private:
+  SALN_DEVICE Group(double* scratch, int thread)
+      : rank(thread), lane(thread % 32), warp(warps == 1 ? 0 : thread / 32), scratch_(scratch) {}
+
   // Every thread gets the same bits. Two scratch arrays in turn, so that one barrier a call is enough.
   template <class T, class Join>
   SALN_DEVICE T reduce(T x, const Join& join) {

@@ -1,0 +1,86 @@
+// What follows a reduction to tridiagonal form: values, vectors, the way back.
+#pragma once
+#include "tridiagonal.cuh"
+
+namespace saln::device {
+
+template <class T>
+struct Exact {
+  T *d, *e, *e2, *tau;  // [order]
+  T* values;            // [count]
+
+  SALN_HD Exact(int64_t order, int64_t count, Memory& near)
+      : d(near.take<T>(order)),
+        e(near.take<T>(order)),
+        e2(near.take<T>(order)),
+        tau(near.take<T>(order)),
+        values(near.take<T>(count)) {}
+
+  // values [count] and scale, from d and e. Ends with a barrier.
+  template <class G>
+  SALN_DEVICE T find_values(G& g, int n, int count) const {
+    const T scale = normalize(g, n, d, e, e2);
+    leading_values(g, n, count, d, e2, values);
+    return scale;
+  }
+  template <class G>
+  SALN_DEVICE void scale_values(const G& g, int count, T scale) const {
+    each_row(g, count, [&](int j) { values[j] *= scale; });
+    g.sync();
+  }
+};
+
+// Begins and ends with a barrier.
+template <class T, class G>
+SALN_DEVICE void exact_vectors(double* scratch, int n, int count, const T* d, const T* e, const T* tau, const T* values,
+                              const T* packed, T* vectors, T* work, T* along) {
+  G g(scratch);
+  g.sync();
+  tridiagonal_vectors(g, n, count, d, e, values, vectors, work, along);
+  apply_reflectors(g, n, count, packed, tau, vectors);
+  fix_signs(g, n, count, vectors);
+}
+
+// What eigenvectors take, in the workspace.
+template <class T>
+struct VectorSpace {
+  T* vectors;  // [count, order]
+  T* work;     // [count, 5 order]
+  T* along;    // [count]
+  T* copy;     // [order (order + 1) / 2] the matrix, for a Fiedler residual
+
+  SALN_HD VectorSpace(int64_t order, int64_t count, Memory& far)
+      : vectors(far.take<T>(count * order)),
+        work(far.take<T>(count * 5 * order)),
+        along(far.take<T>(count)),
+        copy(far.take<T>(order * (order + 1) / 2)) {}
+
+  // Of the values found and not scaled yet, through the reflectors in the tile. Ends with a barrier.
+  template <class G>
+  SALN_DEVICE void find(double* scratch, const Tile<T>& tile, const Exact<T>& exact, int count) const {
+    exact_vectors<T, G>(scratch, tile.n, count, exact.d, exact.e, exact.tau, exact.values, tile.data, vectors, work,
+                        along);
+  }
+  template <class G>
+  SALN_DEVICE void keep(const G& g, const Tile<T>& tile) const {
+    each_entry(g, tile, [&](int i, int j, T x) { copy[packed_row(i) + j] = x; });
+    g.sync();
+  }
+};
+
+// ‖L v − value v‖ for the tile −(L + σ t tᵀ) and its eigenvalue −value; collective.
+template <class T, class G>
+SALN_DEVICE T fiedler_residual(G& g, const Tile<T>& tile, const T* v, T eigenvalue) {
+  T along = 0, total = 0;
+  each_row(g, tile.n, [&](int i) { along += tile.trivial[i] * v[i]; });
+  along = tile.sigma * g.sum(along);
+  each_row(g, tile.n, [&](int i) {
+    T r = along * tile.trivial[i] - eigenvalue * v[i];
+    for (int j = 0; j < i; ++j) r += tile.at(i, j) * v[j];
+    for (int j = i; j < tile.n; ++j) r += tile.at(j, i) * v[j];
+    total += r * r;
+  });
+  return square_root(g.sum(total));
+}
+
+}  // namespace saln::device

@@ -1,0 +1,33 @@
+// Hands out pieces of a block of memory, in the same order on the host, which measures, and on the device.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../linalg/element.h"
+
+namespace saln::device {
+
+class Memory {
+ public:
+  // nullptr only measures.
+  SALN_HD explicit Memory(char* base) : base_(base) {}
+
+  // 16-byte aligned
+  template <class T>
+  SALN_HD T* take(int64_t count) {
+    const size_t at = (used_ + 15) / 16 * 16;
+    used_ = at + size_t(count) * sizeof(T);
+#if !defined(__CUDA_ARCH__)
+    if (!base_) return nullptr;
+#endif
+    return reinterpret_cast<T*>(base_ + at);
+  }
+
+  SALN_HD size_t used() const { return used_; }
+
+ private:
+  char* base_;
+  size_t used_ = 0;
+};
+
+}  // namespace saln::device
