@@ -126,8 +126,8 @@ def maxvol(
         of the factor of every swap into this place; they sum to log |det A_S|. Ties go to the lowest position. A
         column that holds nothing new up to rounding is passed over; the lowest positions left fill the places of such
         columns, at the end, with gain -inf. Where fewer than size rows are real the rest is -1 with gain 0; a
-        candidate that holds a non-finite value or a row number out of range is -1 with gain NaN throughout. Not
-        differentiable.
+        candidate that holds a non-finite value in these columns or a row number out of range is -1 with gain NaN
+        throughout. Not differentiable.
 
     Raises
     ------

@@ -50,13 +50,13 @@ def maxvol(
     problem: Problem, size: int, tolerance: float, max_swaps: int, *, dtype: torch.dtype = torch.float64
 ) -> tuple[Tensor, Tensor]:
     """Positions [C, size] and gains [C, size] of rows whose leading `size` columns hold a large volume."""
+    leading = problem._replace(features=problem.features[:, :size])
 
     def picks() -> Iterator[tuple[Tensor, Picks | None]]:
-        for part in chunks(problem):
+        for part in chunks(leading):
             rows = gather(part, dtype)
             for c, real in enumerate(_real(rows)):
-                matrix = rows.features[c, real, :size]
-                yield real, None if rows.bad[c] else _maxvol_picks(matrix, tolerance, max_swaps)
+                yield real, None if rows.bad[c] else _maxvol_picks(rows.features[c, real], tolerance, max_swaps)
 
     return _placed(problem, picks, size, dtype)
 

@@ -241,7 +241,7 @@ def everything(c):
     greedy_logdet(features, c, 8, center=True)
     k_center(features, c, 300)
     maxvol(features, c, 16)
-everything(candidates[:, :100])
+everything(candidates[:, :400])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 everything(candidates)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
