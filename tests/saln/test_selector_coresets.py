@@ -5,11 +5,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from selector_cases import assert_drawn_with, cloud, generator
 
 from saln import SuperBatch
 from saln.selectors import GRAFT, DivBS, FacilityLocation, Herding, KCenter
 from saln.selectors.facility_location import greedy_facility_location
+from selector_cases import assert_drawn_with, cloud, generator
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
@@ -93,7 +93,8 @@ def cosine(x: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_facility_location_is_submodlib_s_greedy(seed, capfd):
-    submodlib = pytest.importorskip("submodlib")
+    import submodlib  # here, since it takes seconds
+
     x = cloud(40, 6, seed)
     similarity = cosine(x)
     function = submodlib.FacilityLocationFunction(n=40, mode="dense", sijs=similarity.numpy(), separate_rep=False)

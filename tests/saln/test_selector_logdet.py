@@ -185,7 +185,8 @@ def test_k_dpp_with_quality_and_a_ridge():
 
 def test_k_dpp_s_inclusion_probabilities_are_dppy_s():
     """P(i in S) = Σ_n V_in² λ_n e_{k-1}(λ without λ_n) / e_k(λ), the polynomials by DPPy."""
-    exact_sampling = pytest.importorskip("dppy.exact_sampling")
+    from dppy import exact_sampling  # here, since it takes seconds
+
     x = cloud(30, 12, 0) * torch.linspace(0.2, 2, 30, dtype=torch.float64).unsqueeze(1)
     size, draws = 6, 3000
     values, vectors = np.linalg.eigh((x @ x.T).numpy())

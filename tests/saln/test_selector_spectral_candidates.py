@@ -8,6 +8,7 @@ import torch
 import saln_kernels
 from saln import SuperBatch
 from saln.selectors import SpectralCandidates, scoring
+from saln_kernels.criteria import CRITERIA
 
 
 def generator(seed: int) -> torch.Generator:
@@ -29,7 +30,7 @@ def scored(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("criterion", ["effective_rank", "vendi", "participation_ratio"])
+@pytest.mark.parametrize("criterion", CRITERIA)
 def test_takes_the_highest_score_of_one_call(criterion, scored):
     features = torch.randn(40, 6, generator=generator(0))
     rows = SpectralCandidates(200, criterion=criterion).select(SuperBatch(features), 5, generator=generator(1))
@@ -37,7 +38,8 @@ def test_takes_the_highest_score_of_one_call(criterion, scored):
     candidates, scores = scored[0]
     assert candidates.shape == (200, 5)
     ours = saln_kernels.score_batches(features, rows.unsqueeze(0), criterion, similarity="cosine")
-    assert ours.item() == pytest.approx(scores.max().item(), rel=1e-5)
+    # Variances are differences of sums, of which rounding leaves less than their value.
+    assert ours.item() == pytest.approx(scores.max().item(), rel=1e-4, abs=1e-6)
     assert scores.max() > scores.median()
 
 
