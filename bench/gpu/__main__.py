@@ -44,6 +44,7 @@ CASE_LIMITS = {"headline": 75.0, "wide": 60.0, "small": 60.0, "many": 30.0}
 def main(
     output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("bench/results"),
     minutes: Annotated[float, typer.Option(help="For all stages together.")] = 8.0,
+    smoke: Annotated[bool, typer.Option(help="Tiny cases, to try the programs; the timings mean nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
 ) -> None:
     """Test and measure saln_kernels on this GPU; status 1 where a test is red, 2 where there is no GPU."""
@@ -51,11 +52,11 @@ def main(
         screen.print(f"no GPU: {cuda.no_gpu()}; nothing was run", soft_wrap=True, highlight=False)
         raise typer.Exit(2)
     clock = Clock(60 * minutes)
-    results: dict[str, Any] = {"schema": "saln.gpu/1", "green": True, "stages": [], "cases": []}
+    results: dict[str, Any] = {"schema": "saln.gpu/1", "smoke": smoke, "green": True, "stages": [], "cases": []}
     take_prebuilt()
     go(build(), results, clock)
     results |= describe()
-    file = output / f"{slug(results['gpu']['name'])}-{results['date'][:10]}"
+    file = output / f"{slug(results['gpu']['name'])}-{results['date'][:10]}{'-smoke' if smoke else ''}"
     output.mkdir(parents=True, exist_ok=True)
     write = functools.partial(_write, results, file)
     write()
@@ -65,7 +66,7 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         for name in CASES if results["green"] else ():
             found = Path(folder) / f"{name}.json"
-            command = (PYTHON, "-m", "bench.gpu.measure", name, str(found))
+            command = (PYTHON, "-m", "bench.gpu.measure", name, str(found), *(["smoke"] if smoke else []))
             go(Stage(f"case {name}", command, CASE_LIMITS[name]), results, clock)
             text = stages.read(found)
             if text:

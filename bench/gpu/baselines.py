@@ -16,8 +16,9 @@ XSYEV, CUPY, STOCK = "gather + bmm + XsyevBatched", "gather + bmm + CuPy eigvals
 GRAM, SVD, LANCZOS, COMPILED = "gather + bmm", "torch.svd_lowrank", "Lanczos, CUDA graph", "Lanczos, torch.compile"
 EXACT = (XSYEV, CUPY, STOCK)
 CHUNKS = (None, 1024)  # candidates at once: all, or as many as leave rows and matrices in the L2 cache
-STOCK_COUNT = 64  # candidates: torch loops over matrices above order 32, so it is timed on few and extrapolated
+FEW = 64  # candidates: torch loops over matrices above order 32, so that is timed on few and extrapolated
 ALLOWED = 1e-4  # of an exact library path, relative
+_Path = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def grams(features: Tensor, candidates: Tensor) -> Tensor:
@@ -84,8 +85,8 @@ class LanczosPath:
         return torch.linalg.eigvalsh(tridiagonals.cpu())[:, -self._k :].flip(1)
 
 
-def variants(inputs: Inputs) -> Iterator[Variant | str]:
-    """Every baseline; or in words why one is not there."""
+def variants(inputs: Inputs) -> Iterator[Variant]:
+    """Every baseline; one whose library is not there raises when it is called."""
     k, count = inputs.case.k, inputs.case.n_candidates
     paths: dict[str, Callable[[Tensor, Tensor], Tensor]] = {XSYEV: XsyevPath(k), CUPY: partial(cupy_path, k=k)}
     for group, path in paths.items():
@@ -93,25 +94,19 @@ def variants(inputs: Inputs) -> Iterator[Variant | str]:
             if size is None or size < count:
                 words = group if size is None else f"{group}, {size} at a time"
                 yield Variant(words, group, by_chunks(path, size), allowed=ALLOWED)
-    few = min(STOCK_COUNT, count)
-    yield Variant(
-        f"{STOCK}, {few} candidates, extrapolated" if few < count else STOCK,
-        STOCK,
-        lambda features, candidates: stock_path(features, candidates[:few], k),
-        allowed=ALLOWED,
-        share=few / count,
-    )
+    few = min(FEW, count)
+    words = f", {few} candidates, extrapolated" * (few < count)
+    yield Variant(STOCK + words, STOCK, partial(_on_few, stock_path, few, k), allowed=ALLOWED, share=few / count)
+    yield Variant(SVD + words, SVD, partial(_on_few, svd_path, few, k), share=few / count)
     yield Variant(GRAM, GRAM, grams, measure="gram", allowed=ALLOWED)
-    yield Variant(SVD, SVD, partial(svd_path, k=k))
     features, candidates = inputs.turn(0)
     n_iter = saln_kernels.plan(features, candidates, k, solver="randomized", backend="cpu").n_iter
     words = f"{{}}, {n_iter} steps, their eigenvalues not counted"
     plain = LanczosPath(inputs, n_iter, lanczos.step, False)
     yield Variant(words.format(LANCZOS), LANCZOS, plain, finish=plain.finish, graph=True)
-    try:
-        step = lanczos.compiled_step(grams(features, candidates), n_iter)
-    except RuntimeError as error:
-        yield f"{COMPILED}: {error}"
-    else:
-        compiled = LanczosPath(inputs, n_iter, step, True)
-        yield Variant(words.format(COMPILED), COMPILED, compiled, finish=compiled.finish)
+    compiled = LanczosPath(inputs, n_iter, torch.compile(lanczos.step, dynamic=False), True)
+    yield Variant(words.format(COMPILED), COMPILED, compiled, finish=compiled.finish, late=True)
+
+
+def _on_few(path: _Path, few: int, k: int, features: Tensor, candidates: Tensor) -> Tensor:
+    return path(features, candidates[:few], k)

@@ -17,7 +17,8 @@ from bench.gpu.timing import Timing, Truth, Variant, interleave, prepare
 from bench.timing import p90
 from bench.truth import WrongResult
 
-ROUNDS, BUDGET = 15, 25.0  # seconds of interleaved rounds
+ROUNDS, LATE_ROUNDS = 15, 5
+BUDGET = 25.0  # seconds of interleaved rounds
 PART = 4096  # candidates of `many` before it, for memory
 
 
@@ -39,26 +40,41 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
     except RuntimeError as error:
         results["left_out"].append(f"plan: {error}")
     truth = Truth(inputs)
+    variants = [*ours.variants(inputs), *(baselines.variants(inputs) if case.baselines else ())]
     timings: list[Timing] = []
-    for variant in _variants(inputs, results["left_out"]):
-        try:
-            timings.append(prepare(variant, inputs, truth))
-        except WrongResult as error:
-            results["wrong"].append(str(error))
-        except Exception as error:  # a library that is not there, or that cannot: the others are measured all the same
-            if variant.ours:
-                results["wrong"].append(f"{variant.name}: {_line(error)}")
-            else:
-                results["left_out"].append(f"{variant.name}: {_line(error)}")
-            _drop_memory()
-        results["variants"] = [_row(timing) for timing in timings]
-        _write(file, results)
-    if not results["wrong"]:  # nothing is reported on red
-        interleave(timings, inputs, rounds, BUDGET)
-        results["variants"] = summarise(timings, results.get("plan"))
-        results["complete"] = True
+
+    def prepared(late: bool) -> list[Timing]:
+        found = []
+        for variant in variants:
+            timing = _prepared(variant, inputs, truth, results) if variant.late == late else None
+            if timing is not None:
+                found.append(timing)
+                timings.append(timing)
+            results["variants"] = summarise(timings, results.get("plan"))
+            _write(file, results)
+        return found
+
+    early = prepared(late=False)
+    if results["wrong"]:  # nothing is reported on red
+        return results
+    interleave(early, inputs, rounds, BUDGET)
+    results["variants"], results["complete"] = summarise(timings, results.get("plan")), True
     _write(file, results)
+    for timing in prepared(late=True):
+        interleave([early[0], timing], inputs, min(rounds, LATE_ROUNDS), BUDGET, 1 + early[0].rounds[-1][0])
+        results["variants"] = summarise(timings, results.get("plan"))
+        _write(file, results)
     return results
+
+
+def _prepared(variant: Variant, inputs: Inputs, truth: Truth, results: dict[str, Any]) -> Timing | None:
+    """A variant that can be timed; None, and a line in the results, for one that is wrong or cannot run here."""
+    try:
+        return prepare(variant, inputs, truth)
+    except Exception as error:  # whatever a library raises: the others are measured all the same
+        text = str(error) if isinstance(error, WrongResult) else f"{variant.name}: {_line(error)}"
+        results["wrong" if variant.ours else "left_out"].append(text)
+        return None
 
 
 def peak_memory(inputs: Inputs) -> dict[str, int] | None:
@@ -86,20 +102,10 @@ def summarise(timings: Sequence[Timing], plan: dict[str, Any] | None) -> list[di
         row = _row(timing)
         if exact and timing.rounds:
             row["over_ours"] = _ratio(timing, exact[0])
-        if floor and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
+        if floor and timing.rounds and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
             row["over_floor"] = row["median"] / floor
         rows.append(row)
     return rows
-
-
-def _variants(inputs: Inputs, left_out: list[str]) -> list[Variant]:
-    found = list(ours.variants(inputs))
-    for variant in baselines.variants(inputs) if inputs.case.baselines else ():
-        if isinstance(variant, str):
-            left_out.append(variant)
-        else:
-            found.append(variant)
-    return found
 
 
 def _row(timing: Timing) -> dict[str, Any]:
@@ -133,11 +139,6 @@ def _write(file: Path, results: dict[str, Any]) -> None:
 
 def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" if str(error).strip() else repr(error)
-
-
-def _drop_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def main() -> None:

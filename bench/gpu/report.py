@@ -48,7 +48,9 @@ def markdown(results: dict[str, Any], targets: Sequence[Target]) -> str:
 def _head(results: dict[str, Any]) -> str:
     gpu, versions, git = results["gpu"], results["versions"], results["git"]
     lines = [
-        "# GPU benchmark" + ("" if results["green"] else ": not measured, the tests are red"),
+        "# GPU benchmark"
+        + " (smoke run: its timings mean nothing)" * results["smoke"]
+        + ": not measured, the tests are red" * (not results["green"]),
         "",
         f"- {results['date']}, `{results['command']}`, commit {git['commit'][:12]}{', dirty' * git['dirty']}",
         f"- {gpu['name']}, {gpu['multiprocessors']} multiprocessors, driver {gpu['driver']}, CUDA {gpu['cuda']}; "

@@ -13,6 +13,7 @@ from bench.truth import Check, WrongResult
 
 MIN_SECONDS = 0.005  # of one measurement; shorter calls are repeated within it, each on other inputs
 MOST_CALLS = 48
+SLOW_SECONDS = 0.2  # a call that takes longer needs no second warm-up, and joins two rounds
 
 Measure = Literal["top", "gram", "certificate", "effective_rank", "participation_ratio"]
 
@@ -30,6 +31,7 @@ class Variant:
     share: float = 1.0  # of the candidates that it computes: the time is divided by it
     graph: bool = False  # all turns are captured in one CUDA graph
     finish: Callable[[Tensor], Tensor] | None = None  # makes the result of what the call returns; not timed
+    late: bool = False  # takes long to prepare: measured against ours alone once all others are
 
 
 @dataclass
@@ -114,6 +116,9 @@ def prepare(variant: Variant, inputs: Inputs, truth: Truth) -> Timing:
     del result
     if not check.error <= check.allowed:
         raise WrongResult(f"{variant.name}: {check.measure} {check.error:.3g}, allowed {check.allowed:.3g}")
+    once = seconds_of(lambda: run(0, 1), inputs.device)
+    if once > SLOW_SECONDS:
+        return Timing(variant, check, run, once)
     run(0, inputs.turns)
     return Timing(variant, check, run, seconds_of(lambda: run(0, inputs.turns), inputs.device) / inputs.turns)
 
@@ -137,14 +142,15 @@ def _captured(variant: Variant, inputs: Inputs) -> tuple[Callable[[int, int], No
     return run, results[0]
 
 
-def interleave(timings: Sequence[Timing], inputs: Inputs, rounds: int, budget: float) -> None:
-    """Measure every variant once a round, for at most so many seconds in all; at least two rounds."""
+def interleave(timings: Sequence[Timing], inputs: Inputs, rounds: int, budget: float, first: int = 0) -> None:
+    """Measure every variant once a round, twice at least, for at most so many seconds; first numbers the rounds."""
     began = time.perf_counter()
     for number in range(rounds):
         if number >= 2 and time.perf_counter() - began > budget:
             return
         for timing in timings:
-            timing.rounds.append((number, measure(timing, inputs, number)))
+            if number < 2 or timing.warm <= SLOW_SECONDS:
+                timing.rounds.append((first + number, measure(timing, inputs, number)))
 
 
 def measure(timing: Timing, inputs: Inputs, first: int) -> float:

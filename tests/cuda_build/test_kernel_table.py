@@ -1,6 +1,9 @@
 """The CUDA kernels as compiled: no spills, no local memory, every architecture, every op; and how that is read."""
 
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -72,6 +75,37 @@ def test_program(built: list[Kernel]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["kernels"]) == len(built)
+
+
+def test_library_stands_alone(built: list[Kernel]) -> None:
+    """It needs PyTorch's CPU part and the C++ library: no Python, no CUDA runtime of its own choosing."""
+    readelf = shutil.which("readelf")
+    if readelf is None:
+        pytest.skip("readelf is not here")
+    said = subprocess.run([readelf, "-d", str(cuda.LIBRARY)], capture_output=True, text=True, check=True).stdout
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", said))
+    assert "libtorch_cpu.so" in needed
+    assert not [name for name in needed if re.match("libpython|libcuda|libtorch_python|libtorch_cuda", name)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"SALN_CUDA": "yes"}, "SALN_CUDA: expected 0, 1 or auto, got 'yes'"),
+        (
+            {"SALN_CUDA": "1", "SALN_CUDA_ARCHS": "70 90a"},
+            "SALN_CUDA_ARCHS: expected some of 80 90a 100a 120, got '70 90a'",
+        ),
+        ({"SALN_CUDA": "1", "SALN_CUDA_ARCHS": ""}, "SALN_CUDA_ARCHS: expected some of"),
+    ],
+)
+def test_build_refuses(environment: dict[str, str], message: str) -> None:
+    command = [sys.executable, "setup.py", "build_ext", "--inplace"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert message in done.stderr
 
 
 def test_bounds_are_read() -> None:
