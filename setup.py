@@ -31,7 +31,7 @@ if X86:
 
 FLAGS = (
     "-std=c++20 -O3 -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno -fno-trapping-math "
-    "-Wall -Wextra -Wno-psabi -Wno-ignored-attributes"
+    "-Wall -Wextra -Wno-psabi -Wno-ignored-attributes -Wno-unknown-pragmas"
 )
 
 
@@ -46,8 +46,8 @@ NVCC_FLAGS = (
 # also every csrc/cuda/*.cu. Only those of TORCH_SOURCES see PyTorch's headers.
 TORCH_SOURCES = ("ops.cpp", "greedy_ops.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "cuda/ops.cpp")
 OPS_SOURCES = ("plan.cpp", "cpu/isa.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "ops.cpp", "greedy_ops.cpp")
-MODULE_SOURCES = ("plan.cpp", "cpu/isa.cpp", "bindings.cpp")
-CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/ops.cpp")
+MODULE_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cpu/isa.cpp", "bindings.cpp")
+CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cuda/ops.cpp")
 
 
 class Toolkit(NamedTuple):

@@ -60,6 +60,11 @@ struct Task {
   double parameter = 1;  // q of `vendi`, sigma of `logdet`
 };
 
+// Whether arithmetic and results are float64.
+inline bool is_wide(const Problem& p) {
+  return (p.similarity == Similarity::given ? p.matrices.dtype : p.features.dtype) == DType::float64;
+}
+
 // Where results go, contiguous, float64 for float64 inputs and float32 otherwise.
 struct Results {
   void* values = nullptr;   // gram [C, b, b]; eigenvalues [C, k]; Fiedler value [C]; score [C]

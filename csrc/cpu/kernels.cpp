@@ -216,10 +216,6 @@ class Worker {
   T *copy_ = nullptr, *values_ = nullptr, *vectors_ = nullptr;
 };
 
-bool is_wide(const Problem& p) {
-  return (p.similarity == Similarity::given ? p.matrices.dtype : p.features.dtype) == DType::float64;
-}
-
 template <class T>
 size_t measure(const Problem& problem, const Task& task, const Plan& plan) {
   Arena arena(nullptr);

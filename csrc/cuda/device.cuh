@@ -1,10 +1,44 @@
 // What the kernels ask of the machine: thread numbers, barriers, shuffles, asynchronous copies, matrix units. The one
-// header that holds PTX. Compiled for the host (tests/cuda_on_cpu), the same names come from that shim.
+// header that holds PTX. Compiled for the host, the same names come from the shim of tests/cuda_on_cpu; without it they
+// are only declared, which is enough to lay out memory.
 #pragma once
 #include <cstdint>
 
-#if !defined(__CUDACC__)
+#if !defined(__CUDACC__) && __has_include("shim.h")
 #include "shim.h"
+#elif !defined(__CUDACC__)
+#define SALN_DEVICE inline
+#define SALN_APART inline
+
+namespace saln::device {
+
+char* shared_base();
+int thread_rank();
+int block_rank();
+int grid_size();
+void sync_block();
+void sync_warp();
+template <class T>
+T shuffle(T value, int lane);
+template <class T>
+T shuffle_xor(T value, int mask);
+uint32_t ballot(bool vote);
+int count_bits(uint32_t x);
+void copy_async(void* shared, const void* global, int bytes);
+void commit_copies();
+template <int pending>
+void wait_copies();
+float load_here(const float* from);
+void load_four(const float* from, float (&to)[4]);
+void load_blocks(const void* row, uint32_t (&to)[4]);
+void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+uint32_t to_tf32(float x);
+float from_bfloat16(uint16_t bits);
+float from_float16(uint16_t bits);
+
+}  // namespace saln::device
 #else
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>

@@ -36,7 +36,7 @@ class RegisterKernel {
   using G = Group<kThreads>;
 
  public:
-  static constexpr int threads = kThreads, blocks = kOrder == 32 ? 12 : kOrder == 64 ? 7 : 2;
+  static constexpr int threads = kThreads, blocks = kOrder == 32 ? 12 : kOrder == 64 ? 6 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
       : call_(call),

@@ -1,7 +1,9 @@
 // Which kernel serves a call on a GPU, what it occupies and what it is predicted to cost. Pure host arithmetic, so that
 // it can be asked on any machine.
 #pragma once
-#include "../plan.h"
+#include <string>
+
+#include "call.cuh"
 
 namespace saln {
 
@@ -25,6 +27,7 @@ enum class Kernel { registers32, registers64, registers128, shared, global, matr
 
 struct CudaPlan {
   Plan numbers;  // solver, side, order, count, n_iter, operations and bytes, as on any machine
+  device::Choice choice;
   Kernel kernel = Kernel::global;
   int threads = 0;
   int64_t shared_bytes = 0;  // a block
@@ -39,6 +42,10 @@ struct CudaPlan {
 };
 
 CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu);
+
+// What the planned kernel is launched with.
+device::Call call_of(const Problem& problem, const Task& task, const Results& results, const CudaPlan& plan,
+                     void* workspace);
 
 const char* name_of(Kernel kernel);
 

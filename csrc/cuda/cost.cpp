@@ -1,0 +1,110 @@
+#include "cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace saln {
+namespace {
+
+// Share of issue slots that is used once enough warps are resident.
+constexpr double kIssued = 0.6;
+// Cycles of a block-wide step that nothing hides: barriers, reductions, a square root and a division.
+constexpr double kStepCycles = 900;
+
+int64_t element_bytes(const Problem& p) {
+  const DType t = p.similarity == Similarity::given ? p.matrices.dtype : p.features.dtype;
+  return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2;
+}
+
+bool has_products(const Problem& p) {
+  return p.similarity != Similarity::precomputed && p.similarity != Similarity::given;
+}
+
+double gram_operations(const Problem& problem, const Plan& n) {
+  if (!has_products(problem) || n.side == Side::matrix_free) return 0;
+  const double order = double(n.order);
+  const double inner = double(n.side == Side::covariance ? problem.size
+                                                         : problem.features.cols + problem.residuals.cols);
+  return double(problem.n_candidates) * order * (order + 1) * inner;
+}
+
+// Operations over the unit's rate and bytes over bandwidth; the largest is the floor.
+void find_floor(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
+  const int64_t element = element_bytes(problem);
+  const double pool = double(problem.features.rows) * double(problem.features.cols) * double(element);
+  const bool cached = has_products(problem) && pool > 0 && pool <= double(gpu.l2_bytes);
+  // Split float32 takes three products of tf32.
+  const double rate = element == 8         ? gpu.double_rate
+                      : element == 2       ? gpu.half_rate
+                      : problem.allow_tf32 ? gpu.tf32_rate
+                                           : std::max(gpu.tf32_rate / 3, gpu.float_rate);
+  const double gram = gram_operations(problem, p.numbers);
+  const struct {
+    double seconds;
+    const char* by;
+  } parts[] = {{p.numbers.bytes / (cached ? gpu.l2 : gpu.memory),
+                cached ? "rows gathered from L2" : "rows gathered from memory"},
+               {gram / rate, "Gram matrices"},
+               {(p.numbers.flops - gram) / (element == 8 ? gpu.double_rate : gpu.float_rate), "solver"}};
+  for (const auto& part : parts)
+    if (part.seconds > p.floor_seconds) {
+      p.floor_seconds = part.seconds;
+      p.floor_by = part.by;
+    }
+}
+
+// Warp instructions of multisection (csrc/cuda/tridiagonal.cuh).
+double multisection(double threads, double n, double count) {
+  double lanes = 32;
+  while (lanes > 1 && lanes * count > threads) lanes /= 2;
+  const double rounds = std::ceil(26 / std::log2(lanes + 1)), each = threads / lanes;
+  const bool pairs = count > each;
+  return threads / 32 * std::ceil(count / (pairs ? 2 * each : each)) * rounds * n * (pairs ? 12 : 7);
+}
+
+// Warp instructions of one candidate's Gram matrix, transforms and moments.
+double building(const Problem& problem, const Plan& n) {
+  const double order = double(n.order), strips = std::ceil(order / 16), passes = order * order / 2 / 32 * 8 * 4;
+  if (!has_products(problem)) return passes;
+  const double bytes = double(problem.features.cols * element_bytes(problem)), slabs = std::ceil(bytes / 64);
+  const double blocks = strips * (strips + 1) / 2, split = element_bytes(problem) == 4 ? 4 : 1;
+  return passes + slabs * (blocks * 2 * (4 * split + 4) + order * 4 / 32 * 10 + 40);
+}
+
+// Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
+double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
+  const Plan& n = p.numbers;
+  const double order = double(n.order), threads = p.threads, warps = threads / 32, count = double(n.count);
+  double issued = building(problem, n), steps = 0;
+  if (n.need == Need::pivots) {
+    issued += order * order * order / 6 / 32 * 4;
+    steps = 0.3 * order;
+  } else if (n.need == Need::eigenvalues && n.solver == Solver::randomized) {
+    const double m = double(n.n_iter), d = double(problem.features.cols);
+    const double product = n.side == Side::matrix_free ? 2 * order * d * 4 : order * order / 2 * 6;
+    issued += m * (product + 4 * m / 2 * order * 2) / 32 + multisection(threads, m, count);
+    steps = m * 1.6;
+  } else if (n.need == Need::eigenvalues) {
+    const bool registers = p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 ||
+                           p.kernel == Kernel::registers128;
+    // A column costs a row's thread three multiply-adds and three quarters of a load; a step some 120 instructions.
+    issued += registers ? warps * (3.75 * (order * order / 2 + order * threads / 16) + 120 * order)
+                        : order * order * order / 6 / 32 * 7 + warps * 150 * order;
+    issued += multisection(threads, order, count);
+    steps = order * (registers ? 0.6 : 1);
+    if (n.vectors) issued += count * order * (order / 32 * 10 + 40), steps += 6 * count;
+  }
+  const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);
+  const double issuing = candidates * issued / (4 * kIssued * machine);
+  const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
+  return std::max(p.floor_seconds, std::max(issuing, waiting));
+}
+
+}  // namespace
+
+void predict_cost(const Problem& problem, const Gpu& gpu, CudaPlan& plan) {
+  find_floor(problem, gpu, plan);
+  plan.seconds = predicted(problem, gpu, plan);
+}
+
+}  // namespace saln
