@@ -115,9 +115,9 @@ def test_grown_candidates_are_the_log_det_choice_of_their_pools(monkeypatch, sco
         saln_kernels, "greedy_logdet", lambda *args, **kwargs: pools.append(args) or real(*args, **kwargs)
     )
     rows = SpectralCandidates(20, candidates="grown", growth=3.0).select(SuperBatch(x), 5, generator=generator(0))
-    (features, offered, size), (_, candidates, scores) = pools[0], scored[0]
+    (_, offered, size), (_, candidates, scores) = pools[0], scored[0]
     assert offered.shape == (20, 15)
-    chosen = offered.gather(1, real(features, offered, size, similarity="cosine", sigma=0.1**0.5).positions)
+    chosen = offered.gather(1, real(x, offered, size, similarity="cosine", sigma=0.1**0.5).positions)
     assert torch.equal(chosen, candidates)
     assert torch.equal(rows, candidates[scores.argmax()])
     with pytest.raises(ValueError, match=r"growth is 1\.0, want a number above 1"):

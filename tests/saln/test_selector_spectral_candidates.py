@@ -126,6 +126,8 @@ def test_softmax_of_a_cold_temperature_is_the_argmax():
         {"similarity": "linear", "center": True},
         {"similarity": "gradient", "use_quality": True},
         {"criterion": "algebraic_connectivity", "candidates": "stratified"},
+        {"similarity": "linear", "candidates": "grown", "use_quality": True},
+        {"similarity": "gradient", "candidates": "grown"},
     ],
 )
 def test_comparing_the_super_batch_as_a_whole_first_changes_no_choice(options, monkeypatch, scored):

@@ -12,6 +12,7 @@ import saln_kernels
 from saln.choices import one_of
 from saln.schedule import Schedule, not_negative_throughout, value_at
 from saln.selectors.rows import unit_rows
+from saln.selectors.scoring import Scorer
 from saln.selectors.spectral_candidates import SpectralCandidates
 from saln.superbatch import SuperBatch
 
@@ -102,8 +103,8 @@ class ConsecutiveCandidates(SpectralCandidates):
             self._served.append(_unit(served) if self.overlap == "subspace" else served)
         return chosen
 
-    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
-        scores = super()._score(super_batch, rows, candidates)
+    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor, scorer: Scorer) -> Tensor:
+        scores = super()._score(super_batch, rows, candidates, scorer)
         penalty = value_at(self.penalty, self.progress)
         if penalty == 0 or not self._served:
             return scores

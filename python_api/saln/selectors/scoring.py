@@ -1,19 +1,21 @@
-"""Scores of many sub-batches of one super-batch, by the cheaper of two ways."""
+"""Scores of many sub-batches of one super-batch, and greedy ones grown from many, by the cheaper of two ways."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
 
 import saln_kernels
+from saln.selectors.logdet import unit_diagonal_quality
 from saln.superbatch import SuperBatch
 
 MAX_GRAM_ROWS = 2048  # 16 MiB of float32
 
 
 class Scorer:
-    """Scores sub-batches of a super-batch's rows, one call of `saln_kernels.score_batches` each time.
+    """Scores sub-batches of a super-batch's rows, one call of `saln_kernels` each time.
 
     Sub-batches of one super-batch overlap, so their C b² products of d are mostly the same m². Where that pays, one
     similarity matrix of the whole is made, once, and the sub-batches are read out of it.
@@ -39,8 +41,10 @@ class Scorer:
         backend: str | None = None,
         **options: Any,
     ) -> None:
+        self._super_batch = super_batch
         self._rows = rows
         self._features = super_batch.features
+        self._of = similarity
         self._similarity = similarity
         self._residuals = super_batch.residuals if similarity == "gradient" else None
         self._quality = super_batch.quality if use_quality else None
@@ -61,6 +65,27 @@ class Scorer:
             quality=self._quality,
             **self._options,
         )
+
+    def grow(self, pools: Tensor, size: int, ridge: float) -> Tensor:
+        """Of each pool, places `[C, p]`, the greedy log-det choice: places `[C, size]`. The ridge is as in `LogDet`."""
+        if self._shared is None and self._pays(*pools.shape):
+            self._share()
+        own = None if self._quality is None else self._super_batch.require("quality", by="growth")[self._rows].double()
+        quality = unit_diagonal_quality(self._super_batch, self._rows, self._of, own)  # [M]
+        options = {name: self._options[name] for name in ("gamma", "center") if name in self._options}
+        grown = saln_kernels.greedy_logdet(
+            self._features if self._shared is None else self._shared,
+            self._rows[pools] if self._shared is None else pools,
+            size,
+            similarity=self._similarity,
+            residuals=self._residuals,
+            quality=quality if self._shared is None else quality[self._rows],
+            sigma=math.sqrt(ridge),
+            check_bounds=False,
+            backend=self._options["backend"],
+            **options,
+        )
+        return pools.gather(1, grown.positions)
 
     def _pays(self, n_candidates: int, size: int) -> bool:
         """Below b dimensions the kernels work on the smaller d x d side, for which they need the features."""

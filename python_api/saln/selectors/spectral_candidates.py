@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-import saln_kernels
 from saln.candidates import stratified_candidates, uniform_candidates
 from saln.choices import one_of
 from saln.schedule import Schedule, positive_throughout, value_at
-from saln.selectors.logdet import unit_diagonal_quality
 from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
 from saln.selectors.scoring import Scorer
 from saln.superbatch import SuperBatch
@@ -117,34 +114,6 @@ class SpectralCandidates:
         rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
         if size in (0, rows.numel()):
             return rows[:size]
-        candidates = self._propose(super_batch, rows, size, generator)  # [C, size], places in rows
-        scores = self._score(super_batch, rows, candidates)  # [C]
-        return rows[candidates.index_select(0, self._choose(scores, generator).view(1)).squeeze(0)]
-
-    def _propose(self, super_batch: SuperBatch, rows: Tensor, size: int, generator: torch.Generator | None) -> Tensor:
-        m, count = rows.numel(), self.n_candidates
-        if self.candidates == "stratified":
-            labels = super_batch.require("labels", by=self.name)[rows]
-            return stratified_candidates(labels, count, size, generator=generator)
-        if self.candidates == "uniform":
-            return uniform_candidates(m, count, size, generator=generator).to(rows.device)
-        pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(rows.device)
-        quality = super_batch.require("quality", by=self.name)[rows].double() if self.use_quality else None
-        grown = saln_kernels.greedy_logdet(
-            super_batch.features,
-            rows[pools],  # [C, growth size]
-            size,
-            similarity=self.similarity,
-            residuals=super_batch.residuals if self.similarity == "gradient" else None,
-            quality=unit_diagonal_quality(super_batch, rows, self.similarity, quality),
-            sigma=math.sqrt(GROWTH_RIDGE),
-            check_bounds=False,
-            backend=self.backend,
-            **{name: self.score_options[name] for name in ("gamma", "center") if name in self.score_options},
-        )
-        return pools.gather(1, grown.positions)
-
-    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
         scorer = Scorer(
             super_batch,
             rows,
@@ -153,6 +122,23 @@ class SpectralCandidates:
             backend=self.backend,
             **self.score_options,
         )
+        candidates = self._propose(super_batch, rows, size, scorer, generator)  # [C, size], places in rows
+        scores = self._score(super_batch, rows, candidates, scorer)  # [C]
+        return rows[candidates.index_select(0, self._choose(scores, generator).view(1)).squeeze(0)]
+
+    def _propose(
+        self, super_batch: SuperBatch, rows: Tensor, size: int, scorer: Scorer, generator: torch.Generator | None
+    ) -> Tensor:
+        m, count = rows.numel(), self.n_candidates
+        if self.candidates == "stratified":
+            labels = super_batch.require("labels", by=self.name)[rows]
+            return stratified_candidates(labels, count, size, generator=generator)
+        if self.candidates == "uniform":
+            return uniform_candidates(m, count, size, generator=generator).to(rows.device)
+        pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(rows.device)
+        return scorer.grow(pools, size, GROWTH_RIDGE)
+
+    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor, scorer: Scorer) -> Tensor:
         return scorer.score(candidates, self.criterion)
 
     def _choose(self, scores: Tensor, generator: torch.Generator | None) -> Tensor:
