@@ -132,6 +132,17 @@ def test_super_batches_themselves_reward():
     assert portfolio.probabilities()["herding"] > 0.75
 
 
+def test_the_weights_of_the_arm_are_passed_on():
+    portfolio = Portfolio(["infobatch"], reward="none")
+    super_batch = SuperBatch(cloud(20, 3, 0), losses=torch.rand(20, generator=generator(0)) ** 3)
+    weighted = 0
+    for seed in range(20):
+        portfolio.select(super_batch, 6, generator=generator(seed))
+        assert (portfolio.last_report.weights is not None) == (portfolio.last_arm == "infobatch")
+        weighted += portfolio.last_report.weights is not None
+    assert 0 < weighted < 20
+
+
 def test_rewards_out_of_turn_are_named():
     super_batch = SuperBatch(cloud(9, 3, 0), losses=torch.rand(9))
     portfolio = Portfolio(["herding"], reward="probe")

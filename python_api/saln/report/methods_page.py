@@ -55,7 +55,8 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
   unbiased estimate (InfoBatch, and the guard with a share of uniform batches).
 - `guard:jest` is the guard around JEST, wherever a method is named; likewise `curriculum:...`.
 - Methods with a memory (portfolio, guard, consecutive_candidates, selective_backprop) have `reset`, `state_dict` and
-  `load_state_dict`.
+  `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so that a
+  `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
 
 None has been shown to be safe on every kind of data, and several lose to uniform on some: try them on your own with
 `saln pilot`. Where a docstring says *guess*, nobody has shown that the value is a good one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ class Portfolio(Wrapper):
     """Every batch by one of several methods, drawn by what batches of each have lately been worth.
 
     This project's own: no single rule is safe on every kind of data, and a mixture of rules was, in its trial. A bandit
-    with softmax choice (Sutton & Barto 2018, section 2.8) over discounted means of the rewards (as in discounted UCB,
+    with softmax choice (Sutton & Barto 1998, section 2.3) over discounted means of the rewards (as in discounted UCB,
     Garivier & Moulines 2011, arXiv 0805.3415, since what a method is worth changes over training). With z_a the mean of
     arm a less the mean of all rewards, over their standard deviation,
 
@@ -133,7 +134,8 @@ class Portfolio(Wrapper):
         cumulated = torch.tensor(probabilities, dtype=torch.float64).cumsum(dim=0)
         drawn = min(int((cumulated <= point).sum()), len(self.arms) - 1)
         chosen = select_among(self._inner[drawn], super_batch, rows, size, generator)
-        self.last_report = report
+        of_arm = self._inner[drawn].last_report
+        self.last_report = dataclasses.replace(report, weights=None if of_arm is None else of_arm.weights)
         self.last_arm = self.arms[drawn]
         self.counts[self.last_arm] += 1
         self._rewarded = False
