@@ -39,7 +39,7 @@ def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residu
       the products of a sweep need.
     - A step of the Gram product takes 128 bytes of each row, one cache line, fewer where rows are shorter, and no more
       than 16 KiB in all; two steps are in flight.
-    - All b eigenvalues get a lane each, or 8 where at most 8 are wanted. A search round tries as many points as two a
+    - All b eigenvalues get a lane each, or 8 where at most 8 are wanted. A search round tries as many points as four a
       thread allow, from 2 to 16, and gains log2(points + 1) bits of the 26 (float64: 55) needed.
 
     Examples
@@ -52,7 +52,7 @@ def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residu
     order = max(SMALLEST, power_of_two(b))
     warps = min(16 if wide else 8, max(1, order * order * (2 if wide else 1) // 1024))
     found = 1 if need == "fiedler" else FEW if k <= FEW else order
-    points = min(16, max(2, 2 * 32 * warps // found)) if need in ("spectrum", "fiedler") else 2
+    points = min(16, max(2, 4 * 32 * warps // found)) if need in ("spectrum", "fiedler") else 2
     bits = 55 if wide else 26
     size = features.itemsize
     longest = min(128 // size, 16384 // (size * order))

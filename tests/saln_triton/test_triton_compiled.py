@@ -12,8 +12,9 @@ from saln_kernels.triton.compiled import SHARED_LIMIT, Configuration, build, con
 from saln_kernels.triton.launch import Task
 
 # Bytes a thread may spill. Up to B = 64 these are a few addresses, stored before the loop over candidates and loaded
-# once each; a tile of 128 leaves too few registers for the products of a sweep and for addresses.
-SPILLED = {16: 64, 32: 64, 64: 64, 128: 1024}
+# once each; a tile of 128 leaves too few registers for addresses beside it, and spills some in every step that moves
+# the tile.
+SPILLED = {16: 128, 32: 128, 64: 128, 128: 1280}
 
 SAMPLE = [
     Configuration(Task("values", "spectrum", 8), 64, torch.float32, 90),
@@ -29,7 +30,7 @@ SAMPLE = [
 
 @pytest.mark.parametrize("configuration", SAMPLE, ids=lambda c: f"sm{c.capability}-{c.task.output}-{c.b}-{c.dtype}")
 def test_resources(configuration: Configuration, capsys: pytest.CaptureFixture[str]) -> None:
-    assert configuration._replace() in list(configurations(configuration.capability))
+    assert configuration in list(configurations(configuration.capability))
     found = build(configuration)
     with capsys.disabled():
         print("\n" + compiled.HEADER + "\n" + compiled.row(configuration, found), end="")

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 def test_interpreted() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", str(HERE / "interpreted")],
+        [sys.executable, "-m", "pytest", "--no-header", "-p", "no:cacheprovider", str(HERE / "interpreted")],
         env={**os.environ, "TRITON_INTERPRET": "1"},
         cwd=HERE.parents[1],
         capture_output=True,

@@ -40,13 +40,13 @@ def check_values(case: Case, k: int, solver: str = "auto") -> torch.Tensor:
 
 @pytest.mark.parametrize(("b", "d"), [(1, 1), (2, 3), (3, 17), (5, 1), (16, 63), (17, 5), (31, 16), (33, 40)])
 def test_sizes(b: int, d: int) -> None:
-    case = make(b, d, count=3, seed=b)
+    case = make(b, d, count=2, seed=b)
     check_gram(case)
     check_values(case, b)
 
 
 def test_64() -> None:
-    check_values(make(64, 33, count=2, similarity="cosine"), 5, "randomized")
+    check_values(make(64, 33, count=1, similarity="cosine"), 5, "randomized")
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -55,9 +55,9 @@ def test_options(similarity: str, laplacian: str | None, negative: str) -> None:
     # Small degrees amplify rounding without bound in float32.
     dtype = torch.float64 if laplacian == "symmetric" else torch.float32
     options = {"similarity": similarity, "laplacian": laplacian, "negative": negative, "dtype": dtype}
-    case = make(7, 9, center=negative != "shift", quality=negative != "keep", count=2, **options)
+    case = make(5, 9, center=negative != "shift", quality=negative != "keep", count=2, **options)
     check_gram(case)
-    check_values(case, 7)
+    check_values(case, 5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -85,10 +85,10 @@ def test_strides(index: torch.dtype) -> None:
 
 
 def test_native_agrees(cpu: object) -> None:
-    case = make(15, 20, similarity="cosine", center=True, quality=True)
+    case = make(9, 20, similarity="cosine", center=True, quality=True, count=3)
     norm = norms(case).view(-1, 1)
     for ours, theirs in zip(
-        OPS.eigvals(case.problem, 15, "exact", 0, 0), cpu.eigvals(case.problem, 15, "exact", 0, 0), strict=True
+        OPS.eigvals(case.problem, 9, "exact", 0, 0), cpu.eigvals(case.problem, 9, "exact", 0, 0), strict=True
     ):
         assert ((ours - theirs).abs() <= 32 * torch.finfo(torch.float32).eps * norm).all()
 
@@ -104,7 +104,7 @@ def test_order_and_padding_below_negative_values() -> None:
 
 def test_candidates_do_not_mix() -> None:
     """To the bit, whatever else is in the call; programs take several candidates each and reuse their scratch."""
-    case = make(5, 6, count=7)
+    case = make(5, 6, count=6)
     case.candidates[2] = -1
     case.candidates[4, 1:] = -1
     whole, _ = OPS.eigvals(case.problem, 5, "exact", 0, 0)
@@ -113,11 +113,11 @@ def test_candidates_do_not_mix() -> None:
         assert torch.equal(OPS.eigvals(problem, 5, "exact", 0, 0)[0], whole[part])
 
 
-@pytest.mark.parametrize("b", [1, 9, 20])
+@pytest.mark.parametrize("b", [1, 5, 18])
 def test_given_matrices(b: int) -> None:
     half = torch.randn(2, b, b, generator=torch.Generator().manual_seed(b), dtype=torch.float64)
     matrices = (half + half.mT).float()
-    wanted, _ = reference.matrix_eigvals(matrices, b), None
+    wanted = reference.matrix_eigvals(matrices, b)
     spoiled = matrices.mT.clone().mT
     rows, columns = torch.triu_indices(b, b, offset=1)
     spoiled[:, rows, columns] = torch.nan
