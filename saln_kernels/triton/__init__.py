@@ -5,8 +5,8 @@ C b^2 is written but what was asked for; scratch grows with the programs in flig
 Solvers: always exact, also where "randomized" is asked for, whose answer it is at least as good as; the bounds are then
 those of rounding. Importing this package loads neither Triton nor a compiler.
 
-It has been interpreted on the CPU and compiled for compute capability 8.0, 9.0, 10.0 and 12.0; `python -m
-saln_kernels.triton.compiled` prints registers and shared memory of every configuration.
+It has been interpreted on the CPU and compiled for compute capability 8.0, 9.0, 10.0 and 12.0, and has not run on a
+GPU; `python -m saln_kernels.triton.compiled` prints registers, spills and shared memory of every configuration.
 """
 
 import importlib
