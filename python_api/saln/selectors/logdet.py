@@ -26,7 +26,7 @@ class LogDet:
 
     O(M d size + M size²) time, O(M size) memory. At temperature 0 nothing is drawn; ties go to the lower row, and at
     ridge 0, after as many rows as K has rank, those left come by number. With "cosine" every row gains the same at
-    first, so that rounding decides the first one.
+    first, so that the lowest comes first.
 
     Parameters
     ----------
