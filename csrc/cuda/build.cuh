@@ -61,17 +61,18 @@ template <class T, class G, int kOrder>
 class Builder {
  public:
   // stages [Gram::kStages] in shared memory; the rest is taken from `near`. Sizes are constants where kOrder is.
-  SALN_HD Builder(const Call& call, char* stages, Memory& near)
+  template <class Near>
+  SALN_HD Builder(const Call& call, char* stages, Near& near)
       : call_(call),
         gram_(stages),
         now_(near, kOrder ? kOrder : call.problem.size),
         next_(near, kOrder),
-        quality_(near.take<T>(kOrder ? kOrder : call.problem.size)),
-        work_(near.take<T>(kOrder ? kOrder : call.problem.size)),
-        ahead_(near.take<int32_t>(1)) {
+        quality_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
+        work_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
+        ahead_(near.template take<int32_t>(1)) {
     const bool columns = kOrder == 0 && call.choice.side == Side::covariance;
-    mean_ = near.take<T>(columns ? call.problem.features.cols : 0);
-    live_ = near.take<T>(columns ? call.problem.features.cols : 0);
+    mean_ = near.template take<T>(columns ? call.problem.features.cols : 0);
+    live_ = near.template take<T>(columns ? call.problem.features.cols : 0);
   }
 
   SALN_DEVICE const Selection& selection() const { return now_; }

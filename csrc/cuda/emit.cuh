@@ -34,19 +34,15 @@ SALN_DEVICE double over_values(G& g, const Spectrum<T>& s, const F& f) {
   return g.sum(total);
 }
 
-// The criteria that need logarithms; collective, and begins with a barrier.
+// The criteria that need logarithms; collective.
 template <class T, class G>
-SALN_DEVICE double entropy_score(double* scratch, Criterion criterion, double q, const T* values, int found, int real,
-                                double scale) {
-  G g(scratch);
-  g.sync();
-  const Spectrum<T> s{values, found, real, scale, 0, 0};
+SALN_DEVICE double entropy_score(G& g, Criterion criterion, double q, const Spectrum<T>& s) {
   if (criterion == Criterion::effective_rank) {  // −Σ p log p = log S − Σ λ log λ / S
     const double total = over_values(g, s, [](double x) { return x > 0 ? x : 0; });
     const double weighted = over_values(g, s, [](double x) { return x > 0 ? x * double(log(T(x))) : 0; });
     return total > 0 ? exp(log(total) - weighted / total) : 0;
   }
-  const double unit = scale / real;  // vendi
+  const double unit = s.scale / s.real;  // vendi
   if (q == 1) return exp(over_values(g, s, [&](double x) { return x > 0 ? -x * unit * log(x * unit) : 0; }));
   // A power through its logarithm: pow itself needs a stack.
   const double total = over_values(g, s, [&](double x) { return x > 0 ? exp(q * log(x * unit)) : 0; });
@@ -55,7 +51,7 @@ SALN_DEVICE double entropy_score(double* scratch, Criterion criterion, double q,
 
 // Collective; every thread gets the score.
 template <class T, class G>
-SALN_DEVICE double spectral_score(G& g, double* scratch, const Task& task, const Spectrum<T>& s) {
+SALN_DEVICE double spectral_score(G& g, const Task& task, const Spectrum<T>& s) {
   if (s.square == 0) return 0;
   switch (task.criterion) {
     case Criterion::stable_rank:
@@ -77,11 +73,11 @@ SALN_DEVICE double spectral_score(G& g, double* scratch, const Task& task, const
       if (q == 0) return over_values(g, s, [&](double x) { return x > least ? 1.0 : 0.0; });
     }
   }
-  return entropy_score<T, G>(scratch, task.criterion, task.parameter, s.values, s.found, s.real, s.scale);
+  return entropy_score(g, task.criterion, task.parameter, s);
 }
 
 template <class T, class G>
-SALN_DEVICE double score_of(G& g, double* scratch, const Task& task, const Built<T>& built, const Solution<T>& s) {
+SALN_DEVICE double score_of(G& g, const Task& task, const Built<T>& built, const Solution<T>& s) {
   const double scale = built.scale, trace = s.moments.trace, square = s.moments.square;
   switch (task.criterion) {
     case Criterion::participation_ratio:
@@ -93,7 +89,7 @@ SALN_DEVICE double score_of(G& g, double* scratch, const Task& task, const Built
     case Criterion::algebraic_connectivity:
       return built.real < 2 || built.empty ? 0 : -double(s.values[0]) * scale;
     default:
-      return spectral_score(g, scratch, task, Spectrum<T>{s.values, s.found, built.real, scale, trace, square});
+      return spectral_score(g, task, Spectrum<T>{s.values, s.found, built.real, scale, trace, square});
   }
 }
 
@@ -120,11 +116,11 @@ class Emitter {
   }
 
   template <class G>
-  SALN_DEVICE void spectrum(G& g, double* scratch, int64_t c, const Built<T>& built, const int32_t* position,
+  SALN_DEVICE void spectrum(G& g, int64_t c, const Built<T>& built, const int32_t* position,
                             const Solution<T>& s) const {
     const Task& task = call_.task;
     if (task.output == Output::score) {
-      const double score = built.bad || built.real == 0 ? 0 : score_of(g, scratch, task, built, s);
+      const double score = built.bad || built.real == 0 ? 0 : score_of(g, task, built, s);
       if (g.rank == 0) values_[c] = built.bad ? T(NAN) : T(score);
       return;
     }

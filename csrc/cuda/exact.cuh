@@ -9,12 +9,13 @@ struct Exact {
   T *d, *e, *e2, *tau;  // [order]
   T* values;            // [count]
 
-  SALN_HD Exact(int64_t order, int64_t count, Memory& near)
-      : d(near.take<T>(order)),
-        e(near.take<T>(order)),
-        e2(near.take<T>(order)),
-        tau(near.take<T>(order)),
-        values(near.take<T>(count)) {}
+  template <class Near>
+  SALN_HD Exact(int64_t order, int64_t count, Near& near)
+      : d(near.template take<T>(order)),
+        e(near.template take<T>(order)),
+        e2(near.template take<T>(order)),
+        tau(near.template take<T>(order)),
+        values(near.template take<T>(count)) {}
 
   // values [count] and scale, from d and e. Ends with a barrier.
   template <class G>
@@ -29,17 +30,6 @@ struct Exact {
     g.sync();
   }
 };
-
-// Begins and ends with a barrier.
-template <class T, class G>
-SALN_DEVICE void exact_vectors(double* scratch, int n, int count, const T* d, const T* e, const T* tau, const T* values,
-                              const T* packed, T* vectors, T* work, T* along) {
-  G g(scratch);
-  g.sync();
-  tridiagonal_vectors(g, n, count, d, e, values, vectors, work, along);
-  apply_reflectors(g, n, count, packed, tau, vectors);
-  fix_signs(g, n, count, vectors);
-}
 
 // What eigenvectors take, in the workspace.
 template <class T>
@@ -57,9 +47,10 @@ struct VectorSpace {
 
   // Of the values found and not scaled yet, through the reflectors in the tile. Ends with a barrier.
   template <class G>
-  SALN_DEVICE void find(double* scratch, const Tile<T>& tile, const Exact<T>& exact, int count) const {
-    exact_vectors<T, G>(scratch, tile.n, count, exact.d, exact.e, exact.tau, exact.values, tile.data, vectors, work,
-                        along);
+  SALN_DEVICE void find(G& g, const Tile<T>& tile, const Exact<T>& exact, int count) const {
+    tridiagonal_vectors(g, tile.n, count, exact.d, exact.e, exact.values, vectors, work, along);
+    apply_reflectors(g, tile.n, count, tile.data, exact.tau, vectors);
+    fix_signs(g, tile.n, count, vectors);
   }
   template <class G>
   SALN_DEVICE void keep(const G& g, const Tile<T>& tile) const {

@@ -45,7 +45,9 @@ class Gram {
       multiply(g, source, 0, 0, n, ready, products);
       products.each(g.lane, keep);
     } else {
+#pragma unroll 1
       for (int rows = 0; rows < n; rows += kPanel)
+#pragma unroll 1
         for (int columns = 0; columns <= rows; columns += kPanel) {
           const int strips = pad(smaller_of(n - rows)) / kStrip;
           const int across = rows == columns ? 0 : kPanel / kStrip;
@@ -75,6 +77,7 @@ class Gram {
       if (!kOrder && rows != columns) source.stage(g, slab, columns, kPanel, to + kPanel * kPitch);
       commit_copies();
     };
+#pragma unroll 1
     for (int64_t slab = ready ? 0 : -1; slab < slabs; ++slab) {
       if (slab + 1 < slabs) stage(slab + 1);
       if (slab < 0) continue;

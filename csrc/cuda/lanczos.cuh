@@ -7,20 +7,41 @@ namespace saln::device {
 
 template <class T>
 struct Lanczos {
-  T* basis;        // [steps + 1, ld]
-  int64_t ld;
-  T *d, *e, *e2;   // [steps] the tridiagonal matrix
-  T* values;       // [count + 1]
-  T* ritz;         // [count + 1, steps] its vectors
-  T* work;         // [count + 1, 5 steps]
-  T* along;        // [steps + 1]
-  T* truncation;   // [count] certificates
+  int64_t ld = 0;
+  T *d = nullptr, *e = nullptr, *e2 = nullptr;  // [steps] the tridiagonal matrix
+  T* values = nullptr;                          // [count + 1]
+  T* along = nullptr;                           // [steps + 1]
+  T* truncation = nullptr;                      // [count] certificates
+  T* basis = nullptr;                           // [steps + 1, ld]
+  T* ritz = nullptr;                            // [count + 1, steps] vectors of the tridiagonal matrix
+  T* work = nullptr;                            // [count + 1, 5 steps]
+
+  Lanczos() = default;
+
+  // basis: where it lies, or nullptr, for the workspace
+  template <class Near>
+  SALN_HD Lanczos(int64_t order, int64_t steps, int64_t count, T* basis_, Near& near, Memory& far)
+      : ld(leading(order)),
+        d(near.template take<T>(steps)),
+        e(near.template take<T>(steps)),
+        e2(near.template take<T>(steps)),
+        values(near.template take<T>(count + 1)),
+        along(near.template take<T>(steps + 1)),
+        truncation(near.template take<T>(count + 1)),
+        basis(basis_) {
+    if (!basis) basis = far.take<T>(basis_elements(order, steps));
+    ritz = far.take<T>((count + 1) * steps);
+    work = far.take<T>((count + 1) * 5 * steps);
+  }
+
+  static SALN_HD int64_t leading(int64_t order) { return (order + 3) / 4 * 4; }
+  static SALN_HD int64_t basis_elements(int64_t order, int64_t steps) { return (steps + 1) * leading(order); }
 
   // apply(x, y) is collective: y = K x, ending with a barrier. `square` is ‖K‖_F² where known, else infinite. Returns
   // how many values were found.
   template <class G, class Apply>
   SALN_DEVICE int run(G& g, int n, int steps, int count, uint64_t seed, bool semidefinite, double trace, double square,
-                      T norm, const Apply& apply) {
+                      T norm, const Apply& apply) const {
     const int m = steps < n ? steps : n;
     const T rest = iterate(g, n, m, steps, seed, norm, apply);
     double seen_trace = 0, seen_square = 0;

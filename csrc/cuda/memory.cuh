@@ -30,4 +30,20 @@ class Memory {
   size_t used_ = 0;
 };
 
+// Pieces of one of two blocks of memory, as the call has it.
+class EitherMemory {
+ public:
+  SALN_HD EitherMemory(bool first, Memory& one, Memory& other) : first_(first), one_(one), other_(other) {}
+
+  template <class T>
+  SALN_HD T* take(int64_t count) {
+    if (first_) return one_.take<T>(count);
+    return other_.take<T>(count);
+  }
+
+ private:
+  bool first_;
+  Memory &one_, &other_;
+};
+
 }  // namespace saln::device

@@ -26,21 +26,27 @@ void* current_stream(int32_t device) {
   return stream;
 }
 
+// Whatever the task, `cuda_workspace` and `run_cuda` know it.
+template <class Task, class Results>
+void launch(const Tensor& like, const saln::Problem& problem, const Task& task, const Results& results) {
+  STD_TORCH_CHECK(like.is_cuda(), "expected tensors on a CUDA device");
+  if (problem.n_candidates == 0) return;
+  const int32_t device = like.get_device_index();
+  const torch::stable::accelerator::DeviceGuard guard(device);
+  Tensor workspace;
+  void* memory = nullptr;
+  if (const size_t bytes = saln::cuda_workspace(problem, task, device)) {
+    // The allocator gives it to nobody else before what is launched here on this stream has run.
+    workspace = torch::stable::new_empty(like, {int64_t(bytes)}, torch::headeronly::ScalarType::Byte);
+    memory = workspace.mutable_data_ptr();
+  }
+  saln::run_cuda(problem, task, results, memory, current_stream(device));
+}
+
 struct Cuda {
-  static void run(const Tensor& like, const saln::Problem& problem, const saln::Task& task,
-                  const saln::Results& results) {
-    STD_TORCH_CHECK(like.is_cuda(), "expected tensors on a CUDA device");
-    if (problem.n_candidates == 0) return;
-    const int32_t device = like.get_device_index();
-    const torch::stable::accelerator::DeviceGuard guard(device);
-    Tensor workspace;
-    void* memory = nullptr;
-    if (const size_t bytes = saln::cuda_workspace(problem, task, device)) {
-      // The allocator gives it to nobody else before what is launched here on this stream has run.
-      workspace = torch::stable::new_empty(like, {int64_t(bytes)}, torch::headeronly::ScalarType::Byte);
-      memory = workspace.mutable_data_ptr();
-    }
-    saln::run_cuda(problem, task, results, memory, current_stream(device));
+  template <class Task, class Results>
+  static void run(const Tensor& like, const saln::Problem& problem, const Task& task, const Results& results) {
+    launch(like, problem, task, results);
   }
 };
 

@@ -4,12 +4,10 @@
 
 namespace saln::device {
 
-// Destroys the tile [n (n + 1) / 2]. NaN where I + f K is not positive definite. work [n]. Begins with a barrier.
+// Destroys the tile. NaN where I + f K is not positive definite. work [n]
 template <class T, class G>
-SALN_DEVICE T log_det(double* scratch, T* data, int n, T factor, T* work) {
-  G g(scratch);
-  g.sync();
-  const Tile<T> tile{data, n};
+SALN_DEVICE T log_det(G& g, const Tile<T>& tile, T factor, T* work) {
+  const int n = tile.n;
   each_entry(g, tile, [&](int i, int j, T& x) { x = x * factor + (i == j ? T(1) : T(0)); });
   g.sync();
   double total = 0;

@@ -11,8 +11,11 @@ struct Selection {
   int32_t* position;  // [b] place in the candidate
   int32_t* found;     // [2] real rows; row numbers out of range
 
-  SALN_HD Selection(Memory& shared, int64_t b)
-      : row(shared.take<int64_t>(b)), position(shared.take<int32_t>(b)), found(shared.take<int32_t>(2)) {}
+  template <class Near>
+  SALN_HD Selection(Near& near, int64_t b)
+      : row(near.template take<int64_t>(b)),
+        position(near.template take<int32_t>(b)),
+        found(near.template take<int32_t>(2)) {}
 
   SALN_DEVICE int n() const { return found[0]; }
   SALN_DEVICE bool valid() const { return found[1] == 0; }

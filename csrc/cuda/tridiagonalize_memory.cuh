@@ -14,18 +14,19 @@ class MemoryMatrix {
   static constexpr int kColumns = 32 * kLanes;
 
  public:
-  SALN_HD MemoryMatrix(Memory& shared, int64_t order)
-      : x_(shared.take<T>(order)),
-        u_(shared.take<T>(order)),
-        v_(shared.take<T>(order)),
-        w_(shared.take<T>(order)),
-        dots_(shared.take<T>(order)),
+  template <class Near>
+  SALN_HD MemoryMatrix(Near& near, int64_t order)
+      : x_(near.template take<T>(order)),
+        u_(near.template take<T>(order)),
+        v_(near.template take<T>(order)),
+        w_(near.template take<T>(order)),
+        dots_(near.template take<T>(order)),
         columns_(int((order + kColumns - 1) / kColumns * kColumns)),
-        sums_(shared.take<T>(G::warps * columns_)) {}
+        sums_(near.template take<T>(G::warps * columns_)) {}
 
   // Destroys the tile: row j keeps the reflector u of step j in its first j entries. d [n], e [n − 1], tau [n]. Ends with
   // a barrier.
-  SALN_DEVICE void reduce(G& g, const Tile<T>& tile, T* d, T* e, T* tau) {
+  SALN_DEVICE void reduce(G& g, const Tile<T>& tile, T* d, T* e, T* tau) const {
     const int n = tile.n;
     each_row(g, n, [&](int i) { v_[i] = w_[i] = T(0); });
     g.sync();
@@ -67,7 +68,7 @@ class MemoryMatrix {
   }
 
   // y = A x; x and y [n] are two arrays. Ends with a barrier.
-  SALN_DEVICE void multiply(G& g, const Tile<T>& tile, const T* x, T* y) {
+  SALN_DEVICE void multiply(G& g, const Tile<T>& tile, const T* x, T* y) const {
     sweep<false>(g, tile, tile.n, x);
     each_row(g, tile.n, [&](int i) { y[i] = product(i); });
     g.sync();
@@ -77,7 +78,7 @@ class MemoryMatrix {
   // Products of the leading m rows with u, after A ← A − v wᵀ − w vᵀ if kUpdate: a row's own part in dots_, what rows
   // below give to a column in sums_, one array a warp. Ends with a barrier.
   template <bool kUpdate>
-  SALN_DEVICE void sweep(const G& g, const Tile<T>& tile, int m, const T* u) {
+  SALN_DEVICE void sweep(const G& g, const Tile<T>& tile, int m, const T* u) const {
     for (int first = 0; first < m; first += kColumns) {
       T uc[kLanes], vc[kLanes], wc[kLanes], sum[kLanes];
 #pragma unroll
