@@ -44,7 +44,7 @@ inline bool caches_pairs(const Problem& problem, const GreedyTask& task) {
 }
 
 // No matrix of n rows has a larger rank: of rows of d numbers, of their products with residuals, centered.
-inline int64_t rank_bound(const Problem& problem, int64_t n) {
+constexpr int64_t rank_bound(const Problem& problem, int64_t n) {
   int64_t bound = n;
   if (problem.similarity == Similarity::linear || problem.similarity == Similarity::cosine)
     bound = problem.features.cols;
@@ -55,6 +55,6 @@ inline int64_t rank_bound(const Problem& problem, int64_t n) {
 }
 
 // What cancellation may leave of sums of n terms, in units of what there was; it counts as 0.
-inline double cancellation(int64_t n, double unit_roundoff) { return double(16 + n) * unit_roundoff; }
+constexpr double cancellation(int64_t n, double unit_roundoff) { return double(16 + n) * unit_roundoff; }
 
 }  // namespace saln

@@ -79,8 +79,6 @@ class Worker {
   T* gains_;
 };
 
-bool is_wide(const Problem& p) { return p.features.dtype == DType::float64; }
-
 template <class T>
 size_t work(const Problem& problem, const GreedyTask& task, const GreedyResults* results, const Team& team, int64_t c,
             char* workspace) {

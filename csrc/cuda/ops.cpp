@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <torch/csrc/stable/accelerator.h>
 
+#include "greedy_ops.h"
+#include "greedy_run.h"
 #include "run.h"
 
 namespace {
@@ -44,15 +46,22 @@ void launch(const Tensor& like, const saln::Problem& problem, const Task& task, 
 }
 
 struct Cuda {
-  template <class Task, class Results>
-  static void run(const Tensor& like, const saln::Problem& problem, const Task& task, const Results& results) {
+  static void run(const Tensor& like, const saln::Problem& problem, const saln::Task& task,
+                  const saln::Results& results) {
+    launch(like, problem, task, results);
+  }
+  static void run(const Tensor& like, const saln::Problem& problem, const saln::GreedyTask& task,
+                  const saln::GreedyResults& results) {
     launch(like, problem, task, results);
   }
 };
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(saln, CUDA, m) { saln::Ops<Cuda>::implement(m); }
+STABLE_TORCH_LIBRARY_IMPL(saln, CUDA, m) {
+  saln::Ops<Cuda>::implement(m);
+  saln::GreedyOps<Cuda>::implement(m);
+}
 
 // What the library was built with and for: Python finds it in the file, so that one that does not fit is never loaded.
 [[gnu::used]] static const char build[] = "saln_cuda_build {\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC
