@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "cpu/kernels.h"
+#include "cuda/plan.h"
 #include "names.h"
 
 namespace py = pybind11;
@@ -27,7 +28,7 @@ struct Asked {
   saln::Problem problem;
   saln::Task task;
 
-  Asked(int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity,
+  Asked(int64_t N, int64_t C, int64_t b, int64_t d, int64_t k, const std::string& dtype, const std::string& similarity,
         bool center, const std::string& laplacian, const std::string& negative, bool quality, const std::string& what,
         const std::string& criterion, double parameter, const std::string& solver, int64_t n_iter,
         int64_t residual_width) {
@@ -39,6 +40,7 @@ struct Asked {
     problem.laplacian = saln::laplacian_of(laplacian);
     problem.negative = saln::negative_of(negative);
     problem.features.dtype = problem.matrices.dtype = saln::dtype_of(dtype);
+    problem.features.rows = N;
     problem.features.cols = problem.features.row_stride = d;
     problem.features.col_stride = 1;
     problem.residuals.cols = residual_width;
@@ -74,18 +76,49 @@ py::dict plan(const Asked& asked, int threads) {
   return out;
 }
 
+py::dict cuda_plan(const Asked& asked, const py::dict& gpu) {
+  saln::Gpu g;
+  const auto set = [&](const char* name, auto& value) {
+    if (gpu.contains(name)) value = gpu[name].cast<std::decay_t<decltype(value)>>();
+  };
+  set("major", g.major);
+  set("minor", g.minor);
+  set("multiprocessors", g.multiprocessors);
+  set("shared_per_block", g.shared_per_block);
+  set("shared_per_multiprocessor", g.shared_per_multiprocessor);
+  set("registers_per_multiprocessor", g.registers_per_multiprocessor);
+  const saln::CudaPlan p = make_cuda_plan(asked.problem, asked.task, g);
+  py::dict launch;
+  launch["kernel"] = name_of(p.kernel);
+  launch["grid"] = p.grid;
+  launch["threads"] = p.threads;
+  launch["registers"] = p.registers;
+  launch["shared_bytes"] = p.shared_bytes;
+  launch["blocks_per_multiprocessor"] = p.blocks;
+  py::dict out = described(p.numbers);
+  out["layout"] = name_of(p.kernel);
+  out["seconds"] = p.seconds;
+  out["reason"] = p.reason;
+  out["workspace_bytes"] = p.workspace_bytes;
+  out["floor_seconds"] = p.floor_seconds;
+  out["floor_by"] = p.floor_by;
+  out["launch"] = launch;
+  return out;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
   m.doc() = "What was built, and what a call would do.";
   m.def("build_info", &build_info);
   py::class_<Asked>(m, "Asked")
-      .def(py::init<int64_t, int64_t, int64_t, int64_t, const std::string&, const std::string&, bool,
+      .def(py::init<int64_t, int64_t, int64_t, int64_t, int64_t, const std::string&, const std::string&, bool,
                     const std::string&, const std::string&, bool, const std::string&, const std::string&, double,
                     const std::string&, int64_t, int64_t>(),
-           py::kw_only(), py::arg("C"), py::arg("b"), py::arg("d"), py::arg("k"), py::arg("dtype"),
+           py::kw_only(), py::arg("N"), py::arg("C"), py::arg("b"), py::arg("d"), py::arg("k"), py::arg("dtype"),
            py::arg("similarity"), py::arg("center"), py::arg("laplacian"), py::arg("negative"), py::arg("quality"),
            py::arg("what"), py::arg("criterion"), py::arg("parameter"), py::arg("solver"), py::arg("n_iter"),
            py::arg("residual_width"));
   m.def("plan", &plan, py::arg("asked"), py::arg("threads"));
+  m.def("cuda_plan", &cuda_plan, py::arg("asked"), py::arg("gpu"));
 }

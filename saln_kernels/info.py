@@ -248,6 +248,7 @@ def plan(
     validate.choice("backend", backend, ("cpu", "cuda"), "None or ")
     bindings = _bindings()
     asked = bindings.Asked(
+        N=features.shape[0],
         C=count,
         b=b,
         d=features.shape[1],
@@ -267,10 +268,8 @@ def plan(
     )
     if backend == "cpu":
         found = bindings.plan(asked, torch.get_num_threads())
-    elif hasattr(bindings, "cuda_plan"):
-        found = bindings.cuda_plan(asked, _gpu(features.device))
     else:
-        raise RuntimeError(f"saln_kernels._C has no CUDA planner: rebuild it with `{native.BUILD}`")
+        found = bindings.cuda_plan(asked, _gpu(features.device))
     launch = found.get("launch")
     return Plan(
         backend=backend,

@@ -50,7 +50,7 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
             if timing is not None:
                 found.append(timing)
                 timings.append(timing)
-            results["variants"] = summarise(timings, results.get("plan"))
+            results["variants"] = summarise(timings, case.floor)
             _write(file, results)
         return found
 
@@ -58,11 +58,11 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
     if results["wrong"]:  # nothing is reported on red
         return results
     interleave(early, inputs, rounds, BUDGET)
-    results["variants"], results["complete"] = summarise(timings, results.get("plan")), True
+    results["variants"], results["complete"] = summarise(timings, case.floor), True
     _write(file, results)
     for timing in prepared(late=True):
         interleave([early[0], timing], inputs, min(rounds, LATE_ROUNDS), BUDGET, 1 + early[0].rounds[-1][0])
-        results["variants"] = summarise(timings, results.get("plan"))
+        results["variants"] = summarise(timings, case.floor)
         _write(file, results)
     return results
 
@@ -93,16 +93,15 @@ def peak_memory(inputs: Inputs) -> dict[str, int] | None:
     return {"over": torch.cuda.max_memory_allocated() - before - outputs, "outputs": outputs}
 
 
-def summarise(timings: Sequence[Timing], plan: dict[str, Any] | None) -> list[dict[str, Any]]:
+def summarise(timings: Sequence[Timing], floor: float) -> list[dict[str, Any]]:
     """A row for each variant: times, ratios within rounds, error, share of the floor."""
     exact = [timing for timing in timings if timing.variant.group == ours.EXACT]
-    floor = plan.get("floor_seconds") if plan else None
     rows = []
     for timing in timings:
         row = _row(timing)
         if exact and timing.rounds:
             row["over_ours"] = _ratio(timing, exact[0])
-        if floor and timing.rounds and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
+        if timing.rounds and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
             row["over_floor"] = row["median"] / floor
         rows.append(row)
     return rows

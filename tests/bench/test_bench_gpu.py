@@ -137,10 +137,11 @@ def test_report_of_half_a_run(measured: dict[str, Any]) -> None:
 
 
 def test_memory_target() -> None:
-    many = {"name": "many", "complete": True, "variants": [{"group": ours.EXACT}], "memory": {"over": 65 << 20}}
-    (target,) = report.judge({"cases": [many]})
-    assert not target.met
-    assert target.measured == "65.0 MiB"
+    row = {"group": ours.EXACT, "over_floor": 4.5}
+    many = {"name": "many", "complete": True, "variants": [row], "memory": {"over": 65 << 20}}
+    floor, memory = report.judge({"cases": [many]})
+    assert (floor.met, memory.met) == (False, False)
+    assert (floor.measured, memory.measured) == ("4.50", "65.0 MiB")
 
 
 def test_stages_end() -> None:

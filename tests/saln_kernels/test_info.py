@@ -62,6 +62,32 @@ def test_plan_cost_grows_and_workspace_does_not(cpu: str) -> None:
     assert few.workspace_bytes < 64 * 2**20
 
 
+@pytest.mark.parametrize(("b", "d"), [(1, 1), (32, 768), (64, 512), (100, 40), (256, 1024), (2000, 64)])
+@pytest.mark.parametrize("what", ["gram", "eigvals", "eigh", "fiedler", "score"])
+def test_cuda_plan(cpu: str, b: int, d: int, what: str) -> None:
+    """Of any machine: what a kernel occupies fits an H100, and no prediction is below the floor."""
+    found = saln_kernels.plan(*meta(4096, b, d, torch.bfloat16), min(8, b), what=what, backend="cuda")
+    assert found.backend == "cuda"
+    assert found.launch is not None
+    assert 0 < found.launch.threads <= 1024
+    assert found.launch.shared_bytes <= 227 * 1024
+    assert 1 <= found.launch.blocks_per_multiprocessor <= 32
+    assert found.launch.threads * found.launch.registers * found.launch.blocks_per_multiprocessor <= 65536
+    assert found.floor_seconds is not None
+    assert 0 < found.floor_seconds <= found.seconds
+    assert found.floor_by
+    assert found.workspace_bytes <= (64 if b <= 256 else 512) * 2**20
+    assert str(found.launch) in str(found)
+    assert json.loads(json.dumps(found.as_dict()))["launch"]["kernel"] == found.layout
+
+
+def test_plan_backends(cpu: str) -> None:
+    here = saln_kernels.plan(*meta(10, 64, 512), 8)
+    assert (here.backend, here.launch, here.floor_seconds) == ("cpu", None, None)
+    with pytest.raises(ValueError, match="backend is 'triton'; wanted None or one of 'cpu', 'cuda'"):
+        saln_kernels.plan(*meta(10, 64, 512), 8, backend="triton")
+
+
 def test_plan_takes_a_criterion(cpu: str) -> None:
     cheap = saln_kernels.plan(*meta(4096, 64, 512), criterion="vendi", q=2.0)
     dear = saln_kernels.plan(*meta(4096, 64, 512), criterion="vendi", q=1.0)
