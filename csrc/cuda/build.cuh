@@ -60,7 +60,9 @@ struct ScaledColumns {
 template <class T, class G, int kOrder>
 class Builder {
  public:
-  // stages [Gram::kStages] in shared memory; the rest is taken from `near`. Sizes are constants where kOrder is.
+  using Products = Gram<G, kOrder, sizeof(T) == 8 ? 64 : 128>;
+
+  // stages [Products::kStages] in shared memory; the rest is taken from `near`. Sizes are constants where kOrder is.
   template <class Near>
   SALN_HD Builder(const Call& call, char* stages, Near& near)
       : call_(call),
@@ -102,7 +104,8 @@ class Builder {
     g.sync();
   }
 
-  // The matrix of candidate c. Ends with a barrier.
+  // The matrix of candidate c, or the one of the covariance side (kColumns). Ends with a barrier.
+  template <bool kColumns>
   SALN_DEVICE Built<T> build(G& g, int64_t c, Tile<T>& tile) const {
     const int ahead = *ahead_;
     if (ahead)
@@ -115,9 +118,7 @@ class Builder {
     built.bad = !now_.valid();
     if (built.bad || built.real == 0) return built;
     read_quality(g);
-    bool columns = false;
-    if constexpr (kOrder == 0) columns = call_.choice.side == Side::covariance;
-    if (columns)
+    if constexpr (kColumns)
       covariance(g, tile, built);
     else
       candidate_matrix(g, tile, built, ahead == 2);
@@ -265,10 +266,8 @@ class Builder {
     uncentered = g.sum(uncentered);
     g.sync();
     tile.n = d;
-    const ScaledColumns<T> columns{p.features,         now_.row,
-                                   n,                  work_,
-                                   p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr,
-                                   live_};
+    const ScaledColumns<T> columns{
+        p.features, now_.row, n, work_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
     const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
     T products = sum_error<T>(double(n));
     if constexpr (sizeof(T) == 8) {
@@ -287,7 +286,7 @@ class Builder {
   }
 
   const Call& call_;
-  Gram<G, kOrder> gram_;
+  Products gram_;
   Selection now_, next_;
   T *quality_, *work_, *mean_, *live_;
   int32_t* ahead_;  // 1: the next candidate is read; 2: its first rows are under way

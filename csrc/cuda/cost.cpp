@@ -23,8 +23,8 @@ bool has_products(const Problem& p) {
 double gram_operations(const Problem& problem, const Plan& n) {
   if (!has_products(problem) || n.side == Side::matrix_free) return 0;
   const double order = double(n.order);
-  const double inner = double(n.side == Side::covariance ? problem.size
-                                                         : problem.features.cols + problem.residuals.cols);
+  const double inner =
+      double(n.side == Side::covariance ? problem.size : problem.features.cols + problem.residuals.cols);
   return double(problem.n_candidates) * order * (order + 1) * inner;
 }
 
@@ -85,8 +85,8 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
     issued += m * (product + 4 * m / 2 * order * 2) / 32 + multisection(threads, m, count);
     steps = m * 1.6;
   } else if (n.need == Need::eigenvalues) {
-    const bool registers = p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 ||
-                           p.kernel == Kernel::registers128;
+    const bool registers =
+        p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
     // A column costs a row's thread three multiply-adds and three quarters of a load; a step some 120 instructions.
     issued += registers ? warps * (3.75 * (order * order / 2 + order * threads / 16) + 120 * order)
                         : order * order * order / 6 / 32 * 7 + warps * 150 * order;

@@ -103,7 +103,8 @@ class Emitter {
         bounds_(static_cast<T*>(call.results.bounds)) {}
 
   template <class G>
-  SALN_DEVICE void gram(const G& g, int64_t c, const Built<T>& built, const Selection& rows, const Tile<T>& tile) const {
+  SALN_DEVICE void gram(const G& g, int64_t c, const Built<T>& built, const Selection& rows,
+                        const Tile<T>& tile) const {
     const int64_t b = call_.problem.size;
     T* out = values_ + c * b * b;
     for (int64_t i = g.rank; i < b * b; i += G::threads) out[i] = built.bad ? T(NAN) : T(0);

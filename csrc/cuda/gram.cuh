@@ -8,10 +8,9 @@
 
 namespace saln::device {
 
-constexpr int kPanel = 128;  // rows of a panel, where a matrix does not fit one warp's blocks
-
-// The lower triangle of R Rᵀ, R [n, width] the rows that `Source` stages. kOrder rows at most, or any number (0).
-template <class G, int kOrder>
+// The lower triangle of R Rᵀ, R [n, width] the rows that `Source` stages: kOrder rows at most, or any number (0), and
+// then kPanel rows against as many others at a time.
+template <class G, int kOrder, int kPanel = 128>
 class Gram {
   static constexpr bool kOneWarp = G::warps == 1;
   static constexpr int kStrips = (kOrder ? kOrder : kPanel) / kStrip;
@@ -108,8 +107,7 @@ struct GatheredRows {
 
   static constexpr int kPer = kSlab / sizeof(E);
 
-  SALN_DEVICE GatheredRows(const View& v, const Selection& s)
-      : view(v), row(s.row), n(s.n()), pieces(in_pieces(v)) {}
+  SALN_DEVICE GatheredRows(const View& v, const Selection& s) : view(v), row(s.row), n(s.n()), pieces(in_pieces(v)) {}
 
   SALN_DEVICE int64_t slabs() const { return (view.cols + kPer - 1) / kPer; }
 

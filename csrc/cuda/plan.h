@@ -15,11 +15,11 @@ struct Gpu {
   int64_t shared_per_block = 227 << 10, shared_per_multiprocessor = 228 << 10, shared_reserved = 1 << 10;
   int64_t registers_per_multiprocessor = 65536;
   int blocks_per_multiprocessor = 32, warps_per_multiprocessor = 64;
-  double clock = 1.755e9;                                      // Hz
-  double memory = 3.0e12, l2 = 5.5e12;                         // bytes a second
-  int64_t l2_bytes = 33 << 20;                                 // of a pool that stays in it
-  double half_rate = 798e12, tf32_rate = 399e12;               // operations a second, dense matrix units
-  double float_rate = 67e12, double_rate = 33.5e12;            // outside them
+  double clock = 1.755e9;                            // Hz
+  double memory = 3.0e12, l2 = 5.5e12;               // bytes a second
+  int64_t l2_bytes = 33 << 20;                       // of a pool that stays in it
+  double half_rate = 798e12, tf32_rate = 399e12;     // operations a second, dense matrix units
+  double float_rate = 67e12, double_rate = 33.5e12;  // outside them
 };
 
 // The kernels, by what holds the matrix while it is solved.

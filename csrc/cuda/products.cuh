@@ -1,6 +1,6 @@
 // Inner products of rows staged in shared memory, in blocks of 16×16, one warp a block. A stage holds a slab of every
-// row: 64 bytes, 80 apart, so that eight rows lie in eight different groups of banks. Lane l of a warp holds, of a block,
-// entries [half][e]: row l / 4 + 8 (e / 2), column 8 half + 2 (l % 4) + e % 2.
+// row: 64 bytes, 80 apart, so that eight rows lie in eight different groups of banks. Lane l of a warp holds, of a
+// block, entries [half][e]: row l / 4 + 8 (e / 2), column 8 half + 2 (l % 4) + e % 2.
 #pragma once
 #include "../linalg/element.h"
 #include "../problem.h"

@@ -1,6 +1,4 @@
 // From a call to a launch: the device asked once, the plan, the launcher.
-#include "run.h"
-
 #include <cuda_runtime.h>
 
 #include <array>
@@ -8,6 +6,7 @@
 
 #include "launch.cuh"
 #include "plan.h"
+#include "run.h"
 
 namespace saln {
 namespace {

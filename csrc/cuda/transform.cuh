@@ -1,5 +1,5 @@
-// From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md. The tile is a packed
-// lower triangle: 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do.
+// From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md. The tile is a
+// packed lower triangle: 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do.
 #pragma once
 #include "../linalg/tridiagonalize.h"
 #include "../problem.h"
@@ -94,9 +94,8 @@ template <class T, class G>
 SALN_DEVICE void to_rbf(const G& g, const Tile<T>& tile, T gamma, T* work) {
   each_row(g, tile.n, [&](int i) { work[i] = tile.at(i, i); });
   g.sync();
-  each_entry(g, tile, [&](int i, int j, T& x) {
-    x = i == j ? T(1) : T(exp(-gamma * larger(work[i] + work[j] - 2 * x, T(0))));
-  });
+  each_entry(g, tile,
+             [&](int i, int j, T& x) { x = i == j ? T(1) : T(exp(-gamma * larger(work[i] + work[j] - 2 * x, T(0)))); });
   g.sync();
 }
 

@@ -1,5 +1,5 @@
-// Eigenpairs of a symmetric tridiagonal matrix by the threads of a group: multisection on Sturm counts (linalg/sturm.h),
-// inverse iteration (linalg/inverse_iteration.h), and the way back through the reflectors.
+// Eigenpairs of a symmetric tridiagonal matrix by the threads of a group: multisection on Sturm counts
+// (linalg/sturm.h), inverse iteration (linalg/inverse_iteration.h), and the way back through the reflectors.
 #pragma once
 #include "../linalg/inverse_iteration.h"
 #include "../linalg/sturm.h"

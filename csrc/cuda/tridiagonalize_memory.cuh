@@ -1,6 +1,6 @@
-// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a packed lower triangle in memory, and products
-// with it. A warp takes four rows at a time; its lanes hold the vectors' entries of a panel of columns in registers, and
-// the rank-2 update of one step shares a sweep with the product of the next.
+// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a packed lower triangle in memory, and
+// products with it. A warp takes four rows at a time; its lanes hold the vectors' entries of a panel of columns in
+// registers, and the rank-2 update of one step shares a sweep with the product of the next.
 #pragma once
 #include "transform.cuh"
 
@@ -9,8 +9,8 @@ namespace saln::device {
 template <class T, class G>
 class MemoryMatrix {
   static_assert(G::warps > 1, "a sum is relied on as a barrier");
-  static constexpr int kRows = 4;    // of a warp at a time
-  static constexpr int kLanes = 8;   // columns a lane holds of a panel
+  static constexpr int kRows = 4;   // of a warp at a time
+  static constexpr int kLanes = 8;  // columns a lane holds of a panel
   static constexpr int kColumns = 32 * kLanes;
 
  public:
@@ -24,8 +24,8 @@ class MemoryMatrix {
         columns_(int((order + kColumns - 1) / kColumns * kColumns)),
         sums_(near.template take<T>(G::warps * columns_)) {}
 
-  // Destroys the tile: row j keeps the reflector u of step j in its first j entries. d [n], e [n − 1], tau [n]. Ends with
-  // a barrier.
+  // Destroys the tile: row j keeps the reflector u of step j in its first j entries. d [n], e [n − 1], tau [n]. Ends
+  // with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<T>& tile, T* d, T* e, T* tau) const {
     const int n = tile.n;
     each_row(g, n, [&](int i) { v_[i] = w_[i] = T(0); });

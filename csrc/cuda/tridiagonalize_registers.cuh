@@ -1,6 +1,6 @@
-// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a matrix held in registers: thread t of kThreads
-// holds all columns of rows t, t + kThreads, …. Both triangles are kept, which costs half as many operations again as one
-// would and makes every access one of a register or a broadcast.
+// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a matrix held in registers: thread t of
+// kThreads holds all columns of rows t, t + kThreads, …. Both triangles are kept, which costs half as many operations
+// again as one would and makes every access one of a register or a broadcast.
 #pragma once
 #include "transform.cuh"
 

@@ -1,0 +1,38 @@
+// The Gram side of up to kOrder rows in float32, solved exactly: the matrix lies in registers while it is reduced, and
+// the next candidate's first rows are in flight meanwhile. What is in shared memory has constant places.
+#pragma once
+#include "candidate_kernel.cuh"
+#include "tridiagonalize_registers.cuh"
+
+namespace saln::device {
+
+template <int kOrder, int kThreads>
+class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, float, Group<kThreads>, kOrder> {
+  using Base = CandidateKernel<RegisterKernel, float, Group<kThreads>, kOrder>;
+  using G = Group<kThreads>;
+
+ public:
+  static constexpr bool kEstimates = false, kHasColumns = false;
+  // The solving part is in the kernel itself: what is called must leave some registers alone.
+  static constexpr bool kSolvesInPlace = true;
+  // resident on a multiprocessor, which bounds the registers
+  static constexpr int blocks = kOrder == 32 ? 12 : kOrder == 64 ? 6 : 2;
+
+  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
+      : Base(call, shared, shared.take<char>(Base::kStages), shared, kOrder, kOrder), vectors_(shared) {
+    this->tile_ = shared.take<float>(packed_elements(kOrder));
+    if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
+  }
+
+  // Ends with a barrier.
+  SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
+    RegisterMatrix<kOrder, G> matrix(vectors_);
+    matrix.load(g, tile);
+    matrix.reduce(g, tile.n, this->exact_.d, this->exact_.e, this->exact_.tau, tile.data);
+  }
+
+ private:
+  typename RegisterMatrix<kOrder, G>::Space vectors_;
+};
+
+}  // namespace saln::device
