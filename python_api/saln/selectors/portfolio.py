@@ -12,12 +12,19 @@ from torch import Tensor
 
 from saln.choices import one_of, positive
 from saln.schedule import share
+from saln.selectors.gradient_logdet import LearnableGradientLogDet
 from saln.selectors.protocol import Selector, eligible_rows, random_uniform
+from saln.selectors.rho_loss import RHOLoss
+from saln.selectors.uniform import Uniform
 from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
 from saln.superbatch import SuperBatch
 
-ARMS = ("uniform", "jest", "gradient_logdet", "gradient_logdet_learnable")
 REWARDS = ("super_batch", "probe", "none")
+
+
+def default_arms() -> list[Selector]:
+    """Uniform, and the two rules that held up best under label noise once they drew instead of taking the largest."""
+    return [Uniform(), RHOLoss(temperature=1.0), LearnableGradientLogDet(temperature=1.0)]
 
 
 class Portfolio(Wrapper):
@@ -38,15 +45,17 @@ class Portfolio(Wrapper):
       far training has come; its relative fall from one call to the next is the reward of the arm before
     - "none": a fixed mixture, all arms alike: the ablation
 
-    Arms, T, discount and exploration are guesses, exploration the trial's.
+    The default arms, uniform, RHO-LOSS and gradient log-det × learnability, both at temperature 1, are what lost least
+    to uniform anywhere in a small trial (images and text, clean and with 30 % label noise, two or three seeds): a lead,
+    not a result. T and discount are guesses; the exploration is that of the trial before.
 
     Costs what the arm drawn costs, and O(M) for the mean loss; on an accelerator one synchronisation to read it and one
     to draw the arm.
 
     Parameters
     ----------
-    arms : sequence of str or Selector
-        Uniform is added where it is missing.
+    arms : sequence of str or Selector, optional
+        `default_arms()` when left out. Uniform is added where it is missing.
     reward : {"super_batch", "probe", "none"}
     explore : float
         Share of the steps spread evenly over the arms, 0 to 1.
@@ -89,16 +98,16 @@ class Portfolio(Wrapper):
 
     def __init__(
         self,
-        arms: Sequence[str | Selector] = ARMS,
+        arms: Sequence[str | Selector] | None = None,
         *,
         reward: str = "super_batch",
         explore: float = 0.2,
         temperature: float = 0.5,
         discount: float = 0.98,
     ) -> None:
-        selectors = [as_selector(each) for each in arms]
+        selectors = default_arms() if arms is None else [as_selector(each) for each in arms]
         if all(each.name != "uniform" for each in selectors):
-            selectors.insert(0, as_selector("uniform"))
+            selectors.insert(0, Uniform())
         self.arms = tuple(each.name for each in selectors)
         if len(set(self.arms)) != len(self.arms):
             raise ValueError(f"arms are {', '.join(self.arms)}, want none twice")
