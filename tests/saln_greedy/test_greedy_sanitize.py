@@ -1,0 +1,47 @@
+"""The greedy CPU kernels' own source under AddressSanitizer and UndefinedBehaviorSanitizer, without Python or torch."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import setuptools
+
+from saln_kernels import build_info
+
+ROOT = Path(__file__).parents[2]
+SANITIZED = [
+    *("-std=c++20", "-O1", "-g", "-fno-omit-frame-pointer", "-ffp-contract=fast", "-fno-math-errno"),
+    *("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"),
+    *("-Wno-psabi", "-Wno-ignored-attributes", "-Wno-attributes", f"-I{ROOT / 'csrc'}"),
+]
+
+
+def variant_flags(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Instruction sets and their flags, as setup.py builds them."""
+    monkeypatch.setattr(setuptools, "setup", lambda **_: None)
+    scope: dict[str, object] = {"__file__": str(ROOT / "setup.py"), "__name__": "setup"}
+    exec(compile((ROOT / "setup.py").read_text(), "setup.py", "exec"), scope)
+    variants = scope["VARIANTS"]
+    assert isinstance(variants, dict)
+    return variants
+
+
+def test_greedy_kernels_stay_inside_their_arrays_and_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = os.environ.get("CXX", shutil.which("g++") or "c++")
+    flags = variant_flags(monkeypatch)
+    pair = (build_info().cpu_isa_in_use, "portable")
+    kernels = ROOT / "csrc" / "cpu" / "greedy_kernels.cpp"
+    jobs = {
+        f"{name}.o": [f"-DSALN_VARIANT={name}", *flags[name].split(), "-c", str(kernels)]
+        for name in dict.fromkeys(pair)
+    }
+    driver = Path(__file__).with_name("greedy_sanitize.cpp")
+    jobs["driver.o"] = [f"-DFIRST={pair[0]}", f"-DSECOND={pair[1]}", "-c", str(driver)]
+    for output, arguments in jobs.items():
+        subprocess.run([compiler, *SANITIZED, *arguments, "-o", output], cwd=tmp_path, check=True)
+    subprocess.run([compiler, *SANITIZED, *jobs, "-o", "sanitize"], cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / "sanitize"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 failures" in done.stdout
