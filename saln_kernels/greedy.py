@@ -268,7 +268,11 @@ def _starts(start: Any, problem: Problem, check_bounds: bool | None) -> Tensor:
 
 
 def _run(name: str, backend: str | None, problem: Problem, *arguments: Any) -> Greedy:
-    problem = Problem(*(value.detach() if isinstance(value, Tensor) else value for value in problem))
+    problem = problem._replace(
+        features=problem.features.detach(),
+        residuals=None if problem.residuals is None else problem.residuals.detach(),
+        quality=None if problem.quality is None else problem.quality.detach(),
+    )
     if backend == "reference":
         positions, gains = getattr(reference_greedy, name)(problem, *arguments)
         return Greedy(positions, gains.to(result_dtype(problem.features.dtype)))
