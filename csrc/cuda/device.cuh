@@ -30,6 +30,7 @@ template <int pending>
 void wait_copies();
 float load_here(const float* from);
 void load_four(const float* from, float (&to)[4]);
+void store_four(float* to, float a, float b, float c, float d);
 void load_blocks(const void* row, uint32_t (&to)[4]);
 void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
@@ -109,6 +110,10 @@ SALN_DEVICE void load_four(const float* from, float (&to)[4]) {
   to[1] = four.y;
   to[2] = four.z;
   to[3] = four.w;
+}
+
+SALN_DEVICE void store_four(float* to, float a, float b, float c, float d) {
+  *reinterpret_cast<float4*>(to) = make_float4(a, b, c, d);
 }
 
 // Four 8×8 blocks of shared memory, rows of 16 bytes: lane l names row l % 8 of block l / 8 and receives bytes

@@ -132,7 +132,7 @@ class Emitter {
       const T value = j < kept && !built.empty ? s.values[j] * built.scale : T(0);
       values_[c * k + j] = built.bad ? T(NAN) : fiedler ? T(0) - value : value;
       bounds_[c * k + j] = built.bad ? T(NAN)
-                           : fiedler ? (kept ? s.residual * built.scale : T(0))
+                           : fiedler ? (kept && !built.empty ? s.residual * built.scale : T(0))
                                      : bound(built, s, int(j));
     }
     if (!vectors_) return;

@@ -17,6 +17,9 @@ class Memory {
   SALN_HD T* take(int64_t count) {
     const size_t at = (used_ + 15) / 16 * 16;
     used_ = at + size_t(count) * sizeof(T);
+#if defined(SALN_GUARD)  // tests/cuda_on_cpu: a gap that nobody may touch
+    used_ = SALN_GUARD(base_, used_);
+#endif
 #if !defined(__CUDA_ARCH__)
     if (!base_) return nullptr;
 #endif

@@ -34,6 +34,7 @@ SALN_DEVICE T normalize(G& g, int n, T* d, T* e, T* e2) {
 template <int J, class T, class G>
 SALN_DEVICE void multisect(const G& g, int n, int first, int count, int lanes, const T* d, const T* e2, T* out) {
   const int each = G::threads / lanes, mine = g.rank / lanes, place = g.rank % lanes;
+  if (first + g.warp * 32 / lanes >= count) return;
   const T part = T(1) / T(lanes + 1), enough = T(4) / T(uint64_t(1) << Arithmetic<T>::bisections);
   T low[J], width = T(4);
   BitsOf<T> limit[J];
@@ -62,7 +63,9 @@ SALN_DEVICE void multisect(const G& g, int n, int first, int count, int lanes, c
 // out [count]: the leading eigenvalues of the normalised matrix, descending. Ends with a barrier.
 template <class T, class G>
 SALN_DEVICE void leading_values(const G& g, int n, int count, const T* d, const T* e2, T* out) {
-  int lanes = 32;
+  // Small groups share a multiprocessor with many: few points at a time cost the fewest instructions. Large ones are
+  // alone, and wait least for many.
+  int lanes = G::threads < 128 ? 4 : 32;
   while (lanes > 1 && lanes * count > G::threads) lanes /= 2;
   const int each = G::threads / lanes;
   if (count > each)

@@ -59,7 +59,10 @@ class RegisterMatrix {
   SALN_DEVICE void step(G& g, int j, float* d, float* e, float* tau, float* reflectors) {
     if (g.rank == j % kThreads) {
 #pragma unroll
-      for (int i = 0; i < kColumns; ++i) x_[i] = a_[kLive - 1][i];
+      for (int i = 0; i < kColumns; i += 4) {
+        const float* row = a_[kLive - 1] + i;
+        store_four(x_ + i, row[0], row[1], row[2], row[3]);
+      }
     }
     g.sync();
     const float pivot = x_[j - 1];
@@ -84,18 +87,19 @@ class RegisterMatrix {
       if (i < j) reflectors[packed_row(j) + i] = u[s];
     }
     g.sync();
-    multiply<kLive, kColumns>(p);
+    const bool busy = g.warp * 32 < j;  // or else all rows of this warp are done
+    if (busy) multiply<kLive, kColumns>(p);
     float along = 0;
 #pragma unroll
-    for (int s = 0; s < kLive; ++s) along += p[s] * u[s];
+    for (int s = 0; s < kLive; ++s) along += busy ? p[s] * u[s] : 0.0f;
     const float half = 0.5f * h.tau * h.tau * g.sum(along);
 #pragma unroll
     for (int s = 0; s < kLive; ++s) {
-      w[s] = g.rank + s * kThreads < j ? h.tau * p[s] - half * u[s] : 0.0f;
+      w[s] = busy && g.rank + s * kThreads < j ? h.tau * p[s] - half * u[s] : 0.0f;
       w_[g.rank + s * kThreads] = w[s];
     }
     g.sync();
-    update<kLive, kColumns>(u, w);
+    if (busy) update<kLive, kColumns>(u, w);
   }
 
   // p = A u
