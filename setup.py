@@ -38,7 +38,8 @@ FLAGS = (
 # 'a': instructions of that generation alone. The last one's PTX serves what comes later.
 CUDA_ARCHS = ("80", "90a", "100a", "120")
 NVCC_FLAGS = (
-    "-std=c++20 -O3 --expt-relaxed-constexpr -prec-div=false -prec-sqrt=false -lineinfo -Xptxas -v,-warn-lmem-usage,-warn-spills "
+    "-std=c++20 -O3 --expt-relaxed-constexpr -prec-div=false -prec-sqrt=false -lineinfo "
+    "-Xptxas -v,-warn-lmem-usage,-warn-spills "
     "-Xcompiler -fPIC,-fvisibility=hidden"
 )
 
