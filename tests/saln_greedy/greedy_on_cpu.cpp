@@ -7,10 +7,7 @@
 #include <memory>
 #include <string>
 
-// clang-format off: the first stands in for csrc/cuda/memory.cuh
-#include "guarded_memory.h"
 #include "cuda/greedy.cuh"
-// clang-format on
 #include "names.h"
 #include "request.h"
 
@@ -61,7 +58,7 @@ struct Sent {
 
 template <class K>
 void launch(device::GreedyCall& call, const GreedyRequest& r) {
-  device::Memory::gap = 64;
+  simulator::gap = 64;
   const device::GreedyFootprint bytes = device::greedy_footprint<K>(call);
   const Block workspace(bytes.workspace * size_t(r.grid));
   call.workspace = workspace.data();
