@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import ROOT
-from saln_kernels import backends, cuda, native
+from saln_kernels import cuda, native
 
 BUILD_FOLDERS = "build/native-*/cuda"
 
@@ -139,10 +139,13 @@ def compiled() -> list[Kernel]:
 
 
 def registered() -> dict[str, bool]:
-    """Whether each op that every backend must have, has a CUDA kernel, by name."""
+    """Whether each op that has a kernel for the CPU has one for CUDA, by name."""
     native.require()
-    names = [f"saln::{name}" for name in vars(backends.Ops) if not name.startswith("_")]
-    return {name: torch._C._dispatch_has_kernel_for_dispatch_key(name, "CUDA") for name in sorted(names)}
+    cpu, gpu = (
+        {name for name in torch._C._dispatch_get_registrations_for_dispatch_key(key) if name.startswith("saln::")}
+        for key in ("CPU", "CUDA")
+    )
+    return {name: name in gpu for name in sorted(cpu)}
 
 
 def faults(kernels: Iterable[Kernel], archs: Iterable[str], ops: dict[str, bool]) -> list[str]:
