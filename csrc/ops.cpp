@@ -7,7 +7,7 @@
 // The arguments that describe the matrices, in every op's schema.
 #define PROBLEM_SCHEMA                                                                                                 \
   "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, str similarity, bool center, float gamma, " \
-  "str laplacian, str negative"
+  "str laplacian, str negative, bool allow_tf32"
 
 STABLE_TORCH_LIBRARY(saln, m) {
   m.def("gram(" PROBLEM_SCHEMA ") -> Tensor");

@@ -12,9 +12,9 @@ namespace saln {
 #define PROBLEM_PARAMETERS                                                                           \
   const Tensor &features, const Tensor &candidates, const std::optional<Tensor>&residuals,           \
       const std::optional<Tensor>&quality, const std::string &similarity, bool center, double gamma, \
-      const std::string &laplacian, const std::string &negative
+      const std::string &laplacian, const std::string &negative, bool allow_tf32
 #define PROBLEM_OF_PARAMETERS \
-  problem_of(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative)
+  problem_of(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative, allow_tf32)
 
 // Backend::run(like, problem, task, results) computes, where the tensor `like` is.
 template <class Backend>

@@ -19,7 +19,7 @@ from saln_kernels.reference import chunks, groups
 
 PROBLEM_SCHEMA = (
     "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, "
-    "str similarity, bool center, float gamma, str laplacian, str negative"
+    "str similarity, bool center, float gamma, str laplacian, str negative, bool allow_tf32"
 )
 # Each returns the gradients of features, then of residuals and of quality if they are there.
 _SCHEMAS = (

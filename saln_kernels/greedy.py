@@ -219,7 +219,7 @@ def k_center(
 
 # What the ops take of a problem, before their own arguments.
 _SHARED = {
-    "greedy_logdet": Problem._fields,
+    "greedy_logdet": Problem._fields[:-1],  # all but allow_tf32
     "maxvol": ("features", "candidates"),
     "k_center": ("features", "candidates", "similarity"),
 }

@@ -21,6 +21,7 @@ class Problem(NamedTuple):
     gamma: float = 1.0
     laplacian: str = "none"
     negative: str = "clamp"
+    allow_tf32: bool = False  # float32 products on a GPU may round to tf32
 
 
 class Rows(NamedTuple):

@@ -82,7 +82,8 @@ def problem(
         torch.compiler.is_compiling()
     ):
         _check_rows(candidates, rows)
-    return Problem(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative)
+    coarse = features.is_cuda and torch.backends.cuda.matmul.allow_tf32
+    return Problem(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative, coarse)
 
 
 def matrices(value: Any, k: Any) -> int:

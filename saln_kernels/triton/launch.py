@@ -104,7 +104,7 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
     scratch = torch.empty(programs * needed, dtype=result_dtype(features.dtype), device=features.device)
     numbers = torch.empty(programs * 2 * shape.order, dtype=torch.int64, device=features.device)
     # NumPy, which interprets, has no bfloat16 product; in float32 it is the same one.
-    coarse = not interpreted and torch.backends.cuda.matmul.allow_tf32
+    coarse = not interpreted and problem.allow_tf32
     arguments = (
         features,
         features.stride(-2),
