@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import ROOT
-from saln_kernels import cuda, native
+from saln_kernels import cuda, native, plan
+from saln_kernels.info import Launch
 
 BUILD_FOLDERS = "build/native-*/cuda"
 
@@ -70,6 +71,29 @@ def blocks_per_multiprocessor(arch: str, registers: int, threads: int, shared: i
     of_warp = -(-registers * 32 // REGISTER_UNIT) * REGISTER_UNIT
     by_registers = limits.registers // of_warp // WARP_UNIT * WARP_UNIT // warps if registers else limits.blocks
     return min(limits.blocks, limits.threads // (32 * warps), by_registers, limits.shared // (shared + RESERVED))
+
+
+# A call that each source serves: b, d, dtype, solver.
+CALLS = {
+    "registers32.cu": (32, 768, torch.bfloat16, "exact"),
+    "registers64.cu": (64, 512, torch.bfloat16, "exact"),
+    "registers128.cu": (128, 512, torch.bfloat16, "exact"),
+    "shared.cu": (256, 1024, torch.bfloat16, "exact"),
+    "global.cu": (512, 1024, torch.float32, "exact"),
+    "global_double.cu": (128, 512, torch.float64, "exact"),
+    "matrix_free.cu": (4096, 2048, torch.float32, "randomized"),
+    "matrix_free_double.cu": (4096, 2048, torch.float64, "randomized"),
+}
+
+
+def planned(source: str) -> Launch | None:
+    """What the source's own call is launched with on an H100; None where it has none."""
+    if source not in CALLS:
+        return None
+    b, d, dtype, solver = CALLS[source]
+    features = torch.empty(32768, d, dtype=dtype, device="meta")
+    candidates = torch.empty(4096, b, dtype=torch.int64, device="meta")
+    return plan(features, candidates, k=8, solver=solver, backend="cuda").launch
 
 
 _ENTRY = re.compile(r"Compiling entry function '(\w+)' for 'sm_(\w+)'")
@@ -195,14 +219,26 @@ def main(as_json: Annotated[bool, typer.Option("--json", help="Print JSON on std
 
 def show(screen: Console, kernels: Iterable[Kernel]) -> None:
     """The table, one row a kernel and architecture."""
-    table = Table("kernel", "sm", title="CUDA kernels, as compiled: a thread, a block, a multiprocessor")
-    for name in ("registers", "shared", "threads", "blocks", "local, spilled"):
+    table = Table("kernel", "sm", title="CUDA kernels, as compiled; shared memory and blocks of one call each serves")
+    for name in ("registers", "shared", "threads", "blocks", "spilled"):
         table.add_column(name, justify="right")
+    plans = {source: planned(source) for source in CALLS}
     for k in kernels:
         bad = f"[bold red]{k.faults}[/]" if k.faults else "0"
-        bound = ("", "") if k.threads is None else (str(k.threads), str(k.blocks))
-        table.add_row(k.name, k.arch, str(k.registers), str(k.shared), *bound, bad)
+        found = plans.get(k.source)
+        shared = k.shared + (found.shared_bytes if found else 0)
+        blocks = blocks_per_multiprocessor(k.arch, k.registers, k.threads, shared) if k.threads else None
+        fits = "-" if not blocks else str(blocks)
+        table.add_row(
+            short_name(k), k.arch, str(k.registers), str(shared) if found else "", str(k.threads or ""), fits, bad
+        )
     screen.print(table)
+
+
+def short_name(kernel: Kernel) -> str:
+    """The class that makes the kernel what it is."""
+    classes = re.findall(r"device::(\w+(?:<[^<>]*>)?)", kernel.name)
+    return str(classes[-1]) if classes else kernel.name
 
 
 if __name__ == "__main__":

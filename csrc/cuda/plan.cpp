@@ -15,16 +15,16 @@ using device::Footprint;
 int registers_of(Kernel kernel, bool wide) {
   switch (kernel) {
     case Kernel::registers32:
-      return 168;
     case Kernel::registers64:
-      return 144;
+      return 168;
     case Kernel::registers128:
       return 255;
     case Kernel::shared:
+      return 238;
     case Kernel::global:
-      return 248;
+      return wide ? 202 : 250;
     default:
-      return 128;
+      return 198;
   }
 }
 

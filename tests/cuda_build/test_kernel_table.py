@@ -162,3 +162,20 @@ def test_occupancy(arch: str, registers: int, threads: int, shared: int, blocks:
 def test_which_gpus_a_build_serves(capability: tuple[int, int], served: bool) -> None:
     """Code with an a is for one capability, plain code for its generation from there on, PTX for all that follow."""
     assert cuda.Build("", "", ("80", "90a", "100a", "120"), "120").serves(capability) is served
+
+
+@pytest.mark.parametrize("source", kernel_table.CALLS)
+def test_each_source_has_a_call_that_it_serves(source: str) -> None:
+    launch = kernel_table.planned(source)
+    assert launch is not None
+    assert launch.kernel == source.removesuffix(".cu").removesuffix("_double")
+
+
+def test_plan_knows_what_was_compiled(built: list[Kernel]) -> None:
+    """A plan promises no more resident blocks than the registers of sm_90a allow."""
+    for kernel in built:
+        launch = kernel_table.planned(kernel.source)
+        if kernel.arch != "90a" or launch is None:
+            continue
+        fit = blocks_per_multiprocessor("90a", kernel.registers, launch.threads, launch.shared_bytes)
+        assert (launch.threads, launch.blocks_per_multiprocessor) == (kernel.threads, fit), kernel.name
