@@ -55,11 +55,20 @@ void find_floor(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
 
 // Warp instructions of multisection (csrc/cuda/tridiagonal.cuh).
 double multisection(double threads, double n, double count) {
-  double lanes = 32;
+  double lanes = threads < 128 ? 4 : 32;
   while (lanes > 1 && lanes * count > threads) lanes /= 2;
   const double rounds = std::ceil(26 / std::log2(lanes + 1)), each = threads / lanes;
   const bool pairs = count > each;
-  return threads / 32 * std::ceil(count / (pairs ? 2 * each : each)) * rounds * n * (pairs ? 12 : 7);
+  const double warps = std::ceil(count * lanes / 32 / (pairs ? 2 : 1));
+  return warps * rounds * n * (pairs ? 12 : 7);
+}
+
+// Warp instructions of the reduction in registers: a column costs a row's thread three multiply-adds and three quarters
+// of a load, in every warp that still has rows; a step, some 85 instructions in all of them.
+double reduction(double n, double threads, double chunk) {
+  double total = 0;
+  for (double j = n - 1; j > 0; --j) total += std::ceil(j / 32) * 3.75 * (j + chunk / 2) + threads / 32 * 85;
+  return total;
 }
 
 // Warp instructions of one candidate's Gram matrix, transforms and moments.
@@ -87,8 +96,7 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   } else if (n.need == Need::eigenvalues) {
     const bool registers =
         p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
-    // A column costs a row's thread three multiply-adds and three quarters of a load; a step some 120 instructions.
-    issued += registers ? warps * (3.75 * (order * order / 2 + order * threads / 16) + 120 * order)
+    issued += registers ? reduction(order, threads, threads / 8)
                         : order * order * order / 6 / 32 * 7 + warps * 150 * order;
     issued += multisection(threads, order, count);
     steps = order * (registers ? 0.6 : 1);
