@@ -2,6 +2,8 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV ?= .venv
+# CUDA kernels take minutes to compile: here only where there is a GPU; `make cuda` compiles them anywhere.
+SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
 BIN := $(VENV)/bin
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
@@ -20,7 +22,7 @@ $(VENV)/base: Makefile
 
 $(VENV)/package: $(VENV)/base pyproject.toml setup.py $(SOURCES)
 	@echo "== saln-kernels: installed in place, native code built"
-	$(BIN)/pip install --quiet --no-build-isolation --editable .
+	SALN_CUDA=$(SALN_CUDA) $(BIN)/pip install --quiet --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/test: $(VENV)/package
