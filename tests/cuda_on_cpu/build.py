@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "cuda_on_cpu"
 
-COMMON = f"-std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wno-unknown-pragmas -I{HERE} -I{ROOT / 'csrc'}"
+COMMON = f"-std=c++20 -g1 -fno-omit-frame-pointer -Wall -Wextra -Wno-unknown-pragmas -I{HERE} -I{ROOT / 'csrc'}"
 # What is declared and not set is a wild value; products and sums contract, as nvcc has them.
-KERNELS = "-O1 -ftrivial-auto-var-init=pattern -ffp-contract=fast"
+KERNELS = f"-include {HERE / 'guard.h'} -O1 -ftrivial-auto-var-init=pattern -ffp-contract=fast"
 # The scheduler acts for all threads at once: no sanitizer may look on, nor be called through memset.
 SCHEDULER = "-O2 -fno-tree-loop-distribute-patterns"
 SANITIZERS = {
@@ -80,3 +82,14 @@ def run(executable: Path, *arguments: str, given: bytes = b"") -> subprocess.Com
     if b"unexpected memory mapping" in done.stderr:  # ThreadSanitizer, where addresses are randomised too widely
         done = subprocess.run(["setarch", "-R", *command], input=given, capture_output=True, env=os.environ | SETTINGS)
     return done
+
+
+def with_lines(report: str) -> str:
+    """A sanitizer's report with source lines: in large programs GCC's sanitizers find none."""
+    addresses = dict.fromkeys(re.findall(r"\((/[^()]+)\+(0x[0-9a-f]+)\)", report))
+    if shutil.which("addr2line") is None:
+        return report
+    for executable, address in addresses:
+        said = subprocess.run(["addr2line", "-e", executable, "-i", address], capture_output=True, text=True).stdout
+        report = report.replace(f"({executable}+{address})", f"({', inlined in '.join(said.split())})")
+    return report

@@ -8,17 +8,10 @@
 #include <utility>
 
 #include "fibres.h"
-
-#if defined(SALN_TSAN)
-#define SALN_POISON(address, bytes)
-#define SALN_UNPOISON(address, bytes)
-#else
-#include <sanitizer/asan_interface.h>
-#define SALN_POISON(address, bytes) __asan_poison_memory_region(address, bytes)
-#define SALN_UNPOISON(address, bytes) __asan_unpoison_memory_region(address, bytes)
-#endif
+#include "guard.h"
 
 #define SALN_DEVICE inline
+#define SALN_APART inline __attribute__((noinline))
 #define __global__
 #define __grid_constant__
 #define __launch_bounds__(...)
@@ -90,6 +83,7 @@ namespace saln::device {
 
 using simulator::Where;
 
+inline char* shared_base() { return simulator::shared; }
 inline int thread_rank() { return simulator::current->rank; }
 inline int block_rank() { return simulator::current->block; }
 inline int grid_size() { return simulator::grid; }
@@ -159,6 +153,14 @@ inline float load_here(const float* from, const Where& where = Where::current())
 inline void load_four(const float* from, float (&to)[4], const Where& where = Where::current()) {
   simulator::check_aligned(from, 16, "load_four", where);
   for (int i = 0; i < 4; ++i) to[i] = from[i];
+}
+
+inline void store_four(float* to, float a, float b, float c, float d, const Where& where = Where::current()) {
+  simulator::check_aligned(to, 16, "store_four", where);
+  to[0] = a;
+  to[1] = b;
+  to[2] = c;
+  to[3] = d;
 }
 
 inline void load_blocks(const void* row, uint32_t (&to)[4], const Where& where = Where::current()) {

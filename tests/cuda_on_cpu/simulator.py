@@ -1,0 +1,168 @@
+"""Calls of the CUDA kernels, run on the CPU thread by thread."""
+
+import struct
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from cuda_on_cpu.build import HERE, ROOT, Source, program, run, with_lines
+from saln_kernels.matrices import Problem, result_dtype
+
+# Every kernel's class, by the name that driver.cpp has for it.
+KERNELS = {
+    "registers32": "RegisterKernel<32, 32>",
+    "registers64": "RegisterKernel<64, 64>",
+    "registers128": "RegisterKernel<128, 128>",
+    "shared": "MemoryKernel<float, true>",
+    "global": "MemoryKernel<float, false>",
+    "global_double": "MemoryKernel<double, false>",
+    "matrix_free": "MatrixFreeKernel<float>",
+    "matrix_free_double": "MatrixFreeKernel<double>",
+}
+ARRAY = "7q16s"
+REQUEST = struct.Struct("<" + 5 * ARRAY + "11q2d" + 6 * "32s")
+RESPONSE = struct.Struct("<9q32s")
+
+
+@dataclass
+class Call:
+    """An op's arguments: those of a `Problem`, or `matrices` [C, b, b], and how to run it."""
+
+    problem: Problem | Tensor
+    output: str = "eigvals"
+    k: int = 1
+    solver: str = "auto"
+    n_iter: int = 0
+    seed: int = 0
+    criterion: str = "effective_rank"
+    parameter: float = 1.0
+    grid: int = 0  # blocks; 0 as planned
+    backward: bool = False  # blocks and threads run the other way round
+    shared_limit: int = 0  # bytes of shared memory a block may have; 0 as an H100
+
+
+@dataclass
+class Result:
+    """What came back, and which kernel it came from; tensors are empty where an op has no such result."""
+
+    values: Tensor
+    vectors: Tensor
+    bounds: Tensor
+    kernel: str
+    grid: int
+    threads: int
+    shared_bytes: int
+    workspace_bytes: int
+    near_is_shared: bool  # a candidate's vectors are in shared memory, not in the workspace
+    basis_is_shared: bool  # so is the Krylov basis
+    call: Call = field(repr=False)
+
+    @property
+    def place(self) -> str:
+        """The kernel, "apart" where a candidate's vectors are not in shared memory."""
+        return self.kernel if self.near_is_shared else f"{self.kernel}, apart"
+
+
+@cache
+def simulator(sanitizer: str) -> Path:
+    """The program that runs calls, under a sanitizer."""
+    kernels = [
+        Source(HERE / "kernel.cpp", (f"SALN_NAME={name}", f"'SALN_KERNEL={kernel}'"))
+        for name, kernel in KERNELS.items()
+    ]
+    host = [HERE / "driver.cpp", *(ROOT / "csrc" / name for name in ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp"))]
+    return program("simulator", [*kernels, *map(Source, host)], sanitizer)
+
+
+def simulate(*calls: Call, sanitizer: str = "address") -> list[Result]:
+    """Run every call in one process; a fault of any fails with what the sanitizer says."""
+    done = run(simulator(sanitizer), given=b"".join(map(encode, calls)))
+    assert done.returncode == 0, with_lines(done.stderr.decode()[:20000])
+    results, at = [], 0
+    for call in calls:
+        result, at = decode(call, done.stdout, at)
+        results.append(result)
+    assert at == len(done.stdout)
+    return results
+
+
+def span(tensor: Tensor) -> bytes:
+    """The bytes from a tensor's first element to its last, in its storage."""
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    count = last + 1 if tensor.numel() else 0
+    flat = torch.as_strided(tensor, (count,), (1,), tensor.storage_offset())
+    return flat.contiguous().view(torch.uint8).numpy().tobytes()
+
+
+def array(tensor: Tensor | None) -> tuple[tuple[object, ...], bytes]:
+    """The fields of an Array and its bytes."""
+    if tensor is None:
+        return (0, 0, 0, 0, 0, 0, 0, b""), b""
+    data = span(tensor)
+    matrix = tensor.unsqueeze(1) if tensor.dim() == 1 else tensor
+    shape, stride = matrix.shape[-2:], matrix.stride()[-2:]
+    dtype = str(tensor.dtype).removeprefix("torch.").encode()
+    fields = (len(data), tensor.data_ptr() % 16, tensor.element_size(), *shape, *stride, dtype)
+    return fields, data
+
+
+def encode(call: Call) -> bytes:
+    """A Request and what follows it."""
+    given = isinstance(call.problem, Tensor)
+    if isinstance(call.problem, Tensor):
+        matrices = call.problem
+        problem = Problem(torch.empty(0, 1), torch.empty(0, 0, dtype=torch.int64), similarity="given")
+        count, b, stride = matrices.shape[0], matrices.shape[1], matrices.stride(0)
+    else:
+        matrices, problem, stride = None, call.problem, 0
+        count, b = problem.candidates.shape
+    if call.criterion == "algebraic_connectivity" and problem.laplacian == "none":
+        problem = problem._replace(laplacian="unnormalized")  # as the op does
+    sources = (
+        None if given else problem.features,
+        matrices,
+        None if given else problem.candidates,
+        problem.residuals,
+        problem.quality,
+    )
+    fields, data = zip(*map(array, sources), strict=True)
+    names = (problem.similarity, problem.laplacian, problem.negative, call.output, call.solver, call.criterion)
+    numbers = (stride, count, b, problem.center, problem.allow_tf32, call.k, call.n_iter, call.seed, call.grid)
+    header = REQUEST.pack(
+        *(x for array_fields in fields for x in array_fields),
+        *map(int, numbers),
+        int(call.backward),
+        call.shared_limit,
+        problem.gamma,
+        call.parameter,
+        *(name.encode() for name in names),
+    )
+    return header + b"".join(data)
+
+
+def decode(call: Call, data: bytes, at: int) -> tuple[Result, int]:
+    """A Result from position `at` on, and where it ends."""
+    *sizes, near, basis, grid, threads, shared_bytes, workspace_bytes, kernel = RESPONSE.unpack_from(data, at)
+    at += RESPONSE.size
+    if isinstance(call.problem, Tensor):
+        dtype, (count, b) = result_dtype(call.problem.dtype), call.problem.shape[:2]
+    else:
+        dtype, (count, b) = result_dtype(call.problem.features.dtype), call.problem.candidates.shape
+    shapes = {
+        "gram": ((count, b, b), (0,), (0,)),
+        "eigvals": ((count, call.k), (0,), (count, call.k)),
+        "eigh": ((count, call.k), (count, b, call.k), (count, call.k)),
+        "fiedler": ((count,), (count, b), (count,)),
+        "score": ((count,), (0,), (0,)),
+    }[call.output]
+    tensors = []
+    for size, shape in zip(sizes, shapes, strict=True):
+        part = torch.frombuffer(bytearray(data[at : at + size]), dtype=dtype) if size else torch.empty(0, dtype=dtype)
+        tensors.append(part.reshape(shape))
+        at += size
+    name = kernel.split(b"\0")[0].decode()
+    places = (bool(near), bool(basis))
+    return Result(*tensors, name, grid, threads, shared_bytes, workspace_bytes, *places, call), at
