@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from bench.study_blend import AgreementBlend
 from saln.schedule import Schedule
 from saln.selectors import Guard, Portfolio, Selector, Uniform, make_selector
 from saln.selectors.portfolio import default_arms
@@ -18,11 +19,13 @@ class Method:
         None: the first rows of every super-batch, which together are shuffled epochs.
     learner : bool
         It sees the learner's activations, losses and residuals, and pays for a pass over the super-batch; otherwise the
-        inputs.
+        inputs as they are in the file.
     reference : bool
         It sees the reference network's losses, and pays for that network.
     agreement : bool
         It gets label agreement among the inputs as quality.
+    standardised : bool
+        Without the learner, it sees the learner's inputs instead.
     late : bool
         Expensive: after all others.
     """
@@ -31,6 +34,7 @@ class Method:
     learner: bool = True
     reference: bool = False
     agreement: bool = False
+    standardised: bool = False
     late: bool = False
 
 
@@ -52,6 +56,7 @@ METHODS: dict[str, Method] = {
     "uniform": Method(None, learner=False),
     "uniform_drawn": Method(Uniform, learner=False),
     "saln": Method(_named("saln"), learner=False),
+    "saln_standardised": Method(_named("saln"), learner=False, standardised=True),
     "rho_loss": Method(_named("rho_loss"), reference=True),
     "rho_loss_t1": Method(_named("rho_loss", temperature=1.0), reference=True),
     "jest": Method(_named("jest"), reference=True),
@@ -78,6 +83,17 @@ METHODS: dict[str, Method] = {
     "guard_mixture": Method(lambda: Guard(Portfolio(default_arms(), reward="none"), floor=0.8), reference=True),
     "mixture_no_reference": Method(lambda: Portfolio(_without_reference(), reward="none")),
     "bandit_no_reference": Method(lambda: Portfolio(_without_reference())),
+    "blend_agreement_t1": Method(lambda: AgreementBlend(_logdet("given", 1.0))),
+    "blend_agreement_inputs_t1": Method(
+        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given"), agreement=True
+    ),
+    "blend_steps_agreement_inputs_t1": Method(
+        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given", by="steps"), agreement=True
+    ),
+    "blend_logdet_inputs_t1": Method(lambda: AgreementBlend(_logdet("none", 1.0), agreement="given"), agreement=True),
+    "blend_learnability_inputs_t1": Method(
+        lambda: AgreementBlend(_logdet("learnability", 1.0), agreement="given"), reference=True, agreement=True
+    ),
     "k_dpp_learnability": Method(
         _named("k_dpp", similarity="gradient", quality="learnability"), reference=True, late=True
     ),

@@ -76,9 +76,9 @@ def run(task: Task, method: Method) -> Run:
 def _super_batch(network: Classifier, task: Task, rows: Tensor, method: Method) -> SuperBatch:
     if method.make is None:
         return SuperBatch(torch.empty(len(rows), 0))
-    x = task.x[rows]
     if not method.learner:
-        return SuperBatch(x)
+        return SuperBatch((task.x if method.standardised else task.features)[rows])
+    x = task.x[rows]
     labels = task.labels[rows]
     activations = network.penultimate(x)
     log_shares = network.head(activations).log_softmax(dim=1)

@@ -33,6 +33,7 @@ NOISE, DUPLICATES, COPIED, RARE = 0.3, 0.8, 0.02, 0.1
 class Task:
     """One set, condition and seed; rows `[n, d]` standardised by the training rows."""
 
+    features: Tensor  # as they are in the file
     x: Tensor
     labels: Tensor
     x_test: Tensor
@@ -62,17 +63,18 @@ def make_task(data: Path, name: str, condition: str, seed: int) -> Task:
     held_out = stratified_split(labels[rows], REFERENCE_SHARE, source)
     x_test, labels_test = x[is_test], labels[is_test]
     rare = torch.randperm(n_classes, generator=source)[: n_classes // 2]
-    (x, labels), (x_reference, labels_reference) = (
+    (features, labels), (x_reference, labels_reference) = (
         _in_condition(condition, x[part], labels[part], n_classes, rare, source)
         for part in (rows[~held_out], rows[held_out])
     )
-    mean, scale = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
-    x, x_reference, x_test = ((each - mean) / scale for each in (x, x_reference, x_test))
+    mean, scale = features.mean(dim=0), features.std(dim=0).clamp_min(1e-6)
+    x, x_reference, x_test = ((each - mean) / scale for each in (features, x_reference, x_test))
     n_probe = min(round(PROBE_SHARE * len(x_reference)), MOST_PROBES)
     probe = x_reference[:n_probe], labels_reference[:n_probe]
     rest = x_reference[n_probe:], labels_reference[n_probe:]
     losses, seconds = _reference_losses(probe, rest, (x, labels), n_classes, seed)
     return Task(
+        features=features,
         x=x,
         labels=labels,
         x_test=x_test,
