@@ -2,7 +2,8 @@
 
 Layers, each importing only those below it:
 
-    cli -> pilot, report -> sampler -> epoch_walk; functional, sampler -> selectors -> candidates, schedule, superbatch
+    cli -> pilot, report; integrations -> sampler -> epoch_walk, epoch_order, memory, background, refresh -> distributed
+    functional, sampler -> selectors -> candidates, schedule, superbatch
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
 training step, and `SpectralBatchSampler` the form for a DataLoader.

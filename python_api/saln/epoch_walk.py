@@ -14,26 +14,31 @@ class EpochCursor:
 
     Parameters
     ----------
-    n_steps : int
-        Batches of an epoch.
+    n_steps : callable
+        How many batches an epoch has; asked whenever it matters, because the number of ranks is known late.
 
     Examples
     --------
     >>> from saln.epoch_walk import EpochCursor, EpochWalk
-    >>> cursor = EpochCursor(2)
+    >>> cursor = EpochCursor(lambda: 2)
     >>> list(EpochWalk(cursor, lambda epoch, step: [epoch, step]))
     [[0, 0], [0, 1]]
     >>> cursor.position
     (1, 0)
     """
 
-    def __init__(self, n_steps: int) -> None:
-        self.n_steps = n_steps
+    def __init__(self, n_steps: Callable[[], int]) -> None:
+        self._n_steps = n_steps
         self._epoch = 0
         self._step = 0
         self._untouched = True  # no walk has started from here yet
         self._wanted: int | None = None  # by set_epoch while a walk is under way
         self._walk: EpochWalk | None = None
+
+    @property
+    def n_steps(self) -> int:
+        """Batches of an epoch."""
+        return self._n_steps()
 
     @property
     def position(self) -> tuple[int, int]:

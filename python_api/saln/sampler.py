@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import time
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, Sampler
 
+from saln.background import Ahead, Place
+from saln.distributed import Ranks, checksum, refuse_double_sharding
+from saln.epoch_order import EpochOrder
 from saln.epoch_walk import EpochCursor, EpochWalk
-from saln.selectors import Selector, SpectralCandidates
+from saln.memory import memory_of
+from saln.refresh import LiveValues, Refresh
+from saln.selectors import SelectionReport, Selector, SpectralCandidates
+from saln.selectors.protocol import reset, set_progress
+from saln.served import ServedBatch
 from saln.superbatch import FLOATING, SuperBatch
+
+REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of training
 
 
 class SpectralBatchSampler(BatchSampler):
@@ -27,25 +38,42 @@ class SpectralBatchSampler(BatchSampler):
 
     The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
     before it: skipping and resuming cost nothing. By default batches are chosen by `SpectralCandidates`, which scores
-    all candidates of a super-batch in one call; any `Selector` can take its place.
+    all candidates of a super-batch in one call; any `Selector` can take its place. With one that has a memory
+    (`saln.selectors.protocol.Stateful`) a batch depends on those before it, too: the memory is part of the sampler's
+    state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the same.
+
+    Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
+    own, without a word to the others, or all of them where the selector has a memory. Batches that do not suffice for
+    all ranks at an epoch's end are left out and counted. At the start of every epoch the ranks compare their features,
+    seeds and options.
 
     Parameters
     ----------
     features : Tensor [N, d] or SuperBatch
-        Frozen features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and
-        indices where the rows are not in the dataset's order. Rows with values that are not finite are never yielded.
+        Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
+        where the rows are not in the dataset's order. Rows with values that are not finite are never yielded.
     batch_size : int
-        Samples of every batch yielded.
+        Samples of every batch yielded, on each rank.
     filter_ratio : float
         Share of a super-batch thrown away, at least 0 and below 1.
     labels : Tensor [N], optional
         For `candidates="stratified"` and other selectors that read labels.
     selector : Selector, optional
-        In place of spectral candidates.
+        In place of spectral candidates. It starts anew: what it remembers is forgotten.
     seed : int
         At least 0.
     drop_last : bool
         Leave out a last batch of fewer than `batch_size`.
+    n_epochs : int, optional
+        Epochs of the training, for selectors that change over it: their `progress` goes from 0 to 1 over these. Left
+        out, setting `selector.progress` is up to the caller.
+    ahead : int
+        Batches chosen in a background thread before they are asked for. They are the same batches; but what they are
+        chosen by is older by so many steps where it is refreshed.
+    refresh : Refresh, optional
+        Values of the samples worked out anew every so many steps; left out, they are frozen.
+    rank, world_size : int, optional
+        As torch.distributed says at the time, if left out. `0, 1` where somebody else shards the batches.
     **spectral_options
         Of `saln.selectors.SpectralCandidates`: n_candidates, criterion, similarity, candidates, choice, temperature
         and those of the scores.
@@ -58,6 +86,8 @@ class SpectralBatchSampler(BatchSampler):
         Samples offered to the selector at a step.
     n_left_out : int
         Rows left out because they are not finite.
+    served : deque of ServedBatch
+        The last batches yielded, with weights, seconds and staleness; at most `REMEMBERED`.
 
     Raises
     ------
@@ -65,15 +95,19 @@ class SpectralBatchSampler(BatchSampler):
         If features is neither tensor nor SuperBatch, as when a trainer makes the sampler anew around one of its own.
     ValueError
         If an option is out of its range, or state and sampler do not belong together.
+    RuntimeError
+        From walking, if the ranks do not agree, or accelerate shards this rank's share once more.
 
     Notes
     -----
-    A step costs a copy of the super-batch, O(M d), and what the selector costs; an epoch one permutation of N.
+    A step costs a copy of the super-batch, O(M d), and what the selector costs; an epoch one permutation of N; with
+    `ahead` and a selector with memory a copy of that memory a step.
 
     With worker processes a DataLoader asks for batches ahead of training, so that `state_dict` is ahead of it, too:
     there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with
     its own samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with
-    no batch more.
+    no batch more. Values that are refreshed are not in the state: after a resume they are worked out first, from the
+    model as it is then, so that batches may differ from those of a run that went on.
 
     Examples
     --------
@@ -85,6 +119,9 @@ class SpectralBatchSampler(BatchSampler):
     (5, [4, 4, 4, 4, 4])
     >>> sampler.state_dict()["epoch"]
     1
+    >>> ranks = [SpectralBatchSampler(features, 4, n_candidates=16, rank=rank, world_size=2) for rank in range(2)]
+    >>> [len(each) for each in ranks], ranks[0].n_batches_left_out, next(iter(ranks[1])) == sampler.batch_at(0, 1)
+    ([2, 2], 1, True)
     """
 
     def __init__(
@@ -97,39 +134,71 @@ class SpectralBatchSampler(BatchSampler):
         selector: Selector | None = None,
         seed: int = 0,
         drop_last: bool = False,
+        n_epochs: int | None = None,
+        ahead: int = 0,
+        refresh: Refresh | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
         **spectral_options: Any,
     ) -> None:
         samples = _samples(features, labels)
         super().__init__(EpochSampler(self), batch_size, drop_last)
         if not 0 <= filter_ratio < 1:
             raise ValueError(f"filter_ratio is {filter_ratio}, want at least 0 and below 1")
-        if seed < 0:
-            raise ValueError(f"seed is {seed}, want at least 0")
+        if n_epochs is not None and n_epochs < 1:
+            raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
         if selector is not None and spectral_options:
             raise TypeError(f"{', '.join(spectral_options)}: options of spectral candidates, but a selector is given")
         self.selector = SpectralCandidates(**spectral_options) if selector is None else selector
+        if ahead and getattr(self.selector, "reward", None) == "probe":
+            raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
         self.filter_ratio = filter_ratio
         self.super_batch_size = max(batch_size, round(batch_size / (1 - filter_ratio)))
-        self.seed = seed
+        self.n_epochs = n_epochs
+        self.ranks = Ranks(rank, world_size)
+        self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
         self._samples = samples
-        self._rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
-        self.n_left_out = len(samples) - self._rows.numel()
+        rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
+        self.order = EpochOrder(rows, self.super_batch_size, batch_size if drop_last else 1, seed)
+        self.n_left_out = len(samples) - self.order.n_rows
         if self.n_left_out:
             warnings.warn(
                 f"{self.n_left_out} of {len(samples)} samples have values that are not finite and are never yielded",
                 stacklevel=2,
             )
-        whole, rest = divmod(self._rows.numel(), self.super_batch_size)
-        self._cursor = EpochCursor(whole + (rest >= batch_size if drop_last else rest > 0))
-        self._order: tuple[tuple[int, int], Tensor] | None = None
+        self._cursor = EpochCursor(self.__len__)
+        self._checksum: int | None = None  # of the samples, worked out when ranks compare
+        self._expected: Place | None = None
+        self._memory = memory_of(self.selector)
+        self._newest_memory: dict[str, Any] | None = None  # after the last batch served
+        self._ahead = Ahead(self._choose, self._after, ahead)
+        self._live: LiveValues | None = None
+        if refresh is not None:
+            shared = self.ranks if self._memory is not None else None
+            self._live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
+        self._start_anew()
 
     def __len__(self) -> int:
-        """Batches of an epoch, the same in each."""
-        return self._cursor.n_steps
+        """Batches of an epoch on this rank, the same on each and in each epoch."""
+        return self.n_batches // self.ranks.world_size
 
     def __iter__(self) -> Iterator[list[int]]:
         """Walk the epoch that `set_epoch` named or a state was restored in, else the one after the last walked."""
-        return EpochWalk(self._cursor, self.batch_at)
+        world_size = self.ranks.world_size
+        refuse_double_sharding(world_size)
+        if len(self) == 0 < self.n_batches:
+            raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one a rank")
+        return EpochWalk(self._cursor, self._serve)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of an epoch, of all ranks together and with those left out."""
+        return self.order.n_super_batches
+
+    @property
+    def n_batches_left_out(self) -> int:
+        """Batches at an epoch's end that do not suffice for all ranks."""
+        return self.n_batches % self.ranks.world_size
 
     @property
     def epoch(self) -> int:
@@ -143,24 +212,53 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor.set_epoch(epoch)
 
     def skip(self, n_batches: int) -> None:
-        """Let the next walk start so many batches later in its epoch; none of them is computed."""
+        """Let the next walk start so many batches later in its epoch.
+
+        None of them is computed, but where the selector has a memory: then all are, when the walk starts.
+        """
         epoch, step = self._cursor.next_start
         if not 0 <= n_batches <= len(self) - step:
             raise ValueError(f"n_batches is {n_batches}, want 0 to {len(self) - step}, what is left of epoch {epoch}")
         self._cursor.restore(epoch, step + n_batches)
 
-    def state_dict(self) -> dict[str, int | bool]:
-        """A copy of what an exact resume needs: the place in the epochs, and what fixes their batches.
+    def reset(self) -> None:
+        """Start a run anew: epoch 0, and a selector with nothing in its memory."""
+        self._discard_ahead()
+        self._cursor.restore(0, 0)
+        self._start_anew()
+
+    def served_at(self, epoch: int, step: int) -> ServedBatch:
+        """What is remembered of a batch: of the k-th that a loader gives in an epoch, step k, however far it has asked
+        ahead. A KeyError if it was not served, or too long ago.
+        """
+        for batch in reversed(self.served):
+            if (batch.epoch, batch.step) == (epoch, step):
+                return batch
+        raise KeyError(f"batch {step} of epoch {epoch} is not among the last {len(self.served)} served")
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
+        memory if it has one. The same on every rank.
 
         After the last batch of an epoch it leads to a whole next epoch.
         """
         epoch, step = self._cursor.position
-        return {"epoch": epoch, "step": step, "seed": self.seed, **self._extent()}
+        progress = getattr(self.selector, "progress", None) if self.n_epochs is None else None
+        memory = self._memory_served()
+        return {
+            "epoch": epoch,
+            "step": step,
+            "seed": self.order.seed,
+            **self._extent(),
+            "progress": progress,
+            "memory": memory,
+        }
 
-    def load_state_dict(self, state_dict: dict[str, int | bool]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next walk go on from there, with the seed of the state.
 
-        Raises a ValueError if the state is of another dataset size, batch size, super-batch size or `drop_last`.
+        Raises a ValueError if the state is of another dataset size, batch size, super-batch size, selector, number of
+        ranks or `drop_last`.
         """
         for name, ours in self._extent().items():
             if state_dict[name] != ours:
@@ -168,42 +266,147 @@ class SpectralBatchSampler(BatchSampler):
                     f"the state was saved with {name} {state_dict[name]}, this sampler has {ours}: "
                     "the rest of the epoch would not be what it was"
                 )
-        self.seed = int(state_dict["seed"])
+        self._discard_ahead()
+        self.order.seed = int(state_dict["seed"])
         self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
+        self._start_anew()
+        if state_dict["progress"] is not None:
+            set_progress(self.selector, state_dict["progress"])
+        if self._memory is not None:
+            self._memory.load_state_dict(state_dict["memory"])
+            self._newest_memory = self._memory.state_dict()
 
-    def _extent(self) -> dict[str, int | bool]:
+    def _extent(self) -> dict[str, int | bool | str]:
         return {
-            "num_samples": self._rows.numel(),
+            "num_samples": self.order.n_rows,
             "batch_size": self.batch_size,
             "super_batch_size": self.super_batch_size,
             "drop_last": self.drop_last,
+            "selector": self.selector.name,
+            "world_size": self.ranks.world_size,
         }
 
+    def batch_at(self, epoch: int, number: int) -> list[int]:
+        """The dataset indices of one batch of all ranks', whatever came before it, by the samples' present values.
+
+        A ValueError if the selector has a memory: then what came before it matters.
+        """
+        if not 0 <= number < self.n_batches:
+            raise ValueError(f"number is {number}, want 0 to {self.n_batches - 1}")
+        if self._memory is not None:
+            raise ValueError(f"batches by {self.selector.name} depend on those before them: walk, or skip")
+        samples = self._samples if self._live is None else self._live.samples
+        return self._select(epoch, number, samples)[0].tolist()
+
+    def _serve(self, epoch: int, step: int) -> list[int]:
+        """What a walk yields: the present step of training."""
+        place = epoch, step
+        if step == 0 or place != self._expected:
+            self._check_agreement(place)
+        if not self._ahead.expects(place):
+            self._discard_ahead()
+        asked = time.perf_counter()
+        try:
+            if self._live is not None:
+                self._live.ask(self._step_of_run(place))
+            batch = self._ahead.take(place)
+        except BaseException:
+            self._discard_ahead()
+            raise
+        waited = time.perf_counter() - asked
+        self.served.append(dataclasses.replace(batch, waited_seconds=waited, memory=None))
+        self._newest_memory = batch.memory
+        self._expected = self._after(place)
+        return list(batch.indices)
+
     @torch.no_grad()
-    def batch_at(self, epoch: int, step: int) -> list[int]:
-        """The dataset indices of one batch, whatever came before it."""
-        if not 0 <= step < len(self):
-            raise ValueError(f"step is {step}, want 0 to {len(self) - 1}")
-        start = step * self.super_batch_size
-        rows = self.epoch_order(epoch)[start : start + self.super_batch_size].to(self._samples.device)  # [M]
-        super_batch = self._samples.take(rows)
+    def _choose(self, place: Place) -> ServedBatch:
+        """The batch of a place; with a memory, all that it depends on. Runs in the background if that is asked for."""
+        begun = time.perf_counter()
+        epoch, step = place
+        run_step = self._step_of_run(place)
+        samples, since = (self._samples, run_step) if self._live is None else self._live.at(run_step)
+        first, own = step * self.ranks.world_size, step * self.ranks.world_size + self.ranks.rank
+        if self._memory is None:
+            indices, report = self._select(epoch, own, samples)
+        else:
+            # Also what the ranks' tail leaves out, as one rank alone would.
+            stop = self.n_batches if step == len(self) - 1 else first + self.ranks.world_size
+            for number in self._memory.still_to_choose(epoch, first, stop):
+                chosen = self._select(epoch, number, samples)
+                self._memory.chose(number)
+                if number == own:
+                    indices, report = chosen
+        return ServedBatch(
+            epoch,
+            step,
+            tuple(indices.tolist()),
+            report,
+            selection_seconds=time.perf_counter() - begun,
+            staleness=None if self._live is None else run_step - since,
+            memory=self._memory.state_dict() if self._memory is not None and self._ahead.depth else None,
+        )
+
+    @torch.no_grad()
+    def _select(self, epoch: int, number: int, samples: SuperBatch) -> tuple[Tensor, SelectionReport]:
+        rows = self.order.super_batch(epoch, number).to(samples.device)  # [M]
+        if self.n_epochs is not None:
+            set_progress(self.selector, min(1.0, (epoch + number / self.n_batches) / self.n_epochs))
+        super_batch = samples.take(rows)
         size = min(self.batch_size, rows.numel())
-        chosen = self.selector.select(super_batch, size, generator=self._generator(epoch, step + 1))
-        batch: list[int] = super_batch.require("indices", by="the sampler")[chosen].tolist()
-        return batch
+        chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
+        report = self.selector.last_report or SelectionReport(len(super_batch), 0)
+        return super_batch.require("indices", by="the sampler")[chosen], report
 
-    def epoch_order(self, epoch: int) -> Tensor:
-        """The rows of the features in the order of an epoch, int64 `[n]` on the host."""
-        key = self.seed, epoch
-        if self._order is None or self._order[0] != key:
-            shuffled = torch.randperm(self._rows.numel(), generator=self._generator(epoch, 0))
-            self._order = key, self._rows[shuffled]
-        return self._order[1]
+    def _rows_between(self, first: int, until: int) -> Tensor:
+        """Rows that this rank's batches of these steps of the run choose from, or all ranks' with a memory."""
+        rank, world_size = self.ranks.rank, self.ranks.world_size
+        rows = []
+        for epoch, step in (divmod(run_step, len(self)) for run_step in range(first, until)):
+            last = step == len(self) - 1
+            numbers = range(step * world_size, self.n_batches if last else (step + 1) * world_size)
+            rows += [
+                self.order.super_batch(epoch, n) for n in (numbers if self._memory is not None else [numbers[rank]])
+            ]
+        return torch.cat(rows).sort().values
 
-    def _generator(self, epoch: int, counter: int) -> torch.Generator:
-        # Counter 0 is the permutation, step + 1 a step; SeedSequence keeps the streams of all of them apart.
-        words = np.random.SeedSequence(self.seed, spawn_key=(epoch, counter)).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(words[0]))
+    def _after(self, place: Place) -> Place:
+        epoch, step = place
+        return (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
+
+    def _step_of_run(self, place: Place) -> int:
+        return place[0] * len(self) + place[1]
+
+    def _check_agreement(self, place: Place) -> None:
+        if not self.ranks.can_talk:
+            return
+        if self._checksum is None:
+            self._checksum = checksum(self._samples)
+        facts = {"epoch and step": place, "seed": self.order.seed, **self._extent(), "ahead": self._ahead.depth}
+        self.ranks.check_agreement({**facts, "checksum of the features": self._checksum})
+
+    def _memory_served(self) -> dict[str, Any] | None:
+        """The selector's memory after the last batch served, whatever was chosen since."""
+        if self._memory is None:
+            return None
+        return copy.deepcopy(self._newest_memory) if self._ahead.depth else self._memory.state_dict()
+
+    def _discard_ahead(self) -> None:
+        self._ahead.discard()
+        if self._memory is not None and self._newest_memory is not None and self._ahead.depth:
+            self._memory.load_state_dict(self._newest_memory)
+
+    def _start_anew(self) -> None:
+        reset(self.selector)
+        self._expected = None
+        self._memory = memory_of(self.selector)
+        self._newest_memory = None if self._memory is None else self._memory.state_dict()
+        if self._live is not None:
+            self._live.restart()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._discard_ahead()
+        return self.__dict__
 
 
 class EpochSampler(Sampler[int]):
@@ -227,10 +430,10 @@ class EpochSampler(Sampler[int]):
         self.batch_sampler.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.batch_sampler.epoch_order(self.batch_sampler.epoch).tolist())
+        return iter(self.batch_sampler.order.epoch(self.batch_sampler.epoch).tolist())
 
     def __len__(self) -> int:
-        return self.batch_sampler._rows.numel()
+        return self.batch_sampler.order.n_rows
 
 
 def _samples(features: Tensor | SuperBatch, labels: Tensor | None) -> SuperBatch:

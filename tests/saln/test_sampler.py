@@ -72,7 +72,7 @@ def test_every_batch_is_the_selector_s_choice_of_its_super_batch():
 
     sampler = SpectralBatchSampler(data, 4, selector=Recorder())
     batches = list(sampler)
-    order = sampler.epoch_order(0)
+    order = sampler.order.epoch(0)
     assert len(seen) == len(batches) == 3
     for step, (super_batch, rows) in enumerate(seen):
         offered = order[20 * step : 20 * (step + 1)]
@@ -149,7 +149,7 @@ def test_stratified_candidates_need_and_keep_the_labels():
     labels = (torch.arange(200) % 4 == 0).long()
     sampler = make(200, 8, candidates="stratified", labels=labels, filter_ratio=0.5)
     for step, batch in enumerate(sampler):
-        offered = labels[sampler.epoch_order(0)[16 * step : 16 * (step + 1)]]
+        offered = labels[sampler.order.epoch(0)[16 * step : 16 * (step + 1)]]
         assert abs(labels[batch].sum().item() - 8 * offered.double().mean().item()) < 1
     with pytest.raises(ValueError, match="spectral_candidates needs labels"):
         next(iter(make(candidates="stratified")))
@@ -205,7 +205,7 @@ class TestEpochs:
         sampler.sampler.set_epoch(7)
         assert sampler.epoch == 7
         assert sorted(sampler.sampler) == list(range(len(sampler.sampler))) == list(range(100))
-        assert list(sampler.sampler) == sampler.epoch_order(7).tolist()
+        assert list(sampler.sampler) == sampler.order.epoch(7).tolist()
         assert next(iter(sampler)) == sampler.batch_at(7, 0)
 
     def test_the_same_epoch_can_be_walked_again(self):
@@ -274,7 +274,7 @@ def test_a_bad_argument_is_refused_by_name(arguments, error, message):
 def test_positions_that_are_not_there():
     sampler = make()
     for step in (-1, 5):
-        with pytest.raises(ValueError, match=f"step is {step}, want 0 to 4"):
+        with pytest.raises(ValueError, match=f"number is {step}, want 0 to 4"):
             sampler.batch_at(0, step)
         with pytest.raises(ValueError, match="epoch is -1"):
             sampler.set_epoch(-1)

@@ -174,7 +174,7 @@ def test_saving_and_loading_anywhere_changes_nothing_that_follows(schedule):
     def walk(cursor: EpochCursor) -> EpochWalk:
         return EpochWalk(cursor, lambda epoch, step: [epoch, step])
 
-    plain, restored = EpochCursor(4), EpochCursor(4)
+    plain, restored = EpochCursor(lambda: 4), EpochCursor(lambda: 4)
     walks = [walk(plain), walk(restored)]
     for action, number in schedule:
         if action == "walk":
@@ -185,7 +185,7 @@ def test_saving_and_loading_anywhere_changes_nothing_that_follows(schedule):
         if action == "save and load":
             # As torchdata's loader does: the sampler's state, then that of the walk, both into fresh objects.
             position, state = restored.position, walks[1].state_dict()
-            restored = EpochCursor(4)
+            restored = EpochCursor(lambda: 4)
             restored.restore(*position)
             walks[1] = walk(restored)
             walks[1].load_state_dict(state)

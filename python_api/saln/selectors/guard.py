@@ -133,6 +133,7 @@ class Guard(Wrapper):
 
     def start_epoch(self) -> None:
         """Forget how often samples were served; the reuse cap counts from here."""
+        super().start_epoch()
         self._times = np.zeros(0, dtype=np.int64)
 
     @torch.no_grad()

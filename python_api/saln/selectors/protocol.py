@@ -118,6 +118,12 @@ def set_progress(selector: object, progress: float) -> None:
         selector.progress = share("progress", progress)
 
 
+def start_epoch(selector: object) -> None:
+    """Tell a selector that an epoch begins; those that count nothing by epochs ignore it."""
+    if hasattr(selector, "start_epoch"):
+        selector.start_epoch()
+
+
 def reset(selector: object) -> None:
     """Let a selector start a run anew: training has not begun, nothing was chosen before."""
     set_progress(selector, 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln.selectors.protocol import SelectionReport, Selector, Stateful, reset, set_progress
+from saln.selectors.protocol import SelectionReport, Selector, Stateful, reset, set_progress, start_epoch
 from saln.superbatch import SuperBatch
 
 
@@ -49,6 +49,11 @@ class Wrapper:
         self._progress = progress
         for each in self._inner:
             set_progress(each, progress)
+
+    def start_epoch(self) -> None:
+        """Pass it on to the selectors inside."""
+        for each in self._inner:
+            start_epoch(each)
 
     def reset(self) -> None:
         """As in `Stateful`."""

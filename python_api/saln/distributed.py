@@ -1,0 +1,154 @@
+"""Which rank this process is, whether the ranks agree, and what they know together."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import zlib
+from collections.abc import Mapping
+from types import FrameType
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from saln.superbatch import SHAPES, SuperBatch
+
+# Who keeps every n-th batch of a batch sampler, or hands one process's batches to all.
+SHARDING = ("BatchSamplerShard", "DataLoaderDispatcher")
+
+
+class Ranks:
+    """A process among those that train together: as given, or else as torch.distributed says when it is asked.
+
+    Parameters
+    ----------
+    rank, world_size : int, optional
+        Both or neither; `0, 1` where somebody else shards the batches.
+
+    Raises
+    ------
+    ValueError
+        If only one is given, or they do not fit together.
+
+    Examples
+    --------
+    >>> from saln.distributed import Ranks
+    >>> Ranks().world_size, Ranks(1, 4).rank
+    (1, 1)
+    """
+
+    def __init__(self, rank: int | None = None, world_size: int | None = None) -> None:
+        if (rank is None) != (world_size is None):
+            raise ValueError(f"rank is {rank} and world_size is {world_size}, want both or neither")
+        if rank is not None and world_size is not None and not 0 <= rank < world_size:
+            raise ValueError(f"rank is {rank} and world_size is {world_size}, want 0 <= rank < world_size")
+        self._given = None if rank is None or world_size is None else (rank, world_size)
+        self._group: dist.ProcessGroup | None = None
+
+    @property
+    def rank(self) -> int:
+        """From 0 to world_size - 1."""
+        return self._given[0] if self._given else dist.get_rank() if _initialized() else 0
+
+    @property
+    def world_size(self) -> int:
+        """How many ranks there are."""
+        return self._given[1] if self._given else dist.get_world_size() if _initialized() else 1
+
+    @property
+    def can_talk(self) -> bool:
+        """Whether there are other ranks, and torch.distributed reaches just them."""
+        return self.world_size > 1 and _initialized() and dist.get_world_size() == self.world_size
+
+    def check_agreement(self, facts: Mapping[str, object]) -> None:
+        """Raise a RuntimeError on every rank if they do not all hold the same facts; every rank has to call it."""
+        if not self.can_talk:
+            return
+        everyone: list[Mapping[str, object]] = [{}] * self.world_size
+        dist.all_gather_object(everyone, dict(facts), group=self._own_group())
+        differ = [name for name in facts if any(each[name] != everyone[0][name] for each in everyone)]
+        if differ:
+            shown = "; ".join(f"{name}: {', '.join(str(each[name]) for each in everyone)}" for name in differ)
+            raise RuntimeError(
+                f"the ranks' samplers do not agree, so that they would serve samples twice (by rank, {shown}). Give "
+                "all of them the same features, seed and options, and start their epochs together"
+            )
+
+    def share_of(self, n_rows: int) -> slice:
+        """Which of so many rows this rank works out for `gather`."""
+        each = -(-n_rows // self.world_size)
+        return slice(min(n_rows, each * self.rank), min(n_rows, each * (self.rank + 1)))
+
+    def gather(self, share: SuperBatch, n_rows: int) -> SuperBatch:
+        """The rows of all ranks, in order: the same bits on each. Every rank has to call it, at the same time.
+
+        Goes over the host, by gloo, so that it may run in the background of whatever training sends.
+        """
+        each = -(-n_rows // self.world_size)
+        gathered: dict[str, Tensor] = {}
+        for name in SHAPES:
+            value: Tensor | None = getattr(share, name)
+            if value is None:
+                continue
+            row_bytes = value.element_size() * value[:1].numel() if len(value) else 0
+            width = torch.tensor([row_bytes, *value.shape[1:]])
+            dist.all_reduce(width, op=dist.ReduceOp.MAX, group=self._own_group())
+            padded = torch.zeros(each, *width[1:].tolist(), dtype=value.dtype)
+            padded[: len(value)] = value.cpu()
+            # As bytes, since gloo does not know every dtype.
+            sent = padded.view(each, -1).contiguous().view(torch.uint8)
+            received = [torch.empty_like(sent) for _ in range(self.world_size)]
+            dist.all_gather(received, sent, group=self._own_group())
+            whole = torch.cat(received).view(value.dtype).view(-1, *padded.shape[1:])[:n_rows]
+            gathered[name] = whole.to(value.device)
+        return dataclasses.replace(share, **gathered)
+
+    def _own_group(self) -> dist.ProcessGroup:
+        if self._group is None:
+            self._group = dist.new_group(backend="gloo")
+        return self._group
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"_given": self._given, "_group": None}
+
+
+def checksum(samples: SuperBatch) -> int:
+    """Of every byte of every tensor; equal tensors have equal ones on every device. O(bytes), about 1 ns each.
+
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.distributed import checksum
+    >>> len({checksum(SuperBatch(features)) for features in (torch.eye(3), torch.eye(3), torch.ones(3, 3))})
+    2
+    """
+    value = 0
+    for name in SHAPES:
+        tensor: Tensor | None = getattr(samples, name)
+        if tensor is not None and tensor.numel():
+            value = zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, value)
+    return value
+
+
+def refuse_double_sharding(world_size: int) -> None:
+    """Raise a RuntimeError if whoever iterates shards the batches that are already this rank's share."""
+    if world_size == 1:
+        return
+    # Nothing that accelerate calls tells the sampler; only the stack shows who iterates. Once an epoch, so it costs
+    # nothing.
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if type(caller).__name__ in SHARDING and type(caller).__module__.startswith("accelerate"):
+            raise RuntimeError(
+                f"the batches would be sharded twice and most of them lost: this sampler already yields one rank's "
+                f"share of {world_size}, and accelerate's {type(caller).__name__} shards it again. Either keep the "
+                "loader from accelerator.prepare, as saln.integrations.accelerate.prepare_loader does, so that each "
+                "rank chooses its own batches only; or make the sampler with rank=0, world_size=1, and every rank "
+                "chooses all of them"
+            )
+        frame = frame.f_back
+
+
+def _initialized() -> bool:
+    return dist.is_available() and dist.is_initialized()
