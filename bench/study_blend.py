@@ -52,7 +52,7 @@ class AgreementBlend:
             found = label_agreement(super_batch.features, labels, rows).to(everywhere.dtype)
             super_batch = dataclasses.replace(super_batch, quality=everywhere.index_copy_(0, rows, found))
         quality = super_batch.require("quality", by=self.name)
-        chance = 1 / max(2, labels[rows].unique().numel())
+        chance = 1 / max(2, torch.unique(labels[rows]).numel())
         self.share = max(0.0, (float(quality[rows].double().mean()) - chance) / (1 - chance))
         if self.by == "steps":
             drawn = float(random_uniform((), generator=generator, device=rows.device)) < self.share
