@@ -1,0 +1,114 @@
+"""Processes that train together, by gloo on the CPU, and what each of them does in the tests of ranks."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from saln import SpectralBatchSampler, SuperBatch, make_selector
+from saln.refresh import Refresh
+
+N_ROWS, BATCH_SIZE = 83, 3
+SELECTORS: dict[str, dict[str, Any]] = {
+    "spectral_candidates": {"n_candidates": 6, "choice": "softmax", "temperature": 0.3},
+    "infobatch": {"delta": 0.5},
+    "guard": {"method": "selective_backprop", "epsilon": 0.3},
+    "portfolio": {"arms": ["uniform", "herding", "selective_backprop"]},
+    "consecutive_candidates": {"n_candidates": 6},
+}
+
+
+def run_ranks(task: Callable[..., Any], world_size: int, folder: Path, *args: Any) -> list[Any]:
+    """What `task(rank, world_size, *args)` returns on each of so many ranks."""
+    # The server has imported everything once, and forks from there, before any thread of it has started.
+    mp.set_forkserver_preload(["saln"])
+    mp.start_processes(_rank, args=(task, world_size, str(folder), args), nprocs=world_size, start_method="forkserver")
+    return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(world_size)]
+
+
+def _rank(rank: int, task: Callable[..., Any], world_size: int, folder: str, args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world_size)
+    result = task(rank, world_size, *args)
+    (Path(folder) / f"{rank}.pickle").write_bytes(pickle.dumps(result))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def samples(seed: int = 0) -> SuperBatch:
+    source = torch.Generator().manual_seed(seed)
+    return SuperBatch(
+        torch.randn(N_ROWS, 4, generator=source),
+        losses=torch.rand(N_ROWS, generator=source),
+        reference_losses=torch.rand(N_ROWS, generator=source),
+        labels=torch.randint(3, (N_ROWS,), generator=source),
+        residuals=torch.randn(N_ROWS, 3, generator=source),
+    )
+
+
+def make(name: str, **options: Any) -> SpectralBatchSampler:
+    """17 batches an epoch, the last of 3 of the 3 rows left."""
+    selector = make_selector(name, **SELECTORS[name])
+    return SpectralBatchSampler(samples(), BATCH_SIZE, filter_ratio=0.4, selector=selector, n_epochs=3, **options)
+
+
+def doubled(model: nn.Module, indices: torch.Tensor) -> SuperBatch:
+    """Values of single rows, the same to the bit whichever rows come with them."""
+    with torch.no_grad():
+        scale = model.weight.item()
+    return SuperBatch(samples().features[indices] * scale, losses=(indices % 7).to(torch.bfloat16))
+
+
+def refreshing(name: str, **options: Any) -> tuple[SpectralBatchSampler, nn.Module]:
+    """A sampler whose values follow a model of one weight."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    return make(name, refresh=Refresh(doubled, model, every=2, **options)), model
+
+
+def epochs(sampler: SpectralBatchSampler, count: int) -> list[list[list[int]]]:
+    return [list(sampler) for _ in range(count)]
+
+
+def everything(rank: int, world_size: int) -> dict[str, Any]:
+    """What the tests look at, in one start of the processes."""
+    result: dict[str, Any] = {"sizes": (len(make("infobatch")), make("infobatch").n_batches_left_out)}
+    for name in SELECTORS:
+        sampler = make(name, ahead=2 * (name in ("guard", "infobatch")))
+        result[name] = epochs(sampler, 2)
+        walk = iter(sampler)
+        done = [next(walk) for _ in range(2)]
+        resumed = make(name)
+        state = sampler.state_dict()
+        resumed.load_state_dict(state)
+        result[f"{name} resumed"] = [*done, *resumed]
+        result[f"{name} state"] = {key: value for key, value in state.items() if key != "memory"}
+    for lag in (0, 1):
+        sampler, model = refreshing("guard", lag=lag)
+        batches = []
+        for batch in sampler:
+            batches.append(batch)
+            nn.init.constant_(model.weight, len(batches) + 1.0)
+        result[f"live {lag}"] = (batches, sampler._live.samples)
+    for name, bad in {
+        "seed": make("infobatch", seed=rank),
+        "features": SpectralBatchSampler(samples(seed=rank), BATCH_SIZE, n_candidates=2),
+    }.items():
+        try:
+            next(iter(bad))
+        except RuntimeError as error:
+            result[f"other {name}"] = str(error)
+    sampler = make("infobatch")
+    sampler.set_epoch(rank)
+    try:
+        next(iter(sampler))
+    except RuntimeError as error:
+        result["other epoch"] = str(error)
+    return result
