@@ -201,6 +201,11 @@ class SpectralBatchSampler(BatchSampler):
         return self.n_batches % self.ranks.world_size
 
     @property
+    def n_kept_rows(self) -> int:
+        """Rows that a refresh gave values that are not finite, and that kept their former ones, so far."""
+        return 0 if self._live is None else self._live.n_kept
+
+    @property
     def epoch(self) -> int:
         """The epoch under way, or the next where none is."""
         return self._cursor.position[0]
