@@ -1,0 +1,5 @@
+"""`python -m saln.cli`."""
+
+from saln.cli import main
+
+main()

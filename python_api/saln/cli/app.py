@@ -1,0 +1,66 @@
+"""The application, and what its commands share."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+app = typer.Typer(
+    help="Choose batches by their spectra, and find out whether it pays.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """A wrong file, column or option ends in one line and status 2, not in a traceback."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError, RuntimeError, OSError) as error:
+        Console(stderr=True, soft_wrap=True).print(Text(f"error: {' '.join(str(error).split())}"))
+        raise typer.Exit(2) from error
+
+
+def split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def writable(output: Path) -> None:
+    from saln.datasets import DataError
+
+    if output.is_dir():
+        raise DataError(f"{output}: is a folder; name a file to write")
+    if not output.resolve().parent.is_dir():
+        raise DataError(f"{output}: the folder {output.parent} does not exist")
+
+
+def progress_bar(unit: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def command_line(context: typer.Context) -> str:
+    """The command line that repeats a call, with every option that has a value."""
+    words = ["saln", str(context.info_name)]
+    for parameter in context.command.params:
+        value = context.params.get(str(parameter.name))
+        if parameter.param_type_name == "argument":
+            words.append(str(value))
+        elif value is not None and not isinstance(value, bool):
+            words += [max(parameter.opts, key=len), str(value)]
+    return shlex.join(words)

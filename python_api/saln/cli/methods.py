@@ -1,0 +1,29 @@
+"""`saln methods`."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from saln.cli.app import app
+from saln.cli.options import JsonOption
+
+
+@app.command()
+def methods(as_json: JsonOption = False) -> None:
+    """List the selection methods."""
+    from saln.selectors import SELECTORS
+
+    found = list(SELECTORS.values())
+    if as_json:
+        rows = [
+            {"name": each.name, "description": each.description, "paper": each.paper, "needs": list(each.needs)}
+            for each in found
+        ]
+        typer.echo(json.dumps({"schema": "saln.methods/1", "methods": rows}))
+        return
+    table = Table(Column("method", no_wrap=True), "what it does", "needs beside features", "from")
+    for each in found:
+        table.add_row(each.name, each.description, ", ".join(each.needs) or "-", each.paper)
+    Console().print(table)

@@ -1,0 +1,11 @@
+"""Options that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")]
+FeatureKey = Annotated[
+    str | None, typer.Option(help="Array, tensor or list column with the features, if it has an unusual name.")
+]
+Columns = Annotated[str | None, typer.Option(help="Scalar parquet columns to take as features, separated by commas.")]
