@@ -50,7 +50,8 @@ inline void check_device(const Tensor& t, const Tensor& features, const char* ar
 
 inline Problem problem_of(const Tensor& features, const Tensor& candidates, const std::optional<Tensor>& residuals,
                           const std::optional<Tensor>& quality, const std::string& similarity, bool center,
-                          double gamma, const std::string& laplacian, const std::string& negative, bool allow_tf32 = false) {
+                          double gamma, const std::string& laplacian, const std::string& negative,
+                          bool allow_tf32 = false) {
   Problem p;
   STD_TORCH_CHECK(similarity != "given", "similarity: 'given' is not one of candidates");
   STD_TORCH_CHECK(features.dim() == 2 && features.size(1) > 0, "features: expected [N, d] with d > 0");

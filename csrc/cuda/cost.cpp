@@ -96,8 +96,8 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   } else if (n.need == Need::eigenvalues) {
     const bool registers =
         p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
-    issued += registers ? reduction(order, threads, threads / 8)
-                        : order * order * order / 6 / 32 * 7 + warps * 150 * order;
+    issued +=
+        registers ? reduction(order, threads, threads / 8) : order * order * order / 6 / 32 * 7 + warps * 150 * order;
     issued += multisection(threads, order, count);
     steps = order * (registers ? 0.6 : 1);
     if (n.vectors) issued += count * order * (order / 32 * 10 + 40), steps += 6 * count;
