@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from saln.datasets import (
@@ -18,7 +21,9 @@ from saln.datasets import (
     load_candidates,
     load_dataset,
     load_features,
+    load_pets,
     read_array,
+    read_images,
     write_scores,
 )
 
@@ -76,6 +81,9 @@ def test_images_are_flattened_and_scaled(tmp_path: Path) -> None:
     assert dataset.x.shape == (12, 4)
     assert dataset.x[3, 1] == pytest.approx(13 / 255)
     assert dataset.class_names == ("a", "b")
+    assert dataset.images is not None
+    assert dataset.images.dtype == torch.uint8
+    assert dataset.images.tolist() == images[:, None].tolist()
 
 
 def test_named_arrays_and_class_names(tmp_path: Path) -> None:
@@ -199,3 +207,185 @@ def test_missing_names_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="candidates"):
         load_candidates(path)
     assert array_names(path) == ["features", "labels", "is_test"]
+
+
+PIXELS = np.random.default_rng(1).integers(0, 256, size=(12, 6, 5, 3), dtype=np.uint8)  # [N, H, W, C]
+
+
+def _mosaics(grid: int = 2) -> dict[str, np.ndarray]:
+    parts = []
+    for tiles in PIXELS.reshape(-1, grid, grid, 6, 5, 3):
+        file = io.BytesIO()
+        Image.fromarray(tiles.transpose(0, 2, 1, 3, 4).reshape(grid * 6, grid * 5, 3)).save(file, "webp", lossless=True)
+        parts.append(file.getvalue())
+    offsets = np.cumsum([0, *map(len, parts)])
+    return {"webp_bytes": np.frombuffer(b"".join(parts), np.uint8), "offsets": offsets, "grid": np.array(grid)}
+
+
+def test_mosaics_give_every_pixel_back(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", labels=Y, is_test=TEST, **_mosaics())
+    dataset = load_dataset(tmp_path / "m.npz")
+    assert dataset.images is not None
+    assert np.array_equal(dataset.images.numpy(), PIXELS.transpose(0, 3, 1, 2))
+    assert torch.equal(dataset.x, dataset.images.flatten(1).float() / 255)
+    assert not dataset.features_given
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_features_and_images_together(tmp_path: Path, apart: bool) -> None:
+    pixels = {"images": PIXELS, "class_names": np.array([f"kind {n}" for n in range(10)])}
+    if apart:
+        np.savez(tmp_path / "i.npz", labels=Y, is_test=TEST, **pixels)
+        dataset = load_dataset(_npz(tmp_path), images_path=tmp_path / "i.npz")
+    else:
+        np.savez(tmp_path / "b.npz", features=X, labels=Y, **pixels)
+        dataset = load_dataset(tmp_path / "b.npz")
+    assert torch.equal(dataset.x, torch.from_numpy(X))
+    assert dataset.features_given
+    assert dataset.images is not None
+    assert np.array_equal(dataset.images.numpy(), PIXELS.transpose(0, 3, 1, 2))
+    assert dataset.class_names == ("kind 3", "kind 7", "kind 9")
+
+
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [
+        (np.zeros((4, 7, 9), np.uint8), (4, 1, 7, 9)),
+        (np.zeros((4, 7, 9, 1), np.uint8), (4, 1, 7, 9)),
+        (np.zeros((4, 3, 7, 9), np.float16), (4, 3, 7, 9)),
+        (np.zeros((4, 7, 9, 4), np.float64), (4, 4, 7, 9)),
+    ],
+)
+def test_layouts_of_images(tmp_path: Path, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "a.npz", images=array)
+    images = read_images(tmp_path / "a.npz")
+    assert images.shape == shape
+    assert images.dtype == (torch.uint8 if array.dtype == np.uint8 else torch.float32)
+
+
+def test_a_table_with_gaps(tmp_path: Path) -> None:
+    table = X.copy()
+    table[3, 1] = table[0, 0] = np.nan
+    table[5, 2] = np.inf
+    np.savez(tmp_path / "g.npz", X=table, y=Y.astype(np.uint8), sensor=np.arange(5))
+    dataset = load_dataset(tmp_path / "g.npz")
+    assert dataset.n_missing == 3
+    assert dataset.x.isnan().nonzero().tolist() == [[0, 0], [3, 1], [5, 2]]
+    assert not dataset.features_given
+
+
+def test_a_text_files_features(tmp_path: Path) -> None:
+    texts = [f"text {n}".encode() for n in range(12)]
+    arrays = {"text_utf8": np.frombuffer(b"".join(texts), np.uint8), "offsets": np.cumsum([0, *map(len, texts)])}
+    np.savez(tmp_path / "t.npz", features=X.astype(np.float16), labels=Y, is_test=TEST, **arrays)
+    dataset = load_dataset(tmp_path / "t.npz")
+    assert dataset.features_given
+    assert dataset.images is None
+    assert torch.equal(dataset.x, torch.from_numpy(X.astype(np.float16).astype(np.float32)))
+
+
+PETS = {"Abyssinian": (1, 1, 1), "american_bulldog": (2, 2, 1), "Birman": (3, 1, 2)}
+
+
+def _pets(folder: Path) -> Path:
+    """Oxford-IIIT Pet in small: its layout, its lists, images of unequal sizes and kinds."""
+    (folder / "images").mkdir()
+    (folder / "annotations").mkdir()
+    lines: dict[str, list[str]] = {"trainval": ["# Image CLASS-ID SPECIES BREED-ID"], "test": []}
+    for breed, numbers in PETS.items():
+        for count in range(1, 5):
+            name = f"{breed}_{count}"
+            lines["test" if count == 4 else "trainval"].append(" ".join(map(str, (name, *numbers))))
+            color = 80 * numbers[0]
+            picture = Image.new("RGB", (30 + 7 * count, 44), (color, 255 - color, 10 * count))
+            picture = picture.convert("L") if count == 3 else picture
+            picture.save(folder / "images" / f"{name}.jpg", "png" if count == 2 else "jpeg", quality=95)
+    for part, found in lines.items():
+        (folder / "annotations" / f"{part}.txt").write_text("\n".join(found) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_pets(tmp_path: Path) -> None:
+    dataset = load_dataset(_pets(tmp_path))
+    assert dataset.class_names == ("Abyssinian", "american_bulldog", "Birman")
+    assert dataset.is_test is not None
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2]
+    assert dataset.is_test.tolist() == [False] * 9 + [True] * 3
+    images = load_pets(tmp_path, size=16).images
+    assert images is not None
+    assert images.shape == (12, 3, 16, 16)
+    # Every file has one colour, which JPEG keeps nearly.
+    assert images[3].float().mean(dim=(1, 2)).tolist() == pytest.approx([160, 95, 10], abs=3)
+    assert images[1].float().mean(dim=(1, 2)).tolist() == pytest.approx([80, 175, 20], abs=0)
+
+
+def _line(text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        with (folder / "annotations" / "test.txt").open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda folder: (folder / "images" / "Birman_2.jpg").unlink(), ["Birman_2.jpg", "no such file"]),
+        (lambda folder: (folder / "images" / "Birman_2.jpg").write_bytes(b"cat"), ["Birman_2.jpg", "image"]),
+        (lambda folder: (folder / "annotations" / "test.txt").write_text(""), ["test.txt", "no image"]),
+        (lambda folder: (folder / "annotations" / "test.txt").unlink(), ["annotations/trainval.txt"]),
+        (_line("Birman_9"), ["test.txt", "line 4", "class number"]),
+        (_line("../Birman_9 3 1 2"), ["test.txt", "line 4"]),
+        (_line("Bengal_9 3 1 2"), ["class 3", "Birman", "Bengal"]),
+    ],
+)
+def test_what_is_wrong_with_a_copy_of_pets(tmp_path: Path, change: Callable[[Path], None], words: list[str]) -> None:
+    change(_pets(tmp_path))
+    with pytest.raises(DataError) as caught:
+        load_dataset(tmp_path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message
+
+
+def _wrong_mosaics(**changed: np.ndarray) -> Callable[[Path], tuple[Path, Path | None]]:
+    def write(folder: Path) -> tuple[Path, Path | None]:
+        np.savez(folder / "w.npz", **{"labels": Y, **_mosaics(), **changed})
+        return folder / "w.npz", None
+
+    return write
+
+
+def _apart(**arrays: np.ndarray) -> Callable[[Path], tuple[Path, Path | None]]:
+    def write(folder: Path) -> tuple[Path, Path | None]:
+        np.savez(folder / "w.npz", **arrays)
+        return _npz(folder), folder / "w.npz"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_wrong_mosaics(grid=np.array(4)), ["w.npz", "mosaic 0", "4 × 4"]),
+        (_wrong_mosaics(grid=np.array(0)), ["w.npz", "grid"]),
+        (_wrong_mosaics(offsets=np.array([0, 5, 9, 12])), ["w.npz", "mosaic 0", "not an image"]),
+        (_wrong_mosaics(offsets=np.array([0, 10**6])), ["w.npz", "offsets"]),
+        (_wrong_mosaics(labels=Y[:7]), ["w.npz", "labels", "12"]),
+        (_apart(images=PIXELS[:5]), ["images are [5, 3, 6, 5]", "12 rows"]),
+        (_apart(images=PIXELS, labels=Y[::-1]), ["w.npz", "labels", "another order"]),
+        (_apart(images=PIXELS, is_test=~TEST), ["w.npz", "is_test", "another order"]),
+        (_apart(images=np.full((12, 2, 2), np.nan)), ["w.npz", "not finite"]),
+        (_apart(images=np.zeros((12, 2, 2, 2))), ["w.npz", "[N, H, W, C]"]),
+        (_apart(pictures=PIXELS), ["w.npz", "no images", "webp_bytes"]),
+    ],
+)
+def test_images_that_do_not_fit(
+    tmp_path: Path, make: Callable[[Path], tuple[Path, Path | None]], words: list[str]
+) -> None:
+    path, images_path = make(tmp_path)
+    with pytest.raises(DataError) as caught:
+        load_dataset(path, images_path=images_path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in words), message

@@ -1,9 +1,12 @@
 """Data in: every file that `saln` opens is opened here, and never unpickled."""
 
 from saln.datasets.builtin import BUILTIN, load_builtin
-from saln.datasets.dataset import Dataset, load_dataset
+from saln.datasets.dataset import Dataset
 from saln.datasets.files import DataError, array_names, read_array, write_scores
+from saln.datasets.images import read_images
+from saln.datasets.load import load_dataset
 from saln.datasets.matrices import load_candidates, load_features
+from saln.datasets.pets import load_pets
 
 __all__ = [
     "BUILTIN",
@@ -14,6 +17,8 @@ __all__ = [
     "load_candidates",
     "load_dataset",
     "load_features",
+    "load_pets",
     "read_array",
+    "read_images",
     "write_scores",
 ]
