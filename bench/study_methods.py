@@ -4,6 +4,13 @@ import dataclasses
 from collections.abc import Callable
 
 from bench.study_blend import AgreementBlend
+from bench.study_qualities import (
+    Rule,
+    agreement_of_inputs,
+    learnability_in_class,
+    learnability_in_class_and_agreement,
+    probe_alignment,
+)
 from saln.schedule import Schedule
 from saln.selectors import Guard, Portfolio, Selector, Uniform, make_selector
 from saln.selectors.portfolio import default_arms
@@ -22,8 +29,8 @@ class Method:
         inputs as they are in the file.
     reference : bool
         It sees the reference network's losses, and pays for that network.
-    agreement : bool
-        It gets label agreement among the inputs as quality.
+    quality : callable, optional
+        What it gets as the super-batch's quality: a rule of `study_qualities.py`.
     standardised : bool
         Without the learner, it sees the learner's inputs instead.
     late : bool
@@ -33,7 +40,7 @@ class Method:
     make: Callable[[], Selector] | None
     learner: bool = True
     reference: bool = False
-    agreement: bool = False
+    quality: Rule | None = None
     standardised: bool = False
     late: bool = False
 
@@ -50,6 +57,14 @@ def _without_reference() -> list[Selector]:
     """Arms that read the learner's residuals and losses, and labels."""
     drawn = (make_selector(f"gradient_logdet{end}", temperature=1.0) for end in ("", "_agreement"))
     return [Uniform(), make_selector("selective_backprop"), *drawn]
+
+
+def _drawn_logdets() -> list[Selector]:
+    """One arm that knows of noise by a reference network, one by neighbours."""
+    return [
+        Uniform(),
+        *(make_selector(f"gradient_logdet_{end}", temperature=1.0) for end in ("learnable", "agreement")),
+    ]
 
 
 METHODS: dict[str, Method] = {
@@ -71,12 +86,14 @@ METHODS: dict[str, Method] = {
     "logdet_gate_t1": Method(lambda: _logdet("gate", 1.0), reference=True),
     "logdet_agreement": Method(lambda: _logdet("label_agreement")),
     "logdet_agreement_t1": Method(lambda: _logdet("label_agreement", 1.0)),
-    "logdet_agreement_inputs_t1": Method(lambda: _logdet("given", 1.0), agreement=True),
+    "logdet_agreement_inputs_t1": Method(lambda: _logdet("given", 1.0), quality=agreement_of_inputs),
     "guard_logdet_learnability_t1": Method(lambda: Guard(_logdet("learnability", 1.0), floor=0.8), reference=True),
     "half_logdet_learnability_t1": Method(
         lambda: Portfolio([_logdet("learnability", 1.0)], reward="none"), reference=True
     ),
-    "half_agreement_inputs_t1": Method(lambda: Portfolio([_logdet("given", 1.0)], reward="none"), agreement=True),
+    "half_agreement_inputs_t1": Method(
+        lambda: Portfolio([_logdet("given", 1.0)], reward="none"), quality=agreement_of_inputs
+    ),
     "mixture": Method(lambda: Portfolio(default_arms(), reward="none"), reference=True),
     "bandit": Method(lambda: Portfolio(default_arms()), reference=True),
     "bandit_probe": Method(lambda: Portfolio(default_arms(), reward="probe"), reference=True),
@@ -85,15 +102,32 @@ METHODS: dict[str, Method] = {
     "bandit_no_reference": Method(lambda: Portfolio(_without_reference())),
     "blend_agreement_t1": Method(lambda: AgreementBlend(_logdet("given", 1.0))),
     "blend_agreement_inputs_t1": Method(
-        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given"), agreement=True
+        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given"), quality=agreement_of_inputs
     ),
     "blend_steps_agreement_inputs_t1": Method(
-        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given", by="steps"), agreement=True
+        lambda: AgreementBlend(_logdet("given", 1.0), agreement="given", by="steps"), quality=agreement_of_inputs
     ),
-    "blend_logdet_inputs_t1": Method(lambda: AgreementBlend(_logdet("none", 1.0), agreement="given"), agreement=True),
+    "blend_logdet_inputs_t1": Method(
+        lambda: AgreementBlend(_logdet("none", 1.0), agreement="given"), quality=agreement_of_inputs
+    ),
     "blend_learnability_inputs_t1": Method(
-        lambda: AgreementBlend(_logdet("learnability", 1.0), agreement="given"), reference=True, agreement=True
+        lambda: AgreementBlend(_logdet("learnability", 1.0), agreement="given"),
+        reference=True,
+        quality=agreement_of_inputs,
     ),
+    "logdet_agreement_annealed": Method(lambda: _logdet("label_agreement", Schedule(0.5, 8.0))),
+    "logdet_in_class_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_in_class),
+    "logdet_in_class_agreement_t1": Method(
+        lambda: _logdet("given", 1.0), reference=True, quality=learnability_in_class_and_agreement
+    ),
+    "logdet_probe_t1": Method(lambda: _logdet("given", 1.0), quality=probe_alignment),
+    "guard_logdet_agreement_t1": Method(lambda: Guard(_logdet("label_agreement", 1.0), floor=0.8)),
+    "reuse_logdet_agreement_t1": Method(lambda: Guard(_logdet("label_agreement", 1.0), floor=0.0, max_reuse=2)),
+    "reuse_logdet_learnability_t1": Method(
+        lambda: Guard(_logdet("learnability", 1.0), floor=0.0, max_reuse=2), reference=True
+    ),
+    "mixture_logdets": Method(lambda: Portfolio(_drawn_logdets(), reward="none"), reference=True),
+    "bandit_logdets": Method(lambda: Portfolio(_drawn_logdets()), reference=True),
     "k_dpp_learnability": Method(
         _named("k_dpp", similarity="gradient", quality="learnability"), reference=True, late=True
     ),

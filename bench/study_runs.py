@@ -12,8 +12,7 @@ from bench.study_tasks import BATCH, HIDDEN, LEARNING_RATE, STEPS, Task
 from saln import SuperBatch
 from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
 from saln.selectors import Portfolio
-from saln.selectors.protocol import set_progress
-from saln.selectors.quality import label_agreement
+from saln.selectors.protocol import set_progress, start_epoch
 
 CHECKED = (25, 50, 100, 200, 300)
 
@@ -39,7 +38,10 @@ def run(task: Task, method: Method) -> Run:
     probed = isinstance(selector, Portfolio) and selector.reward == "probe"
     before = _probe_loss(network, task) if probed else 0.0
     accuracy, seconds, recalls = [], dict.fromkeys(("score", "select", "train"), 0.0), torch.zeros(1)
+    per_epoch = len(task.x) // BATCH
     for step in range(STEPS):
+        if step % per_epoch == 0:
+            start_epoch(selector)
         rows = task.stream[step]
         start = time.process_time()
         super_batch = _super_batch(network, task, rows, method)
@@ -82,15 +84,17 @@ def _super_batch(network: Classifier, task: Task, rows: Tensor, method: Method) 
     labels = task.labels[rows]
     activations = network.penultimate(x)
     log_shares = network.head(activations).log_softmax(dim=1)
-    return SuperBatch(
+    super_batch = SuperBatch(
         activations,
         losses=F.nll_loss(log_shares, labels, reduction="none"),
         reference_losses=task.reference_losses[rows] if method.reference else None,
         labels=labels,
         indices=rows,
         residuals=log_shares.exp() - F.one_hot(labels, task.n_classes),
-        quality=label_agreement(x, labels, torch.arange(len(rows))).float() if method.agreement else None,
     )
+    if method.quality is None:
+        return super_batch
+    return dataclasses.replace(super_batch, quality=method.quality(network, task, super_batch, rows))
 
 
 @torch.no_grad()

@@ -1,0 +1,50 @@
+"""What a row is worth by rules that are not the package's: given to a method as the quality in the super-batch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.study_tasks import Task
+from saln.pilot.models import Classifier
+from saln.selectors.quality import label_agreement
+from saln.superbatch import SuperBatch
+
+Rule = Callable[[Classifier, Task, SuperBatch, Tensor], Tensor]
+
+
+def agreement_of_inputs(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """Label agreement `[M]` among the network's inputs instead of its activations."""
+    return label_agreement(task.x[rows], task.labels[rows], torch.arange(len(rows))).float()
+
+
+def learnability_in_class(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """Sigmoid of learnability less its mean over the row's class in the super-batch, `[M]`.
+
+    A reference network that has seen few rows of a class has a high loss on all of it, which says nothing of the row.
+    """
+    labels = task.labels[rows]
+    learnability = super_batch.require("losses", by="learnability_in_class") - task.reference_losses[rows]
+    sums = torch.zeros(task.n_classes).index_add_(0, labels, learnability)
+    return (learnability - (sums / labels.bincount(minlength=task.n_classes))[labels]).sigmoid()
+
+
+def learnability_in_class_and_agreement(
+    network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor
+) -> Tensor:
+    """The product of `learnability_in_class` and label agreement among activations, `[M]`."""
+    agreement = label_agreement(super_batch.features, task.labels[rows], torch.arange(len(rows)))
+    return learnability_in_class(network, task, super_batch, rows) * agreement.float()
+
+
+def probe_alignment(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """Sigmoid of how much a step on the row lowers the probe's loss, to first order, over its root mean square, `[M]`.
+
+    The product of the last-layer gradients of row and probe (as GREATS has it, Wang et al. 2024), without the biases'.
+    """
+    activations = network.penultimate(task.x_probe)  # [P, d]
+    wrong = network.head(activations).softmax(dim=1) - F.one_hot(task.labels_probe, task.n_classes)  # [P, c]
+    towards = super_batch.features @ (activations.T @ wrong)  # [M, c]
+    fall = (super_batch.require("residuals", by="probe_alignment") * towards).sum(dim=1)
+    return (fall / fall.square().mean().sqrt().clamp_min(1e-30)).sigmoid()
