@@ -1,0 +1,7 @@
+"""Whether a selection starved a group, changed over time, left the pool, or cost some group accuracy."""
+
+from saln.audit.audit import Audit, Evaluation, Test, audit_selection
+from saln.audit.findings import Finding, Limits
+from saln.audit.groups import Groups, crossed, make_groups
+
+__all__ = ["Audit", "Evaluation", "Finding", "Groups", "Limits", "Test", "audit_selection", "crossed", "make_groups"]

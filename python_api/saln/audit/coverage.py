@@ -1,0 +1,142 @@
+"""How the groups' shares among the chosen change from the first step to the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from saln.audit.groups import Groups
+from saln.audit.permutation import SLACK
+
+WINDOWS = 20
+BLOCKS = 200
+"""Runs of steps that are exchanged with one another in the test; a block is a step where there are no more steps."""
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GroupCoverage:
+    """When one group was chosen.
+
+    Attributes
+    ----------
+    group : str
+    relative : tuple of float
+        In each window, the group's share among draws over its share of the pool.
+    seen : tuple of float
+        Share of the group's rows chosen at least once by each window's end.
+    first_step : int or None
+        The first step that chose one of them, from 0; None where none did.
+    longest_gap : int
+        The most steps in a row that chose none.
+    """
+
+    group: str
+    relative: tuple[float, ...]
+    seen: tuple[float, ...]
+    first_step: int | None
+    longest_gap: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One group column over time.
+
+    Attributes
+    ----------
+    column : str
+    ends : tuple of int
+        Steps done at the end of each window.
+    groups : tuple of GroupCoverage
+        Groups with rows in the pool.
+    p_value : float or None
+        That the shares change over time, from exchanging blocks of steps at random; None with fewer than 4 steps.
+    """
+
+    column: str
+    ends: tuple[int, ...]
+    groups: tuple[GroupCoverage, ...]
+    p_value: float | None
+
+
+def coverage_over_time(
+    groups: Groups, steps: npt.NDArray[np.int64], *, permutations: int, generator: np.random.Generator
+) -> Coverage:
+    """Shares of groups in windows of steps.
+
+    Parameters
+    ----------
+    groups : Groups
+        Of the pool's rows, `[N]`.
+    steps : ndarray
+        `[T, B]` rows of the pool that each step chose; -1 is padding.
+    permutations : int
+    """
+    n_groups, n_steps = len(groups.names), len(steps)
+    sizes = np.bincount(groups.codes, minlength=n_groups)
+    real = np.flatnonzero(sizes)
+    drawn = _draws_by_step(groups, steps)[:, real]  # [T, G]
+    ends = np.unique(np.linspace(0, n_steps, min(WINDOWS, n_steps) + 1).round().astype(np.int64)[1:])
+    starts = np.concatenate([[0], ends[:-1]])
+    in_window = np.add.reduceat(drawn, starts, axis=0)  # [W, G]
+    totals = in_window.sum(axis=1, keepdims=True)
+    relative = in_window / np.maximum(totals, 1) / (sizes[real] / sizes.sum())
+    seen = _seen(groups, steps, ends)[:, real] / sizes[real]
+    found = []
+    for i, g in enumerate(real):
+        present = np.flatnonzero(drawn[:, i])
+        gaps = np.diff(np.concatenate([[-1], present, [n_steps]])) - 1
+        found.append(
+            GroupCoverage(
+                groups.names[g],
+                tuple(relative[:, i].tolist()),
+                tuple(seen[:, i].tolist()),
+                int(present[0]) if len(present) else None,
+                int(gaps.max()),
+            )
+        )
+    p_value = _change_test(drawn, permutations, generator) if n_steps >= 4 else None
+    return Coverage(groups.column, tuple(ends.tolist()), tuple(found), p_value)
+
+
+def _draws_by_step(groups: Groups, steps: Ints) -> Ints:
+    n_groups = len(groups.names)
+    real = steps >= 0
+    codes = np.where(real, groups.codes[steps], 0) + n_groups * np.arange(len(steps))[:, None]
+    return np.bincount(codes[real], minlength=n_groups * len(steps)).reshape(len(steps), n_groups)
+
+
+def _seen(groups: Groups, steps: Ints, ends: Ints) -> Ints:
+    """Rows of each group chosen at least once by each of `ends`, `[W, G]`."""
+    first = np.full(len(groups.codes), len(steps), dtype=np.int64)
+    at = np.broadcast_to(np.arange(len(steps))[:, None], steps.shape)
+    np.minimum.at(first, steps[steps >= 0], at[steps >= 0])
+    window = np.searchsorted(ends, first, side="right")  # the number of ends is "never"
+    table = np.bincount(window * len(groups.names) + groups.codes, minlength=(len(ends) + 1) * len(groups.names))
+    return np.asarray(table.reshape(len(ends) + 1, -1)[:-1].cumsum(axis=0))
+
+
+def _change_test(drawn: Ints, permutations: int, generator: np.random.Generator) -> float:
+    """Chi-square of (window × group) under random exchange of equally long blocks of steps."""
+    length = max(1, len(drawn) // BLOCKS)
+    n_blocks = len(drawn) // length
+    blocks = drawn[: n_blocks * length].reshape(n_blocks, length, -1).sum(axis=1)  # [blocks, G]
+    blocks = blocks[:, blocks.sum(axis=0) > 0]
+    windows = min(WINDOWS, n_blocks // 2)
+    starts = np.linspace(0, n_blocks, windows + 1).round().astype(np.int64)[:-1]
+    share = blocks.sum(axis=0) / max(1, blocks.sum())
+
+    def spread(order: Ints | slice) -> float:
+        table = np.add.reduceat(blocks[order], starts, axis=0)  # [windows, G]
+        expected = table.sum(axis=1, keepdims=True) * share
+        return float(
+            np.divide((table - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0).sum()
+        )
+
+    seen = spread(slice(None)) * (1 - SLACK) - SLACK
+    as_far = sum(spread(generator.permutation(n_blocks)) >= seen for _ in range(permutations))
+    return (1 + as_far) / (1 + permutations)
