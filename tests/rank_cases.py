@@ -96,7 +96,7 @@ def everything(rank: int, world_size: int) -> dict[str, Any]:
         for batch in sampler:
             batches.append(batch)
             nn.init.constant_(model.weight, len(batches) + 1.0)
-        result[f"live {lag}"] = (batches, sampler._live.samples)
+        result[f"live {lag}"] = (batches, sampler.samples)
     for name, bad in {
         "seed": make("infobatch", seed=rank),
         "features": SpectralBatchSampler(samples(seed=rank), BATCH_SIZE, n_candidates=2),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import zlib
 from collections.abc import Mapping
-from types import FrameType
 
 import torch
 import torch.distributed as dist
@@ -14,8 +12,8 @@ from torch import Tensor
 
 from saln.superbatch import SHAPES, SuperBatch
 
-# Who keeps every n-th batch of a batch sampler, or hands one process's batches to all.
-SHARDING = ("BatchSamplerShard", "DataLoaderDispatcher")
+# Each has a group of its own, because they talk from different threads, in an order that differs from rank to rank.
+PURPOSES = ("agreement", "values")
 
 
 class Ranks:
@@ -44,7 +42,8 @@ class Ranks:
         if rank is not None and world_size is not None and not 0 <= rank < world_size:
             raise ValueError(f"rank is {rank} and world_size is {world_size}, want 0 <= rank < world_size")
         self._given = None if rank is None or world_size is None else (rank, world_size)
-        self._group: dist.ProcessGroup | None = None
+        self._groups: dict[str, dist.ProcessGroup] = {}
+        self._world: object = None  # the default group that they belong to
 
     @property
     def rank(self) -> int:
@@ -62,11 +61,15 @@ class Ranks:
         return self.world_size > 1 and _initialized() and dist.get_world_size() == self.world_size
 
     def check_agreement(self, facts: Mapping[str, object]) -> None:
-        """Raise a RuntimeError on every rank if they do not all hold the same facts; every rank has to call it."""
+        """Raise a RuntimeError on every rank if they do not all hold the same facts; every rank has to call it.
+
+        It comes before all other talk, and from the same thread on each rank.
+        """
         if not self.can_talk:
             return
+        self._meet()
         everyone: list[Mapping[str, object]] = [{}] * self.world_size
-        dist.all_gather_object(everyone, dict(facts), group=self._own_group())
+        dist.all_gather_object(everyone, dict(facts), group=self._groups["agreement"])
         differ = [name for name in facts if any(each[name] != everyone[0][name] for each in everyone)]
         if differ:
             shown = "; ".join(f"{name}: {', '.join(str(each[name]) for each in everyone)}" for name in differ)
@@ -93,24 +96,24 @@ class Ranks:
                 continue
             row_bytes = value.element_size() * value[:1].numel() if len(value) else 0
             width = torch.tensor([row_bytes, *value.shape[1:]])
-            dist.all_reduce(width, op=dist.ReduceOp.MAX, group=self._own_group())
+            dist.all_reduce(width, op=dist.ReduceOp.MAX, group=self._groups["values"])
             padded = torch.zeros(each, *width[1:].tolist(), dtype=value.dtype)
             padded[: len(value)] = value.cpu()
             # As bytes, since gloo does not know every dtype.
             sent = padded.view(each, -1).contiguous().view(torch.uint8)
             received = [torch.empty_like(sent) for _ in range(self.world_size)]
-            dist.all_gather(received, sent, group=self._own_group())
+            dist.all_gather(received, sent, group=self._groups["values"])
             whole = torch.cat(received).view(value.dtype).view(-1, *padded.shape[1:])[:n_rows]
             gathered[name] = whole.to(value.device)
         return dataclasses.replace(share, **gathered)
 
-    def _own_group(self) -> dist.ProcessGroup:
-        if self._group is None:
-            self._group = dist.new_group(backend="gloo")
-        return self._group
+    def _meet(self) -> None:
+        if self._world is not dist.group.WORLD:
+            self._groups = {purpose: dist.new_group(backend="gloo") for purpose in PURPOSES}
+            self._world = dist.group.WORLD
 
     def __getstate__(self) -> dict[str, object]:
-        return {"_given": self._given, "_group": None}
+        return {"_given": self._given, "_groups": {}, "_world": None}
 
 
 def checksum(samples: SuperBatch) -> int:
@@ -128,26 +131,6 @@ def checksum(samples: SuperBatch) -> int:
         if tensor is not None and tensor.numel():
             value = zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, value)
     return value
-
-
-def refuse_double_sharding(world_size: int) -> None:
-    """Raise a RuntimeError if whoever iterates shards the batches that are already this rank's share."""
-    if world_size == 1:
-        return
-    # Nothing that accelerate calls tells the sampler; only the stack shows who iterates. Once an epoch, so it costs
-    # nothing.
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        caller = frame.f_locals.get("self")
-        if type(caller).__name__ in SHARDING and type(caller).__module__.startswith("accelerate"):
-            raise RuntimeError(
-                f"the batches would be sharded twice and most of them lost: this sampler already yields one rank's "
-                f"share of {world_size}, and accelerate's {type(caller).__name__} shards it again. Either keep the "
-                "loader from accelerator.prepare, as saln.integrations.accelerate.prepare_loader does, so that each "
-                "rank chooses its own batches only; or make the sampler with rank=0, world_size=1, and every rank "
-                "chooses all of them"
-            )
-        frame = frame.f_back
 
 
 def _initialized() -> bool:

@@ -74,7 +74,7 @@ class LiveValues:
     rows_of : callable
         The rows that the batches from one step to another choose from, int64 on the host.
     ranks : Ranks, optional
-        Among which the rows of a refresh are divided; left out, this rank works out all of them.
+        Among which the rows of a refresh are divided where they can talk; left out, this rank works out all of them.
 
     Attributes
     ----------
@@ -144,13 +144,14 @@ class LiveValues:
 
     @torch.no_grad()
     def _compute(self, model: nn.Module, rows: Tensor) -> SuperBatch:
-        share = rows if self._ranks is None else rows[self._ranks.share_of(rows.numel())]
+        ranks = self._ranks if self._ranks is not None and self._ranks.can_talk else None
+        share = rows if ranks is None else rows[ranks.share_of(rows.numel())]
         indices = self.samples.require("indices", by="a refresh")
         values = self._refresh.compute(model, indices[share.to(indices.device)].cpu())
         values = SuperBatch(values) if isinstance(values, Tensor) else values
         if len(values) != share.numel():
             raise ValueError(f"compute returned {len(values)} rows, want {share.numel()}, one an index")
-        return values if self._ranks is None else self._ranks.gather(values, rows.numel())
+        return values if ranks is None else ranks.gather(values, rows.numel())
 
     def _put(self, rows: Tensor, values: SuperBatch) -> None:
         good = values.finite_rows(FLOATING)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import time
 import warnings
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, Sampler
+from torch.utils.data import BatchSampler
 
 from saln.background import Ahead, Place
-from saln.distributed import Ranks, checksum, refuse_double_sharding
+from saln.callers import refuse_double_sharding, thrown_away_by_caller
+from saln.chooser import Chooser
+from saln.distributed import Ranks, checksum
 from saln.epoch_order import EpochOrder
+from saln.epoch_sampler import EpochSampler
 from saln.epoch_walk import EpochCursor, EpochWalk
-from saln.memory import memory_of
-from saln.refresh import LiveValues, Refresh
-from saln.selectors import SelectionReport, Selector, SpectralCandidates
-from saln.selectors.protocol import reset, set_progress
+from saln.refresh import Refresh
+from saln.selectors import Selector, SpectralCandidates
+from saln.selectors.protocol import set_progress
 from saln.served import ServedBatch
 from saln.superbatch import FLOATING, SuperBatch
 
@@ -157,7 +160,6 @@ class SpectralBatchSampler(BatchSampler):
         self.n_epochs = n_epochs
         self.ranks = Ranks(rank, world_size)
         self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
-        self._samples = samples
         rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
         self.order = EpochOrder(rows, self.super_batch_size, batch_size if drop_last else 1, seed)
         self.n_left_out = len(samples) - self.order.n_rows
@@ -166,29 +168,42 @@ class SpectralBatchSampler(BatchSampler):
                 f"{self.n_left_out} of {len(samples)} samples have values that are not finite and are never yielded",
                 stacklevel=2,
             )
+        self._chooser = Chooser(samples, self.selector, self.order, batch_size, self.ranks, n_epochs, refresh, ahead)
+        self._ahead = Ahead(self._chooser.choose, self._chooser.after, ahead)
         self._cursor = EpochCursor(self.__len__)
-        self._checksum: int | None = None  # of the samples, worked out when ranks compare
+        self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
+        self._given = samples
         self._expected: Place | None = None
-        self._memory = memory_of(self.selector)
-        self._newest_memory: dict[str, Any] | None = None  # after the last batch served
-        self._ahead = Ahead(self._choose, self._after, ahead)
-        self._live: LiveValues | None = None
-        if refresh is not None:
-            shared = self.ranks if self._memory is not None else None
-            self._live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
+        # After the batches served last, by the place that comes next; only where the selector has a memory.
+        self._memories: OrderedDict[Place, dict[str, Any]] = OrderedDict()
+        self._n_memories = 1
         self._start_anew()
 
     def __len__(self) -> int:
         """Batches of an epoch on this rank, the same on each and in each epoch."""
-        return self.n_batches // self.ranks.world_size
+        return self._chooser.n_steps
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Walk the epoch that `set_epoch` named or a state was restored in, else the one after the last walked."""
+        """Walk the epoch that `set_epoch` named or a state was restored in, else the one after the last walked.
+
+        For accelerate's `skip_first_batches` the batches to be thrown away are empty, and none of them is computed.
+        """
         world_size = self.ranks.world_size
         refuse_double_sharding(world_size)
         if len(self) == 0 < self.n_batches:
             raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one a rank")
-        return EpochWalk(self._cursor, self._serve)
+        walk = EpochWalk(self._cursor, self._serve)
+        n_thrown_away = thrown_away_by_caller(self)
+        if n_thrown_away == 0:
+            return walk
+        epoch, step = self.next_place
+        if step not in (0, n_thrown_away):
+            raise ValueError(
+                f"accelerate is to skip {n_thrown_away} batches of epoch {epoch}, but the sampler was restored after "
+                f"{step}: skip these, or none"
+            )
+        self.skip(n_thrown_away - step)
+        return itertools.chain(([] for _ in range(n_thrown_away)), walk)
 
     @property
     def n_batches(self) -> int:
@@ -203,12 +218,27 @@ class SpectralBatchSampler(BatchSampler):
     @property
     def n_kept_rows(self) -> int:
         """Rows that a refresh gave values that are not finite, and that kept their former ones, so far."""
-        return 0 if self._live is None else self._live.n_kept
+        return 0 if self._chooser.live is None else self._chooser.live.n_kept
+
+    @property
+    def samples(self) -> SuperBatch:
+        """What is known of the samples at present."""
+        return self._chooser.samples
 
     @property
     def epoch(self) -> int:
         """The epoch under way, or the next where none is."""
         return self._cursor.position[0]
+
+    @property
+    def place(self) -> Place:
+        """The epoch under way, or the next, and how many batches of it were asked for."""
+        return self._cursor.position
+
+    @property
+    def next_place(self) -> Place:
+        """Epoch and step at which a walk that began now would begin."""
+        return self._cursor.next_start
 
     def set_epoch(self, epoch: int) -> None:
         """Name the epoch of the next walk; a position restored in that epoch stays."""
@@ -221,7 +251,7 @@ class SpectralBatchSampler(BatchSampler):
 
         None of them is computed, but where the selector has a memory: then all are, when the walk starts.
         """
-        epoch, step = self._cursor.next_start
+        epoch, step = self.next_place
         if not 0 <= n_batches <= len(self) - step:
             raise ValueError(f"n_batches is {n_batches}, want 0 to {len(self) - step}, what is left of epoch {epoch}")
         self._cursor.restore(epoch, step + n_batches)
@@ -241,22 +271,39 @@ class SpectralBatchSampler(BatchSampler):
                 return batch
         raise KeyError(f"batch {step} of epoch {epoch} is not among the last {len(self.served)} served")
 
+    def offered_at(self, epoch: int, step: int) -> Tensor:
+        """The rows of the samples that this rank's batch of a place is chosen from, `[M]` on the host."""
+        return self.order.super_batch(epoch, self._chooser.number_of(step))
+
+    def remember(self, n_batches: int) -> None:
+        """Let `state_at` go back so many batches, at least: at most as many copies of the selector's memory, if any."""
+        self._n_memories = max(self._n_memories, n_batches + 1)
+        if self._chooser.memory is not None and not self._chooser.keeps_memory:
+            self._note_memory(self.place, self._chooser.memory.state_dict())
+            self._chooser.keeps_memory = True
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
         memory if it has one. The same on every rank.
 
         After the last batch of an epoch it leads to a whole next epoch.
         """
-        epoch, step = self._cursor.position
+        return self.state_at(*self.place)
+
+    def state_at(self, epoch: int, step: int) -> dict[str, Any]:
+        """The state as it was after so many batches of an epoch, whatever was asked for since.
+
+        For trainers that know what they have trained on, with loaders that ask ahead. A ValueError if the selector has
+        a memory, and what it was is not remembered: see `remember`.
+        """
         progress = getattr(self.selector, "progress", None) if self.n_epochs is None else None
-        memory = self._memory_served()
         return {
             "epoch": epoch,
             "step": step,
             "seed": self.order.seed,
             **self._extent(),
             "progress": progress,
-            "memory": memory,
+            "memory": self._memory_at((epoch, step)),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -277,9 +324,9 @@ class SpectralBatchSampler(BatchSampler):
         self._start_anew()
         if state_dict["progress"] is not None:
             set_progress(self.selector, state_dict["progress"])
-        if self._memory is not None:
-            self._memory.load_state_dict(state_dict["memory"])
-            self._newest_memory = self._memory.state_dict()
+        if self._chooser.memory is not None:
+            self._chooser.memory.load_state_dict(state_dict["memory"])
+            self._note_memory(self.place, self._chooser.memory.state_dict())
 
     def _extent(self) -> dict[str, int | bool | str]:
         return {
@@ -298,10 +345,10 @@ class SpectralBatchSampler(BatchSampler):
         """
         if not 0 <= number < self.n_batches:
             raise ValueError(f"number is {number}, want 0 to {self.n_batches - 1}")
-        if self._memory is not None:
+        if self._chooser.memory is not None:
             raise ValueError(f"batches by {self.selector.name} depend on those before them: walk, or skip")
-        samples = self._samples if self._live is None else self._live.samples
-        return self._select(epoch, number, samples)[0].tolist()
+        rows, _ = self._chooser.select(epoch, number, self.samples)
+        return self.samples.require("indices", by="the sampler")[rows].tolist()
 
     def _serve(self, epoch: int, step: int) -> list[int]:
         """What a walk yields: the present step of training."""
@@ -312,133 +359,67 @@ class SpectralBatchSampler(BatchSampler):
             self._discard_ahead()
         asked = time.perf_counter()
         try:
-            if self._live is not None:
-                self._live.ask(self._step_of_run(place))
+            self._chooser.ask(place)
             batch = self._ahead.take(place)
         except BaseException:
             self._discard_ahead()
             raise
         waited = time.perf_counter() - asked
         self.served.append(dataclasses.replace(batch, waited_seconds=waited, memory=None))
-        self._newest_memory = batch.memory
-        self._expected = self._after(place)
+        if batch.memory is not None:
+            self._note_memory((epoch, step + 1), batch.memory)
+        self._expected = self._chooser.after(place)
         return list(batch.indices)
-
-    @torch.no_grad()
-    def _choose(self, place: Place) -> ServedBatch:
-        """The batch of a place; with a memory, all that it depends on. Runs in the background if that is asked for."""
-        begun = time.perf_counter()
-        epoch, step = place
-        run_step = self._step_of_run(place)
-        samples, since = (self._samples, run_step) if self._live is None else self._live.at(run_step)
-        first, own = step * self.ranks.world_size, step * self.ranks.world_size + self.ranks.rank
-        if self._memory is None:
-            indices, report = self._select(epoch, own, samples)
-        else:
-            # Also what the ranks' tail leaves out, as one rank alone would.
-            stop = self.n_batches if step == len(self) - 1 else first + self.ranks.world_size
-            for number in self._memory.still_to_choose(epoch, first, stop):
-                chosen = self._select(epoch, number, samples)
-                self._memory.chose(number)
-                if number == own:
-                    indices, report = chosen
-        return ServedBatch(
-            epoch,
-            step,
-            tuple(indices.tolist()),
-            report,
-            selection_seconds=time.perf_counter() - begun,
-            staleness=None if self._live is None else run_step - since,
-            memory=self._memory.state_dict() if self._memory is not None and self._ahead.depth else None,
-        )
-
-    @torch.no_grad()
-    def _select(self, epoch: int, number: int, samples: SuperBatch) -> tuple[Tensor, SelectionReport]:
-        rows = self.order.super_batch(epoch, number).to(samples.device)  # [M]
-        if self.n_epochs is not None:
-            set_progress(self.selector, min(1.0, (epoch + number / self.n_batches) / self.n_epochs))
-        super_batch = samples.take(rows)
-        size = min(self.batch_size, rows.numel())
-        chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
-        report = self.selector.last_report or SelectionReport(len(super_batch), 0)
-        return super_batch.require("indices", by="the sampler")[chosen], report
-
-    def _rows_between(self, first: int, until: int) -> Tensor:
-        """Rows that this rank's batches of these steps of the run choose from, or all ranks' with a memory."""
-        rank, world_size = self.ranks.rank, self.ranks.world_size
-        rows = []
-        for epoch, step in (divmod(run_step, len(self)) for run_step in range(first, until)):
-            last = step == len(self) - 1
-            numbers = range(step * world_size, self.n_batches if last else (step + 1) * world_size)
-            rows += [
-                self.order.super_batch(epoch, n) for n in (numbers if self._memory is not None else [numbers[rank]])
-            ]
-        return torch.cat(rows).sort().values
-
-    def _after(self, place: Place) -> Place:
-        epoch, step = place
-        return (epoch, step + 1) if step + 1 < len(self) else (epoch + 1, 0)
-
-    def _step_of_run(self, place: Place) -> int:
-        return place[0] * len(self) + place[1]
 
     def _check_agreement(self, place: Place) -> None:
         if not self.ranks.can_talk:
             return
         if self._checksum is None:
-            self._checksum = checksum(self._samples)
+            self._checksum = checksum(self._given)
         facts = {"epoch and step": place, "seed": self.order.seed, **self._extent(), "ahead": self._ahead.depth}
         self.ranks.check_agreement({**facts, "checksum of the features": self._checksum})
 
-    def _memory_served(self) -> dict[str, Any] | None:
-        """The selector's memory after the last batch served, whatever was chosen since."""
-        if self._memory is None:
+    def _note_memory(self, place: Place, memory: dict[str, Any]) -> None:
+        place = self._in_next_epoch(place)
+        self._memories.pop(place, None)
+        self._memories[place] = memory
+        while len(self._memories) > self._n_memories:
+            self._memories.popitem(last=False)
+
+    def _memory_at(self, place: Place) -> dict[str, Any] | None:
+        if self._chooser.memory is None:
             return None
-        return copy.deepcopy(self._newest_memory) if self._ahead.depth else self._memory.state_dict()
+        place, present = self._in_next_epoch(place), self._in_next_epoch(self.place)
+        if place == present and not self._chooser.keeps_memory:
+            return self._chooser.memory.state_dict()
+        if place == present:
+            return copy.deepcopy(next(reversed(self._memories.values())))
+        if place not in self._memories:
+            raise ValueError(
+                f"what {self.selector.name} remembered after {place[1]} batches of epoch {place[0]} is not known any "
+                f"more, only after the last {len(self._memories)}: call remember() with what the loader asks ahead"
+            )
+        return copy.deepcopy(self._memories[place])
+
+    def _in_next_epoch(self, place: Place) -> Place:
+        """The end of an epoch is the start of the next."""
+        return (place[0] + 1, 0) if place[1] == len(self) else place
 
     def _discard_ahead(self) -> None:
         self._ahead.discard()
-        if self._memory is not None and self._newest_memory is not None and self._ahead.depth:
-            self._memory.load_state_dict(self._newest_memory)
+        if self._chooser.memory is not None and self._ahead.depth:
+            self._chooser.memory.load_state_dict(next(reversed(self._memories.values())))
 
     def _start_anew(self) -> None:
-        reset(self.selector)
+        self._chooser.start_anew()
         self._expected = None
-        self._memory = memory_of(self.selector)
-        self._newest_memory = None if self._memory is None else self._memory.state_dict()
-        if self._live is not None:
-            self._live.restart()
+        self._memories.clear()
+        if self._chooser.memory is not None:
+            self._note_memory(self.place, self._chooser.memory.state_dict())
 
     def __getstate__(self) -> dict[str, Any]:
         self._discard_ahead()
         return self.__dict__
-
-
-class EpochSampler(Sampler[int]):
-    """The child that trainers look for at `batch_sampler.sampler`; its `set_epoch` reaches the batch sampler.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from saln import SpectralBatchSampler
-    >>> batch_sampler = SpectralBatchSampler(torch.eye(6), batch_size=2)
-    >>> batch_sampler.sampler.set_epoch(3)
-    >>> batch_sampler.epoch, len(batch_sampler.sampler)
-    (3, 6)
-    """
-
-    def __init__(self, batch_sampler: SpectralBatchSampler) -> None:
-        self.batch_sampler = batch_sampler
-
-    def set_epoch(self, epoch: int) -> None:
-        """As `SpectralBatchSampler.set_epoch`."""
-        self.batch_sampler.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.batch_sampler.order.epoch(self.batch_sampler.epoch).tolist())
-
-    def __len__(self) -> int:
-        return self.batch_sampler.order.n_rows
 
 
 def _samples(features: Tensor | SuperBatch, labels: Tensor | None) -> SuperBatch:

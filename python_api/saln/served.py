@@ -10,7 +10,7 @@ from torch import Tensor
 from saln.selectors.protocol import SelectionReport
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedBatch:
     """A batch, and what its choice took.
 
@@ -20,6 +20,8 @@ class ServedBatch:
         The epoch, and how many batches this rank had of it before.
     indices : tuple of int
         Of the dataset, as they were served.
+    rows : Tensor [size]
+        The same as rows of the samples, int64 where these are.
     report : SelectionReport
         The selector's; its `weights` are in the order of the indices.
     selection_seconds : float
@@ -29,12 +31,13 @@ class ServedBatch:
     staleness : int or None
         Steps from the refresh of its samples' values to this batch; None where values are never refreshed.
     memory : dict or None
-        The selector's memory after it, kept only where batches are chosen ahead.
+        The selector's memory after it, while it is on its way to the sampler, and where that asks for it.
     """
 
     epoch: int
     step: int
     indices: tuple[int, ...]
+    rows: Tensor
     report: SelectionReport
     selection_seconds: float
     waited_seconds: float = 0.0

@@ -249,7 +249,7 @@ def test_rows_that_come_back_broken_keep_their_values_and_are_counted():
     refresh = Refresh(compute, Counter())
     sampler = SpectralBatchSampler(data, BATCH_SIZE, filter_ratio=RATIO, n_candidates=2, refresh=refresh)
     list(sampler)
-    live = sampler._live.samples.features
+    live = sampler.samples.features
     assert torch.equal(live[7], before[7])
     assert torch.equal(live[8], before[8] + 1)
     assert sampler.n_kept_rows == 1

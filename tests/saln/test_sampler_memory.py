@@ -84,7 +84,7 @@ def test_memory_matters_here(name):
         whole = run(make(name, seed), 20)
         forgetful = make(name, seed)
         forgetful._cursor.restore(0, 7)
-        forgetful._memory.still_to_choose = lambda epoch, first, stop: range(first, stop)
+        forgetful._chooser.memory.still_to_choose = lambda epoch, first, stop: range(first, stop)
         differs += run(forgetful, 13) != whole[7:]
     assert differs > 0
 
@@ -257,3 +257,46 @@ def test_weights_belong_to_the_batches_of_the_loader(workers):
 def test_a_bad_number_of_epochs_is_refused(n_epochs):
     with pytest.raises(ValueError, match=f"n_epochs is {n_epochs}, want at least 1"):
         SpectralBatchSampler(samples(), 2, n_epochs=n_epochs)
+
+
+class TestStateAt:
+    """States of a place that training has reached, while the loader is further."""
+
+    @pytest.mark.parametrize("ahead", [0, 2])
+    @every_stateful
+    def test_it_is_the_state_that_was_there(self, name, ahead):
+        for seed in range(4):
+            whole = run(make(name, seed), 26)
+            sampler = make(name, seed, ahead=ahead)
+            walk = iter(sampler)
+            assert [next(walk) for _ in range(2)] == whole[:2]
+            sampler.remember(6)
+            n_served = 2 + 5 * seed
+            served = 2
+            while served < n_served:
+                batch = next(walk, None)
+                walk = iter(sampler) if batch is None else walk
+                served += batch is not None
+            for back in range(min(6, n_served - 2) + 1):
+                epoch, step = divmod(n_served - back, len(sampler))
+                resumed = make(name)
+                resumed.load_state_dict(pickle.loads(pickle.dumps(sampler.state_at(epoch, step))))
+                assert run(resumed, 26 - (n_served - back)) == whole[n_served - back :]
+
+    def test_what_is_too_long_ago_is_refused(self):
+        sampler = make("guard")
+        run(sampler, 3)
+        sampler.remember(2)
+        run(sampler, 13)
+        assert sampler.place == (2, 3)
+        for step in (1, 2, 3):
+            assert sampler.state_at(2, step)["memory"]["number"] == step
+        with pytest.raises(ValueError, match="remembered after 7 batches of epoch 1 is not known any more"):
+            sampler.state_at(1, 7)
+
+    def test_without_a_memory_every_place_is_known(self):
+        sampler = SpectralBatchSampler(samples(), 3, filter_ratio=0.4, n_candidates=3)
+        whole = run(sampler, 30)
+        resumed = SpectralBatchSampler(samples(), 3, filter_ratio=0.4, n_candidates=3)
+        resumed.load_state_dict(sampler.state_at(1, 4))
+        assert run(resumed, 16) == whole[14:]
