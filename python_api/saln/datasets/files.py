@@ -1,4 +1,4 @@
-"""Named arrays in files: npy, npz, safetensors, parquet. Nothing is ever unpickled."""
+"""Named arrays in files: npy, npz, safetensors, parquet, csv. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
+SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".csv")
 NPY_NAME = "array"
 """The name under which the only array of an npy file is known."""
 
@@ -23,7 +23,7 @@ class DataError(ValueError):
 
 
 def array_names(path: Path) -> list[str]:
-    """Names of the arrays (npz, safetensors) or columns (parquet) in a file."""
+    """Names of the arrays (npz, safetensors) or columns (parquet, csv) in a file."""
     with _one_line(path):
         return list(_reader(path)[0](path))
 
@@ -34,7 +34,7 @@ def read_array(path: Path, name: str) -> Array:
     Parameters
     ----------
     path : Path
-        An npy, npz, safetensors or parquet file.
+        An npy, npz, safetensors, parquet or csv file.
     name : str
         The array, tensor or column; `NPY_NAME` for npy files.
 
@@ -102,6 +102,7 @@ def _reader(path: Path) -> tuple[Callable[[Path], Sequence[str]], Callable[[Path
         ".npz": (_npz_names, _read_npz),
         ".safetensors": (_safetensors_names, _read_safetensors),
         ".parquet": (_parquet_names, _read_parquet),
+        ".csv": (_csv_names, _read_csv),
     }
     if not path.exists():
         raise DataError(f"{path}: no such file")
@@ -188,5 +189,23 @@ def _read_parquet(path: Path, name: str) -> Array:
     if types.is_string(column.type) or types.is_large_string(column.type) or types.is_dictionary(column.type):
         if column.null_count:
             raise DataError(f"{path}: column '{name}' has {column.null_count} empty values")
+        return np.asarray(column.to_pylist(), dtype=np.str_)
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _csv_names(path: Path) -> Sequence[str]:
+    import pyarrow.csv
+
+    with pyarrow.csv.open_csv(str(path)) as rows:
+        return [str(name) for name in rows.schema.names]
+
+
+def _read_csv(path: Path, name: str) -> Array:
+    """Texts stay texts, an empty one too; empty numbers are NaN."""
+    import pyarrow.csv
+
+    options = pyarrow.csv.ConvertOptions(include_columns=[name])
+    column = pyarrow.csv.read_csv(str(path), convert_options=options).column(name).combine_chunks()
+    if pyarrow.types.is_string(column.type):
         return np.asarray(column.to_pylist(), dtype=np.str_)
     return np.asarray(column.to_numpy(zero_copy_only=False))
