@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Callable
 
 from bench.study_blend import AgreementBlend
+from bench.study_draws import DrawnByWorth
 from bench.study_qualities import (
     Rule,
     agreement_of_inputs,
-    learnability_in_class,
-    learnability_in_class_and_agreement,
+    learnability_and_agreement,
     probe_alignment,
 )
 from saln.schedule import Schedule
@@ -51,6 +51,11 @@ def _named(name: str, **options: object) -> Callable[[], Selector]:
 
 def _logdet(quality: str, temperature: float | Schedule = 0.0) -> Selector:
     return make_selector("gradient_logdet", quality=quality, temperature=temperature)
+
+
+def _both(temperature: float | Schedule) -> Selector:
+    """Learnability within the class times label agreement."""
+    return _logdet("class_learnability_agreement", temperature)
 
 
 def _without_reference() -> list[Selector]:
@@ -116,10 +121,6 @@ METHODS: dict[str, Method] = {
         quality=agreement_of_inputs,
     ),
     "logdet_agreement_annealed": Method(lambda: _logdet("label_agreement", Schedule(0.5, 8.0))),
-    "logdet_in_class_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_in_class),
-    "logdet_in_class_agreement_t1": Method(
-        lambda: _logdet("given", 1.0), reference=True, quality=learnability_in_class_and_agreement
-    ),
     "logdet_probe_t1": Method(lambda: _logdet("given", 1.0), quality=probe_alignment),
     "guard_logdet_agreement_t1": Method(lambda: Guard(_logdet("label_agreement", 1.0), floor=0.8)),
     "reuse_logdet_agreement_t1": Method(lambda: Guard(_logdet("label_agreement", 1.0), floor=0.0, max_reuse=2)),
@@ -128,6 +129,19 @@ METHODS: dict[str, Method] = {
     ),
     "mixture_logdets": Method(lambda: Portfolio(_drawn_logdets(), reward="none"), reference=True),
     "bandit_logdets": Method(lambda: Portfolio(_drawn_logdets()), reference=True),
+    "logdet_class_learnability_t1": Method(lambda: _logdet("class_learnability", 1.0), reference=True),
+    "both_t1": Method(lambda: _both(1.0), reference=True),
+    "both": Method(lambda: _both(0.0), reference=True),
+    "both_t05": Method(lambda: _both(0.5), reference=True),
+    "both_t2": Method(lambda: _both(2.0), reference=True),
+    "both_annealed": Method(lambda: _both(Schedule(0.5, 8.0)), reference=True),
+    "both_whole_set_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_agreement),
+    "both_drawn": Method(lambda: DrawnByWorth("class_learnability_agreement"), reference=True),
+    "both_drawn_gradient": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
+    "guard_both_t1": Method(lambda: Guard(_both(1.0), floor=0.8), reference=True),
+    "reuse_both_t1": Method(lambda: Guard(_both(1.0), floor=0.0, max_reuse=2), reference=True),
+    "half_both_t1": Method(lambda: Portfolio([_both(1.0)], reward="none"), reference=True),
+    "bandit_both_t1": Method(lambda: Portfolio([_both(1.0)]), reference=True),
     "k_dpp_learnability": Method(
         _named("k_dpp", similarity="gradient", quality="learnability"), reference=True, late=True
     ),

@@ -19,23 +19,11 @@ def agreement_of_inputs(network: Classifier, task: Task, super_batch: SuperBatch
     return label_agreement(task.x[rows], task.labels[rows], torch.arange(len(rows))).float()
 
 
-def learnability_in_class(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
-    """Sigmoid of learnability less its mean over the row's class in the super-batch, `[M]`.
-
-    A reference network that has seen few rows of a class has a high loss on all of it, which says nothing of the row.
-    """
-    labels = task.labels[rows]
-    learnability = super_batch.require("losses", by="learnability_in_class") - task.reference_losses[rows]
-    sums = torch.zeros(task.n_classes).index_add_(0, labels, learnability)
-    return (learnability - (sums / labels.bincount(minlength=task.n_classes))[labels]).sigmoid()
-
-
-def learnability_in_class_and_agreement(
-    network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor
-) -> Tensor:
-    """The product of `learnability_in_class` and label agreement among activations, `[M]`."""
+def learnability_and_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """The quality "class_learnability_agreement" `[M]` without the "class": learnability as it is."""
+    learnability = super_batch.require("losses", by="learnability_and_agreement") - task.reference_losses[rows]
     agreement = label_agreement(super_batch.features, task.labels[rows], torch.arange(len(rows)))
-    return learnability_in_class(network, task, super_batch, rows) * agreement.float()
+    return learnability.sigmoid() * agreement.float()
 
 
 def probe_alignment(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:

@@ -11,9 +11,18 @@ from saln.schedule import Schedule
 from saln.selectors import Selector
 from saln.selectors.protocol import Stateful, reset, set_progress
 
-QUALITIES = ("none", "learnability", "gate", "label_agreement", "given")
+QUALITIES = (
+    "none",
+    "learnability",
+    "gate",
+    "class_learnability",
+    "label_agreement",
+    "class_learnability_agreement",
+    "given",
+)
 OPTIONS = {
     "uniform": [{}],
+    "default": [{}, {"temperature": 0.0}],
     "lowest_degree": [{}, {"negative": "keep"}, {"similarity": "rbf"}],
     "gstds": [{}, {"ratio": 0.5}, {"ratio": Schedule(0.2, 0.2, "constant"), "keep": "near_zero"}],
     "joint_growth": [{"n_candidates": 20, "n_chunks": 3, "choice": choice} for choice in ("argmax", "softmax")]

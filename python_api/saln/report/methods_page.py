@@ -151,6 +151,7 @@ def _select(selector: Any, super_batch: SuperBatch) -> Tensor:
 
 PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
     "uniform": _variants("uniform", ("", {})),
+    "default": _variants("default", ("", {})),
     "saln": _variants(
         "saln", *((f"keep={keep!r}", {"keep": keep, **RBF}) for keep in ("abs", "both_ends", "near_zero"))
     ),

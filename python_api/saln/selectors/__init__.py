@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
+from saln.selectors.default import Default
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
 from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
@@ -19,7 +20,7 @@ from saln.selectors.k_dpp import KDPP
 from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
 from saln.selectors.portfolio import Portfolio
-from saln.selectors.protocol import SelectionReport, Selector
+from saln.selectors.protocol import SelectionReport, Selector, give_reward, wants_reward
 from saln.selectors.registry import SELECTORS, make_selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
@@ -37,6 +38,7 @@ __all__ = [
     "AgreeingGradientLogDet",
     "ConsecutiveCandidates",
     "Curriculum",
+    "Default",
     "DivBS",
     "FacilityLocation",
     "GradientLogDet",
@@ -55,5 +57,7 @@ __all__ = [
     "Selector",
     "SpectralCandidates",
     "Uniform",
+    "give_reward",
     "make_selector",
+    "wants_reward",
 ]

@@ -208,6 +208,12 @@ class Guard(Wrapper):
         probability = self.epsilon * size / m + (1 - self.epsilon) * kept[chosen].double()
         return chosen, (size / m / probability).float()
 
+    def update(self, reward: float) -> None:
+        """As in `Rewarded`; not passed on where the batch was uniform by ε, and so not the method's."""
+        report = self.last_report
+        if isinstance(report, GuardReport) and not report.interventions["uniform_batches"]:
+            super().update(reward)
+
     def reset(self) -> None:
         """As in `Stateful`."""
         super().reset()

@@ -13,7 +13,7 @@ from torch import Tensor
 from saln.choices import one_of, positive
 from saln.schedule import share
 from saln.selectors.gradient_logdet import LearnableGradientLogDet
-from saln.selectors.protocol import Selector, eligible_rows, random_uniform
+from saln.selectors.protocol import Selector, eligible_rows, give_reward, random_uniform
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.uniform import Uniform
 from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
@@ -39,7 +39,8 @@ class Portfolio(Wrapper):
 
     Uniform is always an arm. Where the rewards come from:
 
-    - "probe": `update(reward)` after every training step, the relative fall of the loss on a small held-out probe, say
+    - "probe": `update(reward)` once after the training step on every batch, best the relative fall of the mean loss on
+      a small held-out probe; a trainer that does not know what selector it has calls `give_reward` instead, see there
     - "super_batch": no probe and no call: every super-batch arrives before it is trained on, so that its mean loss,
       less the mean reference loss where there is one (which takes out how hard it happens to be), is an estimate of how
       far training has come; its relative fall from one call to the next is the reward of the arm before
@@ -150,16 +151,20 @@ class Portfolio(Wrapper):
         self._rewarded = False
         return chosen
 
-    def update(self, reward: float) -> None:
-        """Tell what the last batch was worth, in any unit: more is better. With `reward="probe"`, once a batch.
+    @property
+    def wants_reward(self) -> bool:
+        """As in `Rewarded`: with `reward="probe"`, or where an arm does."""
+        return self.reward == "probe" or super().wants_reward
 
-        A reward that is not finite is dropped.
-        """
-        if self.reward != "probe":
+    def update(self, reward: float) -> None:
+        """As in `Rewarded`: once a batch, for the arm that chose it."""
+        if not self.wants_reward:
             raise ValueError(f"{self.name}: update was called, but reward is {self.reward!r}, want 'probe'")
-        if self._rewarded or self.last_arm is None:
+        if self.last_arm is None or self._rewarded:
             raise ValueError(f"{self.name}: update was called without a batch to reward")
-        self._reward(reward)
+        give_reward(self._inner[self.arms.index(self.last_arm)], reward)
+        if self.reward == "probe":
+            self._reward(reward)
 
     def probabilities(self) -> dict[str, float]:
         """By which probability each arm chooses the next batch."""

@@ -124,6 +124,43 @@ def start_epoch(selector: object) -> None:
         selector.start_epoch()
 
 
+@runtime_checkable
+class Rewarded(Protocol):
+    """A selector that may learn from what its batches were worth: see `give_reward`."""
+
+    @property
+    def wants_reward(self) -> bool:
+        """Whether, with its present options, it waits for one after every batch."""
+        ...
+
+    def update(self, reward: float) -> None:
+        """Tell what the last batch was worth, more is better; one that is not finite is dropped."""
+        ...
+
+
+def wants_reward(selector: object) -> bool:
+    """Whether a trainer is to measure what each batch was worth and say so by `give_reward`; it need not otherwise.
+
+    >>> from saln.selectors import Portfolio, make_selector
+    >>> from saln.selectors.protocol import wants_reward
+    >>> wants_reward(Portfolio(["herding"], reward="probe")), wants_reward(make_selector("herding"))
+    (True, False)
+    """
+    return isinstance(selector, Rewarded) and selector.wants_reward
+
+
+def give_reward(selector: object, reward: float) -> None:
+    """Tell a selector, once after the training step on its batch, what that was worth; most selectors ignore it.
+
+    The one way for a pilot, a sampler or a loop of one's own to reward a selector, bare or wrapped (a guard around a
+    portfolio passes it on). Any unit does, more is better. The reward meant is the relative fall of the mean loss on a
+    small probe of samples that are never trained on, (before - after) / before, `before` being the `after` of the step
+    before: one pass over the probe a step, needed only where `wants_reward`.
+    """
+    if wants_reward(selector):
+        selector.update(reward)  # type: ignore[attr-defined]
+
+
 def reset(selector: object) -> None:
     """Let a selector start a run anew: training has not begun, nothing was chosen before."""
     set_progress(selector, 0.0)

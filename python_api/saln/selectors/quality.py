@@ -12,15 +12,17 @@ from torch import Tensor
 import saln_kernels
 from saln.superbatch import SuperBatch
 
-QUALITIES = ("none", "learnability", "gate", "label_agreement", "given")
 READS: dict[str, tuple[str, ...]] = {
     "none": (),
     "learnability": ("losses", "reference_losses"),
     "gate": ("losses", "reference_losses"),
+    "class_learnability": ("losses", "reference_losses", "labels"),
     "label_agreement": ("labels",),
+    "class_learnability_agreement": ("losses", "reference_losses", "labels"),
     "given": ("quality",),
 }
 """What each rule reads of the super-batch beside the features."""
+QUALITIES = tuple(READS)
 
 
 def row_quality(
@@ -43,11 +45,11 @@ def row_quality(
     by : str
         Who asks, for messages.
     temperature : float
-        Of "learnability".
+        Of "learnability", "class_learnability" and "class_learnability_agreement".
     threshold : float
         Of "gate".
     width : float
-        Of "label_agreement".
+        Of "label_agreement" and "class_learnability_agreement".
     """
     if rule == "none":
         return None
@@ -55,9 +57,31 @@ def row_quality(
         return super_batch.require("quality", by=by)[rows].double()
     if rule == "label_agreement":
         return label_agreement(super_batch.features, super_batch.require("labels", by=by), rows, width=width)
-    learner, reference = (super_batch.require(name, by=by).double() for name in READS[rule])
+    learner, reference = (super_batch.require(name, by=by).double() for name in ("losses", "reference_losses"))
     learnability = (learner - reference)[rows]
-    return (learnability / temperature).sigmoid() if rule == "learnability" else (learnability > threshold).double()
+    if rule == "gate":
+        return (learnability > threshold).double()
+    if rule == "learnability":
+        return (learnability / temperature).sigmoid()
+    labels = super_batch.require("labels", by=by)
+    quality: Tensor = (less_class_mean(learnability, labels[rows]) / temperature).sigmoid()
+    if rule == "class_learnability_agreement":
+        quality = quality * label_agreement(super_batch.features, labels, rows, width=width)
+    return quality
+
+
+def less_class_mean(values: Tensor, labels: Tensor) -> Tensor:
+    """Values `[m]` less the mean of those with the same label, `[m]`.
+
+    >>> import torch
+    >>> from saln.selectors.quality import less_class_mean
+    >>> less_class_mean(torch.tensor([1.0, 3.0, 9.0]), torch.tensor([0, 0, 7]))
+    tensor([-1.,  1.,  0.])
+    """
+    _, groups, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    means = values.new_zeros(counts.numel()).index_add_(0, groups, values) / counts
+    centred: Tensor = values - means[groups]
+    return centred
 
 
 def label_agreement(features: Tensor, labels: Tensor, rows: Tensor, *, width: float = 0.05) -> Tensor:

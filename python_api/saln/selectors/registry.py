@@ -7,6 +7,7 @@ from typing import Any
 
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
+from saln.selectors.default import Default
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
 from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
@@ -33,6 +34,7 @@ SELECTORS: dict[str, type[Selector]] = {
     cls.name: cls
     for cls in (
         Uniform,
+        Default,
         SALN,
         LowestDegree,
         GSTDS,

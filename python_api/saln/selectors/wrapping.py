@@ -8,7 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln.selectors.protocol import SelectionReport, Selector, Stateful, reset, set_progress, start_epoch
+from saln.selectors.protocol import (
+    SelectionReport,
+    Selector,
+    Stateful,
+    give_reward,
+    reset,
+    set_progress,
+    start_epoch,
+    wants_reward,
+)
 from saln.superbatch import SuperBatch
 
 
@@ -27,7 +36,7 @@ def as_selector(method: str | Selector) -> Selector:
 
 
 class Wrapper:
-    """Passes training's progress, resets and states on to the selectors inside.
+    """Passes training's progress, rewards, resets and states on to the selectors inside.
 
     Parameters
     ----------
@@ -49,6 +58,16 @@ class Wrapper:
         self._progress = progress
         for each in self._inner:
             set_progress(each, progress)
+
+    @property
+    def wants_reward(self) -> bool:
+        """As in `Rewarded`: whether one of the selectors inside does."""
+        return any(wants_reward(each) for each in self._inner)
+
+    def update(self, reward: float) -> None:
+        """As in `Rewarded`; passed on to the selectors inside."""
+        for each in self._inner:
+            give_reward(each, reward)
 
     def start_epoch(self) -> None:
         """Pass it on to the selectors inside."""
