@@ -65,3 +65,15 @@ class EpochOrder:
         # Counter 0 is the permutation; SeedSequence keeps the streams of all of them apart.
         words = np.random.SeedSequence(self.seed, spawn_key=(epoch, counter)).generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(words[0]))
+
+
+def super_batch_size(batch_size: int, filter_ratio: float) -> int:
+    """Samples to choose `batch_size` from, so that the share `filter_ratio` of them is thrown away.
+
+    >>> from saln.epoch_order import super_batch_size
+    >>> super_batch_size(64, 0.8)
+    320
+    """
+    if not 0 <= filter_ratio < 1:
+        raise ValueError(f"filter_ratio is {filter_ratio}, want at least 0 and below 1")
+    return max(batch_size, round(batch_size / (1 - filter_ratio)))

@@ -19,7 +19,7 @@ from saln.background import Ahead, Place
 from saln.callers import refuse_double_sharding, thrown_away_by_caller
 from saln.chooser import Chooser
 from saln.distributed import Ranks, checksum
-from saln.epoch_order import EpochOrder
+from saln.epoch_order import EpochOrder, super_batch_size
 from saln.epoch_sampler import EpochSampler
 from saln.epoch_walk import EpochCursor, EpochWalk
 from saln.refresh import Refresh
@@ -146,8 +146,6 @@ class SpectralBatchSampler(BatchSampler):
     ) -> None:
         samples = _samples(features, labels)
         super().__init__(EpochSampler(self), batch_size, drop_last)
-        if not 0 <= filter_ratio < 1:
-            raise ValueError(f"filter_ratio is {filter_ratio}, want at least 0 and below 1")
         if n_epochs is not None and n_epochs < 1:
             raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
         if selector is not None and spectral_options:
@@ -156,7 +154,7 @@ class SpectralBatchSampler(BatchSampler):
         if ahead and getattr(self.selector, "reward", None) == "probe":
             raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
         self.filter_ratio = filter_ratio
-        self.super_batch_size = max(batch_size, round(batch_size / (1 - filter_ratio)))
+        self.super_batch_size = super_batch_size(batch_size, filter_ratio)
         self.n_epochs = n_epochs
         self.ranks = Ranks(rank, world_size)
         self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
@@ -226,6 +224,11 @@ class SpectralBatchSampler(BatchSampler):
         return self._chooser.samples
 
     @property
+    def has_memory(self) -> bool:
+        """Whether batches depend on those before them."""
+        return self._chooser.memory is not None
+
+    @property
     def epoch(self) -> int:
         """The epoch under way, or the next where none is."""
         return self._cursor.position[0]
@@ -276,8 +279,8 @@ class SpectralBatchSampler(BatchSampler):
         return self.order.super_batch(epoch, self._chooser.number_of(step))
 
     def remember(self, n_batches: int) -> None:
-        """Let `state_at` go back so many batches, at least: at most as many copies of the selector's memory, if any."""
-        self._n_memories = max(self._n_memories, n_batches + 1)
+        """Let `state_at` go back so many batches from now on; keeps a copy of the selector's memory for each, if any."""
+        self._n_memories = n_batches + 1
         if self._chooser.memory is not None and not self._chooser.keeps_memory:
             self._note_memory(self.place, self._chooser.memory.state_dict())
             self._chooser.keeps_memory = True
