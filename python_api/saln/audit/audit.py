@@ -44,7 +44,7 @@ class Evaluation:
     labels, predictions : ndarray
         `[M]` each.
     groups : sequence of Groups
-        The same columns as the audit's, of the rows predicted, `[M]`.
+        Columns among the audit's, of the rows predicted, `[M]`.
     """
 
     labels: npt.NDArray[Any]
@@ -194,8 +194,8 @@ def audit_selection(
     p_values: dict[Key, float] = {}
     rates, coverage, gaps = [], [], []
     for each in of_pool:
-        rates.append(selection_rates(each, counts))
         tested = permutation_test(counts, each.codes, len(each.names), permutations=exchanges, generator=generator)
+        rates.append(selection_rates(each, counts, tested))
         _enter(p_values, "rate", each, [group.group for group in rates[-1].groups], tested)
         if len(within) > 1:
             coverage.append(coverage_over_time(each, within, permutations=exchanges, generator=generator))

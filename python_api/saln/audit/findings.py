@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, TypeVar
 
 from saln.audit.accuracy import Gaps, GroupAccuracy
@@ -37,6 +38,11 @@ class Limits:
     min_rate_ratio: float = 0.8
     max_gap: float | None = None
     alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, value in (("min_rate_ratio", self.min_rate_ratio), ("max_gap", self.max_gap), ("alpha", self.alpha)):
+            if value is not None and not 0.0 < value < 1.0:
+                raise ValueError(f"{name} must be between 0 and 1, not {value}")
 
 
 @dataclass(frozen=True)
@@ -81,46 +87,43 @@ def leak_findings(draws_outside: int, draws: int) -> list[Finding]:
 def rate_findings(rates: Rates, p_values: Mapping[Key, float], limits: Limits) -> list[Finding]:
     """Groups drawn more or less often than the others.
 
-    A ratio fails only where both of its sides are shown to depart, or one against all others together; otherwise a
-    group of three rows would fail by chance.
+    A group fails where it is shown to differ from the rest, and its draws per row are beyond the limit against the
+    median row's: against the rest's, one starved group would make every other one look overfed. Two groups shown, one
+    low and one high, fail where they are too far from each other. What is not shown never fails; otherwise a group of
+    three rows would, by chance.
     """
-    found = []
-    rows, draws = sum(each.rows for each in rates.groups), sum(each.draws for each in rates.groups)
     shown = _shown("rate", rates.column, rates.groups, p_values, limits)
-    high = [each.draw_rate for each in shown if each.relative > 1]
-    if len(rates.groups) == 2:  # what is said of one says the same of the other
-        shown, high = [each for each in shown if each.relative < 1], []
-    for each in shown:
-        rest = (draws - each.draws) / (rows - each.rows)
-        p_value = _p_value(p_values, "rate", rates.column, each.group)
-        if each.relative < 1:
-            ratio = each.draw_rate / max(rest, *high, rest)
-            against = "those of the group drawn most" if high else "the other groups' rows"
-            times = f"{ratio:.2f} × as often as {against}"
-        else:
-            ratio = rest / each.draw_rate
-            times = f"{each.draw_rate / rest:.2f} × as often as the other groups' rows" if rest else "alone of all"
-        how = f"drawn {times}" if each.draws else "never drawn"
-        level: Level = "fails" if ratio < limits.min_rate_ratio else "shown"
-        text = (
-            f"{rates.column} = {each.group}: its {_count(each.rows, 'row')} were {how} "
-            f"({_percent(each.draws / draws)} of the draws, {_percent(each.rows / rows)} of the pool; {_p(p_value)})."
-        )
-        found.append(Finding(level, "rate", rates.column, each.group, _excess(ratio, limits.min_rate_ratio), text))
+    middle = _median_rate(rates)
+    low = [each for each in shown if each.relative < 1]
+    high = [each for each in shown if each.relative > 1]
+    if len(rates.groups) == 2 and shown:  # what is said of one says the same of the other
+        middle, low, high = max(each.draw_rate for each in rates.groups), low[:1], []
+    found = [_rate_finding(rates, each, middle, p_values, limits) for each in (*low, *high)]
+    failing = [each for each in found if each.level == "fails"]
+    if found and not failing and low and high:
+        bottom, top = min(low, key=lambda each: each.draw_rate), max(high, key=lambda each: each.draw_rate)
+        ratio = bottom.draw_rate / top.draw_rate
+        if ratio < limits.min_rate_ratio:
+            text = (
+                f"{rates.column}: rows of {bottom.group} were drawn {ratio:.2f} × as often as those of {top.group} "
+                f"({p_text(_p_value(p_values, 'rate', rates.column, bottom.group))})."
+            )
+            weight = _excess(ratio, limits.min_rate_ratio)
+            failing = [Finding("fails", "rate", rates.column, bottom.group, weight, text)]
     if found:
-        return found
+        return failing or found
     lowest = min(rates.groups, key=lambda each: each.draw_rate)
     p_value = p_values["rate", rates.column, None]
     if p_value < limits.alpha:
         text = (
-            f"{rates.column}: draws depend on the group ({_p(p_value)}), though no single group stands out; "
+            f"{rates.column}: draws depend on the group ({p_text(p_value)}), though no single group stands out; "
             f"{_percent(rates.moved)} of them would have to move to match the pool."
         )
         return [Finding("shown", "rate", rates.column, None, rates.moved, text)]
     if rates.lowest_draw_ratio < limits.min_rate_ratio:
         text = (
             f"{rates.column}: rows of {lowest.group} were drawn {lowest.draw_ratio:.2f} × as often as those of the "
-            f"group drawn most, but with {_count(lowest.rows, 'row')} chance alone may do that ({_p(p_value)})."
+            f"group drawn most, but with {_count(lowest.rows, 'row')} chance alone may do that ({p_text(p_value)})."
         )
         return [Finding("unclear", "rate", rates.column, lowest.group, 1 - lowest.draw_ratio, text)]
     text = (
@@ -128,6 +131,30 @@ def rate_findings(rates: Rates, p_values: Mapping[Key, float], limits: Limits) -
         f"{rates.lowest_draw_ratio:.2f} of the highest."
     )
     return [Finding("fine", "rate", rates.column, None, rates.moved, text)]
+
+
+def _rate_finding(
+    rates: Rates, each: GroupRate, middle: float, p_values: Mapping[Key, float], limits: Limits
+) -> Finding:
+    """One group shown to differ."""
+    rows, draws = sum(group.rows for group in rates.groups), sum(group.draws for group in rates.groups)
+    against = "the other group's" if len(rates.groups) == 2 else "the median row"
+    how = f"drawn {each.draw_rate / middle:.2f} × as often as {against}" if middle else "alone drawn"
+    ratio = min(each.draw_rate, middle) / max(each.draw_rate, middle)
+    text = (
+        f"{rates.column} = {each.group}: its {_count(each.rows, 'row')} were {how if each.draws else 'never drawn'} "
+        f"({_percent(each.draws / draws)} of the draws, {_percent(each.rows / rows)} of the pool; "
+        f"{p_text(_p_value(p_values, 'rate', rates.column, each.group))})."
+    )
+    level: Level = "fails" if ratio < limits.min_rate_ratio else "shown"
+    return Finding(level, "rate", rates.column, each.group, _excess(ratio, limits.min_rate_ratio), text)
+
+
+def _median_rate(rates: Rates) -> float:
+    """The draw rate of the group that the median row of the pool is in."""
+    groups = sorted(rates.groups, key=lambda each: each.draw_rate)
+    rows = list(accumulate(each.rows for each in groups))
+    return next(each.draw_rate for each, upto in zip(groups, rows, strict=True) if 2 * upto >= rows[-1])
 
 
 def change_findings(coverage: Coverage, p_values: Mapping[Key, float], limits: Limits) -> list[Finding]:
@@ -143,21 +170,23 @@ def change_findings(coverage: Coverage, p_values: Mapping[Key, float], limits: L
     most = max(coverage.groups, key=lambda each: abs(change(each.relative)[1] - change(each.relative)[0]))
     first, last = change(most.relative)
     text = (
-        f"{coverage.column}: what is drawn changes over the run ({_p(p_value)}); most of all {most.group}, from "
+        f"{coverage.column}: what is drawn changes over the run ({p_text(p_value)}); most of all {most.group}, from "
         f"{first:.2f} × its share of the pool in the first steps to {last:.2f} × in the last."
     )
     return [Finding("shown", "change", coverage.column, most.group, abs(last - first), text)]
 
 
 def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits) -> list[Finding]:
-    """Groups that the trained model serves worse or better, by the same rule as rates."""
+    """Groups that the trained model serves worse than the others or, where none is, better.
+
+    A group shown to differ fails where the gap to the others, or to a better group that is shown too, is too wide.
+    """
     found = []
     rows = sum(each.rows for each in gaps.groups)
     shown = _shown("accuracy", gaps.column, gaps.groups, p_values, limits)
     high = [each.accuracy for each in shown if each.accuracy > gaps.overall]
-    if len(gaps.groups) == 2:
-        shown, high = [each for each in shown if each.accuracy < gaps.overall], []
-    for each in shown:
+    low = [each for each in shown if each.accuracy < gaps.overall]
+    for each in low or shown:
         rest = (gaps.overall * rows - each.accuracy * each.rows) / (rows - each.rows)
         worse = each.accuracy < rest
         gap = max(rest, *high, rest) - each.accuracy if worse else each.accuracy - rest
@@ -166,7 +195,7 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
             f"{gaps.column} = {each.group}: accuracy {_percent(each.accuracy)} [{100 * each.low:.1f}, "
             f"{100 * each.high:.1f}] on {_count(each.rows, 'row')}, {100 * gap:.1f} points "
             f"{'below' if worse else 'above'} {'the best group shown' if worse and high else 'the others'} "
-            f"({_p(_p_value(p_values, 'accuracy', gaps.column, each.group))})."
+            f"({p_text(_p_value(p_values, 'accuracy', gaps.column, each.group))})."
         )
         found.append(Finding(level, "accuracy", gaps.column, each.group, gap / (limits.max_gap or 1.0), text))
     if found:
@@ -174,7 +203,7 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
     p_value = p_values["accuracy", gaps.column, None]
     if p_value < limits.alpha:
         text = (
-            f"{gaps.column}: accuracy depends on the group ({_p(p_value)}), though no single group stands out; highest "
+            f"{gaps.column}: accuracy depends on the group ({p_text(p_value)}), though no single group stands out; highest "
             f"and lowest are {100 * gaps.gap:.1f} points apart."
         )
         return [Finding("shown", "accuracy", gaps.column, None, gaps.gap, text)]
@@ -182,7 +211,7 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
         lowest = min(gaps.groups, key=lambda each: each.accuracy)
         text = (
             f"{gaps.column}: accuracies are {100 * gaps.gap:.1f} points apart, lowest for {lowest.group}, but on "
-            f"{_count(lowest.rows, 'row')} chance alone may do that ({_p(p_value)})."
+            f"{_count(lowest.rows, 'row')} chance alone may do that ({p_text(p_value)})."
         )
         return [Finding("unclear", "accuracy", gaps.column, lowest.group, gaps.gap / limits.max_gap, text)]
     text = f"{gaps.column}: no gap in accuracy beyond chance; highest and lowest are {100 * gaps.gap:.1f} points apart."
@@ -200,7 +229,7 @@ def drift_findings(drift: Drift, p_values: Mapping[Key, float], limits: Limits) 
     shifts = ", ".join(f"{each.feature} by {each.deviations:+.2f}" for each in drift.shifts[:3])
     text = (
         f"The features of what was drawn differ from the pool's: energy coefficient {drift.energy:.3f}, where 0 is "
-        f"alike and 1 apart ({_p(p_value)}). Means moved most in features {shifts} of the pool's standard deviations."
+        f"alike and 1 apart ({p_text(p_value)}). Means moved most in features {shifts} of the pool's standard deviations."
     )
     return [Finding("shown", "features", None, None, drift.energy, text)]
 
@@ -229,5 +258,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _p(p_value: float) -> str:
-    return f"p < {0.001}" if p_value < 0.001 else f"p = {p_value:.3f}"
+def p_text(p_value: float) -> str:
+    """A p-value for people."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"

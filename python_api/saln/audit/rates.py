@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
 from saln.audit.groups import Groups
+from saln.audit.permutation import PermutationTest
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class GroupRate:
         The rate over the highest group's: the four-fifths rule wants 0.8.
     relative : float
         The draw rate over the whole pool's: 1 is as often as the group is large.
+    chance_low, chance_high : float
+        Between these, `relative` lies in 95 % of random exchanges of rows.
     """
 
     group: str
@@ -44,6 +47,8 @@ class GroupRate:
     draw_ratio: float
     row_ratio: float
     relative: float
+    chance_low: float
+    chance_high: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Rates:
     divergence: float
 
 
-def selection_rates(groups: Groups, counts: npt.NDArray[np.int64]) -> Rates:
+def selection_rates(groups: Groups, counts: npt.NDArray[np.int64], tested: PermutationTest) -> Rates:
     """Rates by group.
 
     Parameters
@@ -80,11 +85,16 @@ def selection_rates(groups: Groups, counts: npt.NDArray[np.int64]) -> Rates:
         Of the pool's rows, `[N]`.
     counts : ndarray
         `[N]` how often each row was chosen.
+    tested : PermutationTest
+        Of the same.
 
     Examples
     --------
     >>> from saln.audit.groups import make_groups
-    >>> rates = selection_rates(make_groups("site", ["a", "a", "b", "b"]), np.array([2, 2, 1, 0]))
+    >>> from saln.audit.permutation import permutation_test
+    >>> counts, site = np.array([2, 2, 1, 0]), make_groups("site", ["a", "a", "b", "b"])
+    >>> tested = permutation_test(counts, site.codes, 2, permutations=99, generator=np.random.default_rng(0))
+    >>> rates = selection_rates(site, counts, tested)
     >>> rates.lowest_draw_ratio, rates.lowest_row_ratio
     (0.25, 0.5)
     """
@@ -107,6 +117,8 @@ def selection_rates(groups: Groups, counts: npt.NDArray[np.int64]) -> Rates:
             draw_ratio=float(draw_ratio[i]),
             row_ratio=float(row_ratio[i]),
             relative=float(in_draws[i] / in_pool[i]),
+            chance_low=float(tested.low[g] / (counts.mean() * sizes[g])),
+            chance_high=float(tested.high[g] / (counts.mean() * sizes[g])),
         )
         for i, g in enumerate(real)
     )

@@ -55,12 +55,18 @@ def progress_bar(unit: str) -> Progress:
 
 
 def command_line(context: typer.Context) -> str:
-    """The command line that repeats a call, with every option that has a value."""
+    """The command line that repeats a call, with every option that has a value; how to print is left to the reader."""
     words = ["saln", str(context.info_name)]
     for parameter in context.command.params:
         value = context.params.get(str(parameter.name))
         if parameter.param_type_name == "argument":
             words.append(str(value))
+            continue
+        option = max(parameter.opts, key=len)
+        if isinstance(value, list | tuple):
+            words += [word for each in value for word in (option, str(each))]
+        elif value is True and option != "--json":
+            words.append(option)
         elif value is not None and not isinstance(value, bool):
-            words += [max(parameter.opts, key=len), str(value)]
+            words += [option, str(value)]
     return shlex.join(words)

@@ -1,0 +1,193 @@
+"""What an audit is given, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from saln.audit.audit import Evaluation
+from saln.audit.groups import MOST_GROUPS, MOST_NUMBERS, Groups, crossed, make_groups
+from saln.datasets import DataError, array_names, find_features, read_array
+from saln.datasets.files import NPY_NAME, describe
+from saln.datasets.load import LABEL_KEYS, TEST_KEYS
+
+Array = npt.NDArray[Any]
+SELECTION_KEYS = ("selection", "chosen", "indices", "batches", "candidates", "rows")
+PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
+CLASS_NAMES = "class_names"
+
+
+def split_name(text: str) -> tuple[Path, list[str]]:
+    """`FILE:one,two` as a file and the names of arrays or columns in it; a file of that very name comes first.
+
+    Examples
+    --------
+    >>> split_name("people.csv:sex,site")[1]
+    ['sex', 'site']
+    """
+    path, colon, names = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text), []
+    return Path(path), [name.strip() for name in names.split(",") if name.strip()]
+
+
+def read_selection(text: str) -> Array:
+    """Row numbers `[steps, batch]` or `[n]` of `FILE` or `FILE:ARRAY`."""
+    path, names = split_name(text)
+    name = _one(path, names, SELECTION_KEYS, "the selection")
+    array = read_array(path, name)
+    if array.ndim not in (1, 2) or array.dtype.kind not in "iu" or not array.size:
+        raise DataError(f"{path}: '{name}' is {describe(array)}; wanted row numbers [steps, batch] or [n]")
+    return array
+
+
+def read_features(text: str) -> Array:
+    """Features `[N, d]` of `FILE` or `FILE:ARRAY`."""
+    path, names = split_name(text)
+    array = read_array(path, names[0] if names else find_features(path))
+    if array.ndim < 2 or array.dtype.kind not in "fiub":
+        raise DataError(f"{path}: features are {describe(array)}; wanted numbers [N, d]")
+    return array.reshape(array.shape[0], -1)
+
+
+def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Groups], list[str]]:
+    """Group columns of `FILE` (all that can be groups) or `FILE:COLUMN,COLUMN`.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    cross : bool
+        Add the combinations of all of them as a column.
+
+    Returns
+    -------
+    list of Groups, list of str
+        The columns, and what was left out or cut into quarters.
+    """
+    found: list[Groups] = []
+    notes: list[str] = []
+    for text in texts:
+        path, names = split_name(text)
+        for name in names or _group_columns(path, notes):
+            found.append(_column(path, name))
+    if not found:
+        raise DataError(f"groups: no column of {', '.join(texts)} can be groups; name one, as in FILE:COLUMN")
+    if cross and len(found) > 1:
+        found.append(crossed(found))
+    seen = [each.column for each in found]
+    twice = sorted({name for name in seen if seen.count(name) > 1})
+    if twice:
+        raise DataError(f"groups: more than one column is called {', '.join(twice)}")
+    notes += [
+        f"{each.column} has more than {MOST_NUMBERS} values and was cut at its quartiles." for each in found if each.cut
+    ]
+    return found, notes
+
+
+def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] | None:
+    """Which rows could be chosen.
+
+    `text` is `FILE:ARRAY` with a bool a row, or row numbers. Without it, the rows not marked for testing where a group
+    file has such a mark, else None: all.
+    """
+    if text is None:
+        for path in (split_name(each)[0] for each in groups):
+            name = next((key for key in TEST_KEYS if key in array_names(path)), None)
+            if name is not None:
+                return ~read_array(path, name).astype(np.bool_)
+        return None
+    path, names = split_name(text)
+    array = read_array(path, _one(path, names, ("pool",), "the pool"))
+    if array.ndim == 1 and array.dtype.kind == "b":
+        return array
+    raise DataError(f"{path}: the pool is {describe(array)}; wanted one true or false a row")
+
+
+def read_evaluation(
+    text: str, groups: Sequence[Groups], test_rows: npt.NDArray[np.bool_] | None, *, cross: bool = False
+) -> tuple[Evaluation, list[str]]:
+    """Labels and predictions of `FILE` or `FILE:PREDICTIONS,LABELS`, with the groups of the same rows.
+
+    A file that has the group columns brings its own rows, such as those of a test set. Else its rows are those of the
+    group columns, and where some are marked for testing, they alone count.
+
+    Parameters
+    ----------
+    text : str
+    groups : sequence of Groups
+    test_rows : ndarray or None
+        `[N]` bool.
+    cross : bool
+        The last of `groups` holds the combinations of the others.
+
+    Raises
+    ------
+    DataError
+        Naming what is missing, or the rows that do not fit.
+    """
+    path, names = split_name(text)
+    available = array_names(path)
+    predicted = _one(path, names[:1], PREDICTION_KEYS, "the predictions")
+    label = _one(path, names[1:2], LABEL_KEYS, "the labels")
+    predictions, labels = read_array(path, predicted), read_array(path, label)
+    if predictions.ndim != 1 or predictions.shape != labels.shape:
+        raise DataError(
+            f"{path}: '{predicted}' is {describe(predictions)} and '{label}' {describe(labels)}; wanted one each a row"
+        )
+    if (predictions.dtype.kind in "US") != (labels.dtype.kind in "US"):
+        raise DataError(f"{path}: '{predicted}' is {describe(predictions)}, but '{label}' is {describe(labels)}")
+    single = groups[:-1] if cross and len(groups) > 1 else groups
+    own = [each for each in single if each.column in available and not each.cut]
+    if own:
+        missing = [each.column for each in single if each not in own]
+        of_rows = [_column(path, each.column) for each in own]
+        if len(single) < len(groups) and not missing:
+            of_rows.append(crossed(of_rows))
+        notes = (
+            [f"Accuracy was not looked at by {', '.join(missing)}, which {path.name} cannot tell."] if missing else []
+        )
+        return Evaluation(labels, predictions, of_rows), notes
+    if len(labels) != len(groups[0].codes):
+        raise DataError(f"{path}: {len(labels)} predictions, but the group columns have {len(groups[0].codes)} rows")
+    if test_rows is None or not test_rows.any():
+        return Evaluation(labels, predictions, groups), ["Accuracy is over all rows, also those trained on."]
+    return Evaluation(labels[test_rows], predictions[test_rows], [each.take(test_rows) for each in groups]), []
+
+
+def _group_columns(path: Path, notes: list[str]) -> list[str]:
+    """Columns of one value a row, apart from marks, predictions and names of rows."""
+    known = (*TEST_KEYS, *PREDICTION_KEYS, CLASS_NAMES, "pool")
+    found: list[str] = []
+    for name in array_names(path):
+        if name in known:
+            continue
+        array = read_array(path, name)
+        if array.ndim != 1 or array.dtype.kind not in "fiubUS":
+            continue
+        if array.dtype.kind in "US" and len(np.unique(array)) > MOST_GROUPS:
+            notes.append(f"Column {name} of {path.name} was left out: more than {MOST_GROUPS} different texts.")
+            continue
+        found.append(name)
+    return found
+
+
+def _column(path: Path, name: str) -> Groups:
+    names = None
+    if name in LABEL_KEYS and CLASS_NAMES in array_names(path):
+        names = [str(each) for each in read_array(path, CLASS_NAMES)]
+    return make_groups(path.stem if name == NPY_NAME else name, read_array(path, name), names)
+
+
+def _one(path: Path, names: Sequence[str], keys: Sequence[str], what: str) -> str:
+    """The array that was named, or is known by its name, or is the only one."""
+    available = array_names(path)
+    if names:
+        return names[0]
+    known = [key for key in keys if key in available]
+    if known or len(available) == 1:
+        return known[0] if known else available[0]
+    raise DataError(f"{path}: which array holds {what}? Name one, as in FILE:ARRAY; it has {', '.join(available[:12])}")
