@@ -9,6 +9,8 @@ from bench.study_qualities import (
     Rule,
     agreement_of_inputs,
     learnability_and_agreement,
+    learnability_and_half_agreement,
+    learnability_and_some_agreement,
     probe_alignment,
 )
 from saln.schedule import Schedule
@@ -25,23 +27,25 @@ class Method:
     make : callable
         None: the first rows of every super-batch, which together are shuffled epochs.
     learner : bool
-        It sees the learner's activations, losses and residuals, and pays for a pass over the super-batch; otherwise the
-        inputs as they are in the file.
+        It sees the learner's losses and residuals, and pays for a pass over the super-batch.
+    features : {"activations", "inputs", "file"}
+        What it sees as features: the learner's activations, its inputs, or those before they were standardised.
     reference : bool
         It sees the reference network's losses, and pays for that network.
     quality : callable, optional
         What it gets as the super-batch's quality: a rule of `study_qualities.py`.
-    standardised : bool
-        Without the learner, it sees the learner's inputs instead.
+    all_rows : bool
+        It trains on the reference rows, too, in shuffled epochs of all.
     late : bool
         Expensive: after all others.
     """
 
     make: Callable[[], Selector] | None
     learner: bool = True
+    features: str = "activations"
     reference: bool = False
     quality: Rule | None = None
-    standardised: bool = False
+    all_rows: bool = False
     late: bool = False
 
 
@@ -74,9 +78,10 @@ def _drawn_logdets() -> list[Selector]:
 
 METHODS: dict[str, Method] = {
     "uniform": Method(None, learner=False),
-    "uniform_drawn": Method(Uniform, learner=False),
-    "saln": Method(_named("saln"), learner=False),
-    "saln_standardised": Method(_named("saln"), learner=False, standardised=True),
+    "uniform_drawn": Method(Uniform, learner=False, features="file"),
+    "uniform_all_rows": Method(None, learner=False, all_rows=True),
+    "saln": Method(_named("saln"), learner=False, features="file"),
+    "saln_standardised": Method(_named("saln"), learner=False, features="inputs"),
     "rho_loss": Method(_named("rho_loss"), reference=True),
     "rho_loss_t1": Method(_named("rho_loss", temperature=1.0), reference=True),
     "jest": Method(_named("jest"), reference=True),
@@ -136,6 +141,10 @@ METHODS: dict[str, Method] = {
     "both_t2": Method(lambda: _both(2.0), reference=True),
     "both_annealed": Method(lambda: _both(Schedule(0.5, 8.0)), reference=True),
     "both_whole_set_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_agreement),
+    "both_trusted_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_some_agreement),
+    "both_softened_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_half_agreement),
+    "both_inputs_t1": Method(lambda: _both(1.0), reference=True, features="inputs"),
+    "both_file_t1": Method(lambda: _both(1.0), reference=True, features="file"),
     "both_drawn": Method(lambda: DrawnByWorth("class_learnability_agreement"), reference=True),
     "both_drawn_gradient": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
     "guard_both_t1": Method(lambda: Guard(_both(1.0), floor=0.8), reference=True),

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bench.study_tasks import Task
 from saln.pilot.models import Classifier
-from saln.selectors.quality import label_agreement
+from saln.selectors.quality import label_agreement, row_quality
 from saln.superbatch import SuperBatch
 
 Rule = Callable[[Classifier, Task, SuperBatch, Tensor], Tensor]
@@ -24,6 +24,28 @@ def learnability_and_agreement(network: Classifier, task: Task, super_batch: Sup
     learnability = super_batch.require("losses", by="learnability_and_agreement") - task.reference_losses[rows]
     agreement = label_agreement(super_batch.features, task.labels[rows], torch.arange(len(rows)))
     return learnability.sigmoid() * agreement.float()
+
+
+def learnability_and_some_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """As "class_learnability_agreement", but agreement is raised to the power of what neighbours know of labels, `[M]`.
+
+    The power is mean agreement less that of chance, over what it can be: 1 where neighbours agree, 0 where they differ
+    as if labels were drawn.
+    """
+    labels, every = task.labels[rows], torch.arange(len(rows))
+    agreement = label_agreement(super_batch.features, labels, every)
+    chance = 1 / max(2, torch.unique(labels).numel())
+    trust = ((agreement.mean() - chance) / (1 - chance)).clamp_min(0)
+    in_class = row_quality("class_learnability", super_batch, every, by="learnability_and_some_agreement")
+    return (in_class * agreement**trust).float()
+
+
+def learnability_and_half_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """As "class_learnability_agreement", but agreement takes at most half of a row's worth, `[M]`."""
+    every = torch.arange(len(rows))
+    agreement = label_agreement(super_batch.features, task.labels[rows], every)
+    in_class = row_quality("class_learnability", super_batch, every, by="learnability_and_half_agreement")
+    return (in_class * (1 + agreement) / 2).float()
 
 
 def probe_alignment(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.study_methods import Method
-from bench.study_tasks import BATCH, HIDDEN, LEARNING_RATE, STEPS, Task
+from bench.study_tasks import BATCH, HIDDEN, LEARNING_RATE, STEPS, Task, with_reference_rows
 from saln import SuperBatch
 from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
 from saln.selectors import Portfolio
@@ -33,6 +33,8 @@ def run(task: Task, method: Method) -> Run:
     """Train `STEPS` steps; initial weights and super-batches depend on the task's seed alone."""
     network = make_classifier("mlp", task.x.shape[1], HIDDEN, task.n_classes, task.seed)
     optimizer = make_optimizer(network, LEARNING_RATE)
+    if method.all_rows:
+        task = with_reference_rows(task)
     selector = None if method.make is None else method.make()
     source = torch.Generator().manual_seed(task.seed)
     probed = isinstance(selector, Portfolio) and selector.reward == "probe"
@@ -78,14 +80,14 @@ def run(task: Task, method: Method) -> Run:
 def _super_batch(network: Classifier, task: Task, rows: Tensor, method: Method) -> SuperBatch:
     if method.make is None:
         return SuperBatch(torch.empty(len(rows), 0))
+    given = {"inputs": task.x, "file": task.features}
     if not method.learner:
-        return SuperBatch((task.x if method.standardised else task.features)[rows])
-    x = task.x[rows]
+        return SuperBatch(given[method.features][rows])
     labels = task.labels[rows]
-    activations = network.penultimate(x)
+    activations = network.penultimate(task.x[rows])
     log_shares = network.head(activations).log_softmax(dim=1)
     super_batch = SuperBatch(
-        activations,
+        given[method.features][rows] if method.features in given else activations,
         losses=F.nll_loss(log_shares, labels, reduction="none"),
         reference_losses=task.reference_losses[rows] if method.reference else None,
         labels=labels,

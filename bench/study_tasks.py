@@ -40,6 +40,8 @@ class Task:
     labels_test: Tensor
     x_probe: Tensor  # held out of the reference rows
     labels_probe: Tensor
+    x_reference: Tensor  # the reference network's training rows and the probe's
+    labels_reference: Tensor
     reference_losses: Tensor  # [n]
     reference_seconds: float  # CPU seconds to train the reference network and run the training rows through it
     stream: Tensor  # [STEPS, SUPER_BATCH]
@@ -81,12 +83,21 @@ def make_task(data: Path, name: str, condition: str, seed: int) -> Task:
         labels_test=labels_test,
         x_probe=probe[0],
         labels_probe=probe[1],
+        x_reference=x_reference,
+        labels_reference=labels_reference,
         reference_losses=losses,
         reference_seconds=seconds,
         stream=super_batch_stream(len(x), STEPS, BATCH, SUPER_BATCH, source),
         n_classes=n_classes,
         seed=seed,
     )
+
+
+def with_reference_rows(task: Task) -> Task:
+    """The same task with the reference rows among the training rows, and epochs of all of them."""
+    x, labels = torch.cat([task.x, task.x_reference]), torch.cat([task.labels, task.labels_reference])
+    stream = super_batch_stream(len(x), STEPS, BATCH, BATCH, torch.Generator().manual_seed(task.seed))
+    return dataclasses.replace(task, x=x, labels=labels, stream=stream)
 
 
 def _in_condition(

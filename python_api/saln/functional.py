@@ -14,15 +14,17 @@ from saln.superbatch import SuperBatch
 def select(
     super_batch: SuperBatch | Tensor,
     size: int,
-    method: str | Selector,
+    method: str | Selector = "default",
     *,
     generator: torch.Generator | None = None,
     **options: Any,
 ) -> Tensor:
     """Choose the samples of a super-batch to train on.
 
-    There is no default method: none has been shown to be safe on every kind of data, and several lose to "uniform" on
-    some. Compare on a sample of your own data first (`saln pilot`).
+    With no method named it is `saln.selectors.Default`: of the methods tried in docs/default.md the one with the best
+    worst case against uniform batches. It needs the losses and residuals of the present model, the losses of a
+    reference model, and labels; where one is missing that is an error, and no other rule steps in, since none with less
+    to go by has been shown to be safe. Compare on a sample of your own data first (`saln pilot`).
 
     Parameters
     ----------
@@ -31,7 +33,8 @@ def select(
     size : int
         How many to choose.
     method : str or Selector
-        A name of `saln.selectors.SELECTORS`, or a selector.
+        A name of `saln.selectors.SELECTORS`, or a selector. One that keeps a memory or learns from rewards is to be
+        made once and given as it is: a name makes a new one at every call.
     generator : torch.Generator, optional
         The only source of chance.
     **options
@@ -51,8 +54,26 @@ def select(
 
     Examples
     --------
+    Inside a training step, with the network's last layer `head` and the activations it reads:
+
     >>> import torch
     >>> import saln
+    >>> source = torch.Generator().manual_seed(0)
+    >>> activations, labels = torch.randn(20, 4, generator=source), torch.arange(20) % 2
+    >>> head = torch.nn.Linear(4, 2)
+    >>> logits = head(activations).detach()
+    >>> super_batch = saln.SuperBatch(
+    ...     activations,
+    ...     residuals=logits.softmax(dim=1) - torch.nn.functional.one_hot(labels, 2),
+    ...     losses=torch.nn.functional.cross_entropy(logits, labels, reduction="none"),
+    ...     reference_losses=torch.rand(20, generator=source),  # of a model trained on other data
+    ...     labels=labels,
+    ... )
+    >>> saln.select(super_batch, 5, generator=source).shape
+    torch.Size([5])
+
+    By name, from features alone:
+
     >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.1, 1.0]])
     >>> saln.select(features, 1, "saln", keep="abs")
     tensor([3])

@@ -1,6 +1,7 @@
 """What every selector of the registry must keep."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -270,5 +271,14 @@ def test_select_takes_names_selectors_features_and_super_batches():
         saln.select(features, 5, selector, keep="abs")
     with pytest.raises(ValueError, match="jest needs losses"):
         saln.select(features, 5, method="jest")
-    with pytest.raises(TypeError, match="method"):
-        saln.select(features, 5)
+
+
+def test_select_without_a_name_is_the_default_and_says_all_it_misses():
+    super_batch = make_super_batch()
+    rows = saln.select(super_batch, 6, generator=generator(0))
+    assert torch.equal(rows, make_selector("default").select(super_batch, 6, generator=generator(0)))
+    assert not torch.equal(rows, saln.select(super_batch, 6, temperature=0.0, generator=generator(0)))
+    with pytest.raises(
+        ValueError, match=r"default needs residuals \[M, c\], reference_losses \[M\] in .* has features,"
+    ):
+        saln.select(dataclasses.replace(super_batch, residuals=None, reference_losses=None), 6)
