@@ -10,6 +10,11 @@ from rich.console import Console
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
 from saln.cli.options import Columns, FeatureKey, JsonOption
 
+FAILED, UNDECIDED = 1, 3
+"""Exit statuses where a gate failed, and where none did but one is undecided."""
+
+TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse", "Success and cost", "Output"
+
 
 @app.command()
 def pilot(
@@ -17,73 +22,167 @@ def pilot(
     data: Annotated[
         str, typer.Argument(help="npz, npy, safetensors or parquet file; or digits, breast_cancer, wine (built in).")
     ] = "digits",
-    methods: Annotated[str, typer.Option(help="Separated by commas; see `saln methods`. guard:NAME wraps one.")] = (
-        "uniform,saln,jest,spectral_candidates"
-    ),
+    methods: Annotated[
+        str, typer.Option(help="Separated by commas; see `saln methods`. With options: saln:keep=positive,guard:jest.")
+    ] = "uniform,saln,jest,spectral_candidates",
     seeds: Annotated[int, typer.Option(help="Runs of each method.")] = 5,
     steps: Annotated[int, typer.Option(help="Training steps of each run.")] = 200,
     batch_size: Annotated[int, typer.Option(help="Samples kept in each step.")] = 64,
     filter_ratio: Annotated[float, typer.Option(help="Share of each super-batch thrown away.")] = 0.8,
-    model: Annotated[str, typer.Option(help="linear or mlp.")] = "mlp",
-    hidden: Annotated[int, typer.Option(help="Hidden units of the MLP and the reference network.")] = 128,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
-    features: Annotated[
-        str, typer.Option(help="What selectors see: given (the rows), reference (a network's activations), auto.")
-    ] = "auto",
-    reference_share: Annotated[float, typer.Option(help="Training rows held out for the reference network.")] = 0.2,
-    reference_steps: Annotated[int | None, typer.Option(help="Its training steps.  [default: steps]")] = None,
-    test_share: Annotated[float, typer.Option(help="Rows to test on, where the data do not say which.")] = 0.25,
-    target_accuracy: Annotated[
-        float | None, typer.Option(help="For time to target.  [default: 0.99 of uniform's final accuracy]")
+    model: Annotated[str, typer.Option(help="linear, mlp, or resnet (on images).", rich_help_panel=TRAINING)] = "mlp",
+    hidden: Annotated[int, typer.Option(help="Hidden units of MLPs.", rich_help_panel=TRAINING)] = 128,
+    width: Annotated[int, typer.Option(help="First channels of the residual network.", rich_help_panel=TRAINING)] = 16,
+    blocks: Annotated[int, typer.Option(help="Its blocks a stage, of three.", rich_help_panel=TRAINING)] = 1,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side images are brought to.  [default: as they are]", rich_help_panel=TRAINING)
     ] = None,
-    evaluations: Annotated[int, typer.Option(help="Evaluations of each run; they are not timed.")] = 30,
-    threads: Annotated[int, typer.Option(help="Threads for training and selection.")] = 1,
-    labels: Annotated[Path | None, typer.Option(help="File with the labels, where they are apart (npy).")] = None,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=TRAINING)] = 1e-3,
+    metric: Annotated[
+        str, typer.Option(help="accuracy, balanced_accuracy or roc_auc.", rich_help_panel=TRAINING)
+    ] = "accuracy",
+    features: Annotated[
+        str,
+        typer.Option(
+            help="What selectors see: given (the rows), reference (a network's activations), auto.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "auto",
+    feature_ms: Annotated[
+        float,
+        typer.Option(
+            help="Milliseconds to extract one row's features, where they are given.", rich_help_panel=TRAINING
+        ),
+    ] = 0.0,
+    reference_share: Annotated[
+        float, typer.Option(help="Training rows held out for the reference network.", rich_help_panel=TRAINING)
+    ] = 0.2,
+    reference_steps: Annotated[
+        int | None, typer.Option(help="Its training steps.  [default: steps]", rich_help_panel=TRAINING)
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(help="Evaluations of each run; they are not timed.", rich_help_panel=TRAINING)
+    ] = 30,
+    threads: Annotated[int, typer.Option(help="For training and selection.", rich_help_panel=TRAINING)] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …", rich_help_panel=TRAINING)] = "cpu",
+    test_share: Annotated[
+        float, typer.Option(help="Rows to test on, where the data do not say which.", rich_help_panel=DATA)
+    ] = 0.25,
+    test_rows: Annotated[int | None, typer.Option(help="Most rows to test on.", rich_help_panel=DATA)] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="File with the labels, where they are apart (npy).", rich_help_panel=DATA)
+    ] = None,
     feature_key: FeatureKey = None,
-    label_key: Annotated[str | None, typer.Option(help="Array or column with the labels.")] = None,
-    test_key: Annotated[str | None, typer.Option(help="Array or column that marks the test rows.")] = None,
+    label_key: Annotated[str | None, typer.Option(help="Array with the labels.", rich_help_panel=DATA)] = None,
+    test_key: Annotated[str | None, typer.Option(help="Array that marks the test rows.", rich_help_panel=DATA)] = None,
     columns: Columns = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The report, one HTML file.")] = Path("report.html"),
+    label_noise: Annotated[
+        float, typer.Option(help="Share of training labels made wrong.", rich_help_panel=SPOILED)
+    ] = 0.0,
+    feature_noise: Annotated[
+        float, typer.Option(help="Noise on training inputs, in standard deviations.", rich_help_panel=SPOILED)
+    ] = 0.0,
+    imbalance: Annotated[
+        float, typer.Option(help="Share of its rows that half of the classes keep.", rich_help_panel=SPOILED)
+    ] = 1.0,
+    duplicates: Annotated[
+        float, typer.Option(help="Share of training rows replaced by copies of a few.", rich_help_panel=SPOILED)
+    ] = 0.0,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(help="'time_to_accuracy <= 0.8 * uniform'; may be repeated.", rich_help_panel=JUDGING),
+    ] = None,
+    gates: Annotated[
+        Path | None, typer.Option(help="File with gates: toml, json, or one a line.", rich_help_panel=JUDGING)
+    ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(help="Shares of the training rows, 0.01,0.1,1.0, as long as gates pass.", rich_help_panel=JUDGING),
+    ] = None,
+    target_accuracy: Annotated[
+        float | None,
+        typer.Option(help="For time to target.  [default: 0.99 of uniform's final accuracy]", rich_help_panel=JUDGING),
+    ] = None,
+    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=JUDGING)] = None,
+    currency: Annotated[str, typer.Option(help="Of the price.", rich_help_panel=JUDGING)] = "EUR",
+    full_training_hours: Annotated[
+        float | None,
+        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=JUDGING),
+    ] = None,
+    trainings: Annotated[
+        int, typer.Option(help="Full trainings the pilot is to pay for.", rich_help_panel=JUDGING)
+    ] = 1,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The report, one HTML file.", rich_help_panel=OUTPUT)
+    ] = Path("report.html"),
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of finished runs and results; a killed pilot goes on there.  [default: beside the report]",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run again what is finished there.", rich_help_panel=OUTPUT)
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Folder for tables.  [default: the work folder]", rich_help_panel=OUTPUT)
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for learning curves while it runs.", rich_help_panel=OUTPUT)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train with and without selection on equal terms, and report whether it paid."""
+    """Train with and without selection on equal terms, and report whether it paid.
+
+    Status 0: every gate passed, or there is none; 1: a gate failed; 2: cannot be run as asked; 3: none failed, but a
+    gate is undecided.
+    """
+    settings = dict(locals())
     with one_line_errors():
+        from saln.pilot.bars import Bars
         from saln.pilot.config import PilotConfig
+        from saln.pilot.files import write_chosen, write_json, write_tables
+        from saln.pilot.gates import read_gates
+        from saln.pilot.live import TensorBoard
         from saln.pilot.methods import make_methods
         from saln.pilot.runner import run_pilot
         from saln.pilot.screen import print_result
+        from saln.pilot.watch import Watchers
         from saln.report import render_report
 
         writable(output)
-        config = PilotConfig(
-            methods=tuple(split(methods)),
-            seeds=seeds,
-            steps=steps,
-            batch_size=batch_size,
-            filter_ratio=filter_ratio,
-            model=model,  # type: ignore[arg-type]  # checked by PilotConfig
-            hidden=hidden,
-            learning_rate=learning_rate,
-            features=features,  # type: ignore[arg-type]  # checked by PilotConfig
-            reference_share=reference_share,
-            reference_steps=reference_steps,
-            test_share=test_share,
-            target_accuracy=target_accuracy,
-            evaluations=evaluations,
-            threads=threads,
-        )
+        folder = work or output.with_suffix(".pilot")
+        given = {
+            "methods": tuple(split(methods)),
+            "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
+            "stages": _shares(stages),
+        }
+        fields = PilotConfig.__dataclass_fields__
+        config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
         chosen = make_methods(config.methods)
         dataset = _dataset(data, labels, feature_key, label_key, test_key, columns)
         with progress_bar("steps") as progress:
-            bars = {each.name: progress.add_task(each.name, total=seeds * steps) for each in chosen}
-            result = run_pilot(dataset, config, chosen, lambda name, count: progress.advance(bars[name], count))
+            watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
+            result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
         command = command_line(context)
         render_report(result, output, command)
+        write_json(result, folder, command)
+        write_tables(result, csv or folder)
+        write_chosen(result, dataset, folder)
     if as_json:
-        typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output)}))
+        typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:
         print_result(result, Console())
-    typer.echo(f"Report: {output.resolve()}", err=as_json)
+    typer.echo(f"Report: {output.resolve()}; runs and tables: {(csv or folder).resolve()}", err=as_json)
+    if result.gate_outcome in ("failed", "undecided"):
+        raise typer.Exit(FAILED if result.gate_outcome == "failed" else UNDECIDED)
+
+
+def _shares(text: str | None) -> tuple[float, ...]:
+    try:
+        return tuple(float(each) for each in split(text))
+    except ValueError as error:
+        raise ValueError(f"stages must be numbers separated by commas, not '{text}'") from error
 
 
 def _dataset(

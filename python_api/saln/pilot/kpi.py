@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from saln.pilot.equal_time import LongerUniform
 from saln.pilot.intervals import Interval, geometric_interval, interval
-from saln.pilot.trainer import Point, Run
+from saln.pilot.measures import MEASURES, Measure, Yardstick, first_reaching, measure, median_accuracy, times_as_fast
+from saln.pilot.significance import PairedTest, holm, paired_test
+from saln.pilot.trainer import Run
 
 TARGET_SHARE = 0.99
 """Of uniform's mean final accuracy: the target accuracy unless one is given."""
@@ -61,6 +63,8 @@ class Kpis:
         Final accuracy minus uniform's, paired by seed; None for uniform itself.
     difference_equal_time, difference_equal_time_with_setup : Interval or None
         The same at the moment when uniform's run is over by the clock.
+    difference_longer_uniform, difference_longer_uniform_with_setup : Interval or None
+        Final accuracy minus that of uniform trained for as many seconds as the method took.
     target : Reached
     speed_up, speed_up_with_setup : SpeedUp or None
     worst_class : float
@@ -73,6 +77,15 @@ class Kpis:
         Share of the step spent selecting.
     setup_seconds : float
         Mean over seeds.
+    values : dict of str to tuple
+        Every figure of `saln.pilot.measures.MEASURES`, one value a seed; None where a target was never reached.
+    intervals : dict of str to Interval or None
+        Of those values; None where there are none.
+    against_uniform : dict of str to Interval or None
+        Ratio to uniform's value where `MEASURES[name].as_ratio`, else difference, paired by seed; of the seeds in which
+        both have one. Empty for uniform itself.
+    tests : dict of str to PairedTest or None
+        Of those; None with fewer than two seeds, or where a seed has no value.
     """
 
     method: str
@@ -81,6 +94,8 @@ class Kpis:
     difference: Interval | None
     difference_equal_time: Interval | None
     difference_equal_time_with_setup: Interval | None
+    difference_longer_uniform: Interval | None
+    difference_longer_uniform_with_setup: Interval | None
     target: Reached
     speed_up: SpeedUp | None
     speed_up_with_setup: SpeedUp | None
@@ -89,37 +104,16 @@ class Kpis:
     step_seconds: float
     overhead: float
     setup_seconds: float
-
-
-def first_reaching(curve: Sequence[Point], accuracy: float) -> Point | None:
-    """The first evaluation at or above an accuracy."""
-    return next((point for point in curve if point.accuracy >= accuracy), None)
-
-
-def accuracy_at(curve: Sequence[Point], seconds: float) -> float:
-    """Accuracy after so many seconds, on the straight line between the evaluations around; the ends go on level."""
-    return float(np.interp(seconds, [point.seconds for point in curve], [point.accuracy for point in curve]))
-
-
-def largest_drop(curve: Sequence[Point]) -> float:
-    """Largest fall of accuracy from one evaluation to the next; 0 where it never fell."""
-    falls = [before.accuracy - after.accuracy for before, after in pairwise(curve)]
-    return max([0.0, *falls])
+    values: dict[str, tuple[float | None, ...]]
+    intervals: dict[str, Interval | None]
+    against_uniform: dict[str, Interval | None]
+    tests: dict[str, PairedTest | None]
 
 
 def speed_up(runs: Sequence[Run], uniform: Sequence[Run], *, with_setup: bool) -> SpeedUp:
     """Seconds to uniform's final accuracy, uniform's over the method's, paired by seed."""
-    ratios, missed = [], 0
-    for run, base in zip(runs, uniform, strict=True):
-        goal = base.final.accuracy
-        base_point = first_reaching(base.curve, goal) or base.final
-        point = first_reaching(run.curve, goal)
-        missed += point is None
-        seconds = (point or run.final).seconds + (run.setup_seconds if with_setup else 0.0)
-        base_seconds = base_point.seconds + (base.setup_seconds if with_setup else 0.0)
-        # A goal met before the first step costs nothing on either side.
-        ratios.append(max(base_seconds, 1e-9) / max(seconds, 1e-9))
-    return SpeedUp(geometric_interval(ratios), missed)
+    found = [times_as_fast(run, base, with_setup=with_setup) for run, base in zip(runs, uniform, strict=True)]
+    return SpeedUp(geometric_interval([ratio for ratio, _ in found]), sum(not reached for _, reached in found))
 
 
 def target_accuracy(uniform: Sequence[Run]) -> float:
@@ -127,7 +121,34 @@ def target_accuracy(uniform: Sequence[Run]) -> float:
     return TARGET_SHARE * statistics.fmean(run.final.accuracy for run in uniform)
 
 
-def compute_kpis(runs: Sequence[Run], uniform: Sequence[Run], target: float, batch_size: int) -> Kpis:
+def compute_all_kpis(
+    runs: Mapping[str, Sequence[Run]],
+    longer: Mapping[int, LongerUniform],
+    target: float,
+    batch_size: int,
+    price_per_hour: float | None = None,
+) -> tuple[Kpis, ...]:
+    """Figures of every method, uniform among them; p-values are corrected over the methods, figure by figure."""
+    uniform = runs["uniform"]
+    found = [compute_kpis(each, uniform, target, batch_size, longer, price_per_hour) for each in runs.values()]
+    for name in MEASURES:
+        tested = [place for place, kpis in enumerate(found) if kpis.tests.get(name) is not None]
+        tests = [test for place in tested if (test := found[place].tests[name]) is not None]
+        corrected = holm([test.p_value for test in tests])
+        for place, test, p_holm in zip(tested, tests, corrected, strict=True):
+            all_tests = {**found[place].tests, name: replace(test, p_holm=p_holm)}
+            found[place] = replace(found[place], tests=all_tests)
+    return tuple(found)
+
+
+def compute_kpis(
+    runs: Sequence[Run],
+    uniform: Sequence[Run],
+    target: float,
+    batch_size: int,
+    longer: Mapping[int, LongerUniform] | None = None,
+    price_per_hour: float | None = None,
+) -> Kpis:
     """Figures of one method; `runs` and `uniform` hold the same seeds in the same order.
 
     Parameters
@@ -138,41 +159,72 @@ def compute_kpis(runs: Sequence[Run], uniform: Sequence[Run], target: float, bat
         Accuracy whose cost `Kpis.target` gives.
     batch_size : int
         Samples a step.
+    longer : dict of int to LongerUniform, optional
+        By seed.
+    price_per_hour : float, optional
     """
     if [run.seed for run in runs] != [run.seed for run in uniform]:
         raise ValueError("runs and uniform must hold the same seeds in the same order")
-    finals = [run.final.accuracy for run in runs]
-    selection = sum(run.final.selection_seconds for run in runs)
-    total = sum(run.final.seconds for run in runs)
+    longer = longer or {}
+    of_seed = {run.seed: run for run in uniform}
+    values, base = (
+        measure(each, Yardstick(target, batch_size, price_per_hour, of_seed, longer, median_accuracy(each)))
+        for each in (runs, uniform)
+    )
     compared = runs is not uniform
+    paired = {name: _paired(values[name], base[name], each) for name, each in MEASURES.items()} if compared else {}
+    against = {name: _against(paired[name], each) for name, each in MEASURES.items()} if compared else {}
+    whole = {name: paired[name] if len(paired[name]) == len(runs) else [] for name in paired}
+    known = compared and len(longer) == len(runs)
+    final = _mean(values["final_accuracy"])
+    finals = [run.final.accuracy for run in runs]
+    total = sum(run.final.seconds for run in runs)
     return Kpis(
         method=runs[0].method,
-        final_accuracy=statistics.fmean(finals),
+        final_accuracy=final,
         final_accuracy_sd=statistics.stdev(finals) if len(finals) > 1 else 0.0,
-        difference=_difference(runs, uniform) if compared else None,
-        difference_equal_time=_equal_time(runs, uniform, with_setup=False) if compared else None,
-        difference_equal_time_with_setup=_equal_time(runs, uniform, with_setup=True) if compared else None,
+        difference=against.get("final_accuracy"),
+        difference_equal_time=against.get("accuracy_in_uniforms_training_time"),
+        difference_equal_time_with_setup=against.get("accuracy_in_uniforms_time"),
+        difference_longer_uniform=against["lead_in_own_training_time"] if known else None,
+        difference_longer_uniform_with_setup=against["lead_in_own_time"] if known else None,
         target=_reached(runs, target, batch_size),
         speed_up=speed_up(runs, uniform, with_setup=False) if compared else None,
         speed_up_with_setup=speed_up(runs, uniform, with_setup=True) if compared else None,
-        worst_class=statistics.fmean(run.final.worst_class for run in runs),
-        largest_drop=statistics.fmean(largest_drop(run.curve) for run in runs),
+        worst_class=_mean(values["worst_class"]),
+        largest_drop=_mean(values["largest_drop"]),
         step_seconds=total / sum(run.final.step for run in runs),
-        overhead=selection / total if total > 0 else 0.0,
-        setup_seconds=statistics.fmean(run.setup_seconds for run in runs),
+        overhead=sum(run.final.selection_seconds for run in runs) / total if total > 0 else 0.0,
+        setup_seconds=_mean(values["setup_seconds"]),
+        values=values,
+        intervals={name: _interval(of_seeds) for name, of_seeds in values.items()},
+        against_uniform=against,
+        tests={name: paired_test(each) for name, each in whole.items()},
     )
 
 
-def _difference(runs: Sequence[Run], uniform: Sequence[Run]) -> Interval:
-    return interval([run.final.accuracy - base.final.accuracy for run, base in zip(runs, uniform, strict=True)])
+def _mean(values: Sequence[float | None]) -> float:
+    return statistics.fmean(value for value in values if value is not None)
 
 
-def _equal_time(runs: Sequence[Run], uniform: Sequence[Run], *, with_setup: bool) -> Interval:
-    differences = []
-    for run, base in zip(runs, uniform, strict=True):
-        budget = base.final.seconds - (run.setup_seconds - base.setup_seconds if with_setup else 0.0)
-        differences.append(accuracy_at(run.curve, budget) - base.final.accuracy)
-    return interval(differences)
+def _interval(values: Sequence[float | None]) -> Interval | None:
+    known = [value for value in values if value is not None]
+    return interval(known) if known else None
+
+
+def _paired(values: Sequence[float | None], base: Sequence[float | None], of: Measure) -> list[float]:
+    """Differences, or logarithms of ratios, of the seeds in which both are known."""
+    both = [(a, b) for a, b in zip(values, base, strict=True) if a is not None and b is not None]
+    if of.as_ratio:
+        # What was there before the first step took no time on either side.
+        return [float(np.log(max(a, 1e-9) / max(b, 1e-9))) for a, b in both]
+    return [a - b for a, b in both]
+
+
+def _against(paired: Sequence[float], of: Measure) -> Interval | None:
+    if not paired:
+        return None
+    return geometric_interval(np.exp(paired).tolist()) if of.as_ratio else interval(paired)
 
 
 def _reached(runs: Sequence[Run], target: float, batch_size: int) -> Reached:

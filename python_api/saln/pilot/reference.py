@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
-from saln.pilot.config import PilotConfig
-from saln.pilot.models import make_classifier, make_optimizer, train_step
+from saln.pilot.clock import now
+from saln.pilot.config import Model, PilotConfig
+from saln.pilot.models import activations, make_network, make_optimizer, train_step
 from saln.pilot.stream import super_batch_stream
 
 
@@ -37,6 +37,7 @@ class Reference:
 
 def build_reference(
     config: PilotConfig,
+    model: Model,
     x_reference: torch.Tensor,
     labels_reference: torch.Tensor,
     x_train: torch.Tensor,
@@ -44,20 +45,21 @@ def build_reference(
     n_classes: int,
     seed: int,
 ) -> Reference:
-    """Train an MLP on the held-out reference rows `[m, d]` and run the training rows `[n, d]` through it."""
-    start = time.perf_counter()
-    network = make_classifier("mlp", x_reference.shape[1], config.hidden, n_classes, seed)
+    """Train on the held-out reference rows `[m, …]` and run the training rows `[n, …]` through the network."""
+    device = x_reference.device
+    start = now(device)
+    network = make_network(model, config, x_reference, n_classes, seed)
     optimizer = make_optimizer(network, config.learning_rate)
     batch = min(config.batch_size, x_reference.shape[0])
     generator = torch.Generator().manual_seed(seed)
     for rows in super_batch_stream(
         x_reference.shape[0], config.reference_steps or config.steps, batch, batch, generator
-    ):
+    ).to(device):
         train_step(network, optimizer, x_reference[rows], labels_reference[rows])
-    trained = time.perf_counter()
+    trained = now(device)
     with torch.no_grad():
-        features = network.penultimate(x_train)  # [n, hidden]
-        extracted = time.perf_counter()
+        features = activations(network, x_train)  # [n, hidden]
+        extracted = now(device)
         losses = F.cross_entropy(network.head(features), labels_train, reduction="none")  # [n]
-        finished = time.perf_counter()
+        finished = now(device)
     return Reference(features, losses, trained - start, extracted - trained, finished - trained)

@@ -1,37 +1,30 @@
-"""All methods over all seeds."""
+"""A whole pilot, in stages where they are wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-
-import torch
+from pathlib import Path
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.kpi import compute_kpis, target_accuracy
-from saln.pilot.result import PilotResult, machine, summarise_data, versions
-from saln.pilot.selection import Selection, describe_selection, mean_selection
-from saln.pilot.task import Task, make_task
-from saln.pilot.trainer import Method, Run, run_method
-from saln.pilot.verdict import caveats, judge
-
-WARM_UP_STEPS = 3
-DISTURBED = 1.5
-"""Mean over median seconds of a step from which the timings are called disturbed; 1.0 to 1.2 on an idle machine."""
-
-Progress = Callable[[str, int], None]
-"""Called with a method's name and the steps it has advanced by."""
+from saln.pilot.costs import reckon
+from saln.pilot.result import PilotResult, Stage
+from saln.pilot.stage import run_stage
+from saln.pilot.trainer import Method
+from saln.pilot.watch import Watcher
 
 
 def run_pilot(
     dataset: Dataset,
     config: PilotConfig,
     methods: Sequence[Method],
-    progress: Progress = lambda method, steps: None,
+    watcher: Watcher | None = None,
+    *,
+    work: Path | None = None,
+    fresh: bool = False,
 ) -> PilotResult:
-    """Compare methods at equal kept samples and equal steps.
+    """Compare methods at equal kept samples and equal steps, and at equal wall clock.
 
     Parameters
     ----------
@@ -40,107 +33,68 @@ def run_pilot(
         Its `methods` are not read here: `methods` decides.
     methods : sequence of Method
         One of them named `uniform`, against which the others are judged.
-    progress : callable, optional
+    watcher : Watcher, optional
+    work : Path, optional
+        A folder for finished runs; those that are there already, of the same data and settings, are not run again.
+    fresh : bool
+        Run them again all the same.
+
+    Returns
+    -------
+    PilotResult
+        With stages, of the last that ran.
 
     Raises
     ------
     PilotError
-        The settings do not fit the data, or there is no uniform to compare with.
+        The settings do not fit the data, there is no uniform to compare with, or stages have no gates.
+
+    Examples
+    --------
+    >>> from saln.datasets import load_builtin
+    >>> from saln.pilot.config import PilotConfig
+    >>> from saln.pilot.methods import make_methods
+    >>> config = PilotConfig(seeds=2, steps=4, batch_size=16, evaluations=2, gates=("final_accuracy >= 0.999",))
+    >>> result = run_pilot(load_builtin("digits"), config, make_methods(["rho_loss"]))
+    >>> result.methods, result.gate_outcome
+    (('uniform', 'rho_loss'), 'failed')
     """
-    names = [method.name for method in methods]
-    if "uniform" not in names:
-        raise PilotError("methods must include uniform, the baseline")
-    if len(set(names)) != len(names):
-        raise PilotError(f"methods names one twice: {', '.join(names)}")
-    ordered = sorted(methods, key=lambda method: method.name != "uniform")
-    with _threads(config.threads):
-        runs, selections, first = _run_all(dataset, config, ordered, progress)
-        hardware = machine()
-    uniform = runs["uniform"]
-    target = config.target_accuracy or target_accuracy(uniform)
-    kpis = tuple(compute_kpis(runs[method.name], uniform, target, config.batch_size) for method in ordered)
-    return PilotResult(
-        config=replace(config, methods=tuple(method.name for method in ordered)),
-        data=summarise_data(
-            dataset,
-            first.x_train.shape[0],
-            first.x_test.shape[0],
-            first.features.shape[1],
-            first.features_computed,
-        ),
-        target=target,
-        runs=tuple(run for method in ordered for run in runs[method.name]),
-        kpis=kpis,
-        verdicts=tuple(judge(each) for each in kpis if each.method != "uniform"),
-        selections=tuple(mean_selection(selections[method.name]) for method in ordered),
-        notes=(
-            *_settings_notes(dataset, config, first),
-            *_timing_notes(runs),
-            *caveats(config.seeds, len(ordered) - 1),
-        ),
-        versions=versions(),
-        machine=hardware,
-    )
-
-
-def _run_all(
-    dataset: Dataset, config: PilotConfig, methods: Sequence[Method], progress: Progress
-) -> tuple[dict[str, list[Run]], dict[str, list[Selection]], Task]:
-    runs: dict[str, list[Run]] = {method.name: [] for method in methods}
-    selections: dict[str, list[Selection]] = {method.name: [] for method in methods}
-    first: Task | None = None
-    for seed in range(config.seeds):
-        task = make_task(dataset, config, seed)
-        if first is None:
-            first = task
-            for method in methods:
-                run_method(method, task, config, steps=min(WARM_UP_STEPS, config.steps))
-        # Another method goes first in each seed, so that a machine that slows down favours none.
-        turn = seed % len(methods)
-        for method in (*methods[turn:], *methods[:turn]):
-            run = run_method(method, task, config, on_step=lambda name=method.name: progress(name, 1))  # type: ignore[misc]
-            runs[method.name].append(run)
-            selections[method.name].append(describe_selection(run, task))
-    if first is None:
-        raise PilotError("seeds must be at least 1")
-    return runs, selections, first
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _settings_notes(dataset: Dataset, config: PilotConfig, task: Task) -> tuple[str, ...]:
-    notes = []
-    offered = task.stream.shape[1]
-    if offered != config.super_batch_size:
-        notes.append(
-            f"The training rows allow super-batches of {offered} rows only, not {config.super_batch_size}: the filter "
-            f"ratio was {1 - config.batch_size / offered:.2f}."
+    watcher = watcher or Watcher()
+    if not config.stages:
+        result = run_stage(dataset, config, methods, watcher, work, fresh)
+        watcher.end()
+        return result
+    if not config.gates:
+        raise PilotError("stages need gates: they decide whether the next one runs")
+    taking_part, stages = list(methods), list[Stage]()
+    last: PilotResult | None = None
+    seconds = 0.0
+    for share in config.stages:
+        if last is not None and len(taking_part) < 2:
+            reason = f"no method passed every gate at {last.config.train_share:g}"
+            stages.append(Stage(share, False, reason, 0, (), (), (), (), ()))
+            continue
+        why = "the first" if last is None else f"passed at {last.config.train_share:g}: {_names(taking_part)}"
+        last = run_stage(dataset, replace(config, train_share=share), taking_part, watcher, work, fresh)
+        seconds += last.pilot_seconds
+        passed = passing(last)
+        stages.append(
+            Stage(share, True, why, last.data.n_train, last.methods, passed, last.kpis, last.verdicts, last.gates)
         )
-    if dataset.features_given:
-        notes.append(
-            "Features came with the data and are what every method, uniform too, trains on: what it took to extract "
-            "them is counted for none."
-        )
-    return tuple(notes)
+        taking_part = [each for each in taking_part if each.name == "uniform" or each.name in passed]
+    watcher.end()
+    if last is None:
+        raise PilotError("stages must be at least one")
+    costs = reckon(last.kpis, last.config, seconds)
+    return replace(last, stages=tuple(stages), costs=costs, pilot_seconds=seconds)
 
 
-def _timing_notes(runs: dict[str, list[Run]]) -> tuple[str, ...]:
-    """Whether the machine was busy with something else, judged by how much a few slow steps weigh."""
-    weights = []
-    for of_method in runs.values():
-        seconds = torch.cat([run.step_seconds for run in of_method])
-        weights.append(float(seconds.mean() / seconds.median()))
-    if max(weights) < DISTURBED:
-        return ()
-    return (
-        f"Timings were disturbed: a method's mean step took {max(weights):.1f} times its median step, so the machine "
-        "was probably busy with something else. Repeat on an idle one before believing seconds.",
-    )
+def passing(result: PilotResult) -> tuple[str, ...]:
+    """Methods that passed every gate that is about them, and at least one."""
+    judged = {each.method for each in result.gates}
+    missed = {each.method for each in result.gates if each.outcome != "passed"}
+    return tuple(name for name in result.methods if name in judged - missed)
+
+
+def _names(methods: Sequence[Method]) -> str:
+    return ", ".join(each.name for each in methods if each.name != "uniform")

@@ -7,43 +7,53 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from saln.pilot.costs import Costs
 from saln.pilot.result import PilotResult
-from saln.pilot.verdict import BETTER, WORSE, Outcome, headline
+from saln.pilot.verdict import BETTER, GAIN, LOSS, WORSE, Verdict, headline
 from saln.pilot.words import number, points, short_times
 
-STYLES = {BETTER: "bold blue", WORSE: "bold yellow"}
+STYLES = {BETTER: "bold blue", WORSE: "bold yellow", GAIN: "bold blue", LOSS: "bold yellow"}
+GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
 
 
 def print_result(result: PilotResult, console: Console) -> None:
-    """Key figures, verdicts, and what to know before believing them."""
+    """Key figures, verdicts, gates, costs, and what to know before believing them."""
     data, config = result.data, result.config
     console.print(
         f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} seeds × "
-        f"{config.steps} steps × {config.batch_size} of {config.super_batch_size} samples",
+        f"{config.steps} steps × {config.batch_size} of {data.n_offered} samples",
         highlight=False,
     )
     console.print(accuracy_table(result))
     console.print(time_table(result))
+    if data.wrong_labels or data.copied_rows:
+        console.print(noise_table(result))
     for verdict in result.verdicts:
-        console.print(Text(verdict.method, style="bold"))
-        outcomes: tuple[Outcome, ...] = (verdict.accuracy, verdict.wall_clock, verdict.wall_clock_with_setup)
-        for outcome, sentence in zip(outcomes, verdict.sentences, strict=True):
-            line = Text("  " + sentence)
-            line.highlight_words([outcome], style=STYLES.get(outcome, "bold"))
-            console.print(line)
+        _print_verdict(verdict, console)
+    if result.gates:
+        _print_gates(result, console)
+    if result.costs is not None:
+        console.print(cost_table(result.costs))
+        console.print(_pilot_cost(result.costs), highlight=False)
     for note in result.notes:
         console.print(Text("Note: " + note, style="dim"))
     console.print(Text(headline(result.verdicts), style="bold"))
 
 
 def accuracy_table(result: PilotResult) -> Table:
-    """What each method reached."""
-    table = _table(f"Accuracy after {result.config.steps} steps", "final", "minus uniform's, points", "worst class")
+    """What each method reached, at equal steps and at equal wall clock."""
+    name = result.config.metric.replace("_", " ").capitalize()
+    table = _table(
+        f"{name} after {result.config.steps} steps; points more than uniform",
+        "final", "equal steps", "uniform\nas long", "all\ncounted", "worst\nclass",
+    )  # fmt: skip
     for kpis in result.kpis:
         table.add_row(
             kpis.method,
             f"{kpis.final_accuracy:.3f} ± {kpis.final_accuracy_sd:.3f}",
             points(kpis.difference),
+            points(kpis.difference_longer_uniform, bounds=False),
+            points(kpis.difference_longer_uniform_with_setup, bounds=False),
             f"{kpis.worst_class:.3f}",
         )
     return table
@@ -68,10 +78,66 @@ def time_table(result: PilotResult) -> Table:
     return table
 
 
+def noise_table(result: PilotResult) -> Table:
+    """How much of what the pilot spoiled each method chose."""
+    table = _table("Of the chosen samples", "wrong labels", "copies")
+    for each in result.selections:
+        table.add_row(each.method, f"{100 * each.wrong_chosen:.1f} %", f"{100 * each.copies_chosen:.1f} %")
+    return table
+
+
+def cost_table(costs: Costs) -> Table:
+    """What a full training costs with each method, and what that saves."""
+    table = _table(
+        f"Cost in {costs.currency}", "a run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
+    )
+    for each in costs.methods:
+        most = "≤ " if each.at_most else ""
+        table.add_row(
+            each.method,
+            "" if each.run is None else f"{each.run.mean:.4g}",
+            f"{each.full_training:.4g}",
+            f"{most}{each.saved:.4g}",
+            f"{most}{100 * each.return_on_pilot:.0f} %",
+            "never" if each.break_even is None else f"{each.break_even:.3g} trainings",
+        )
+    return table
+
+
+def _pilot_cost(costs: Costs) -> str:
+    whose = "as long as uniform's run here" if costs.assumed else f"{costs.full_training_hours:g} h"
+    return (
+        f"The pilot took {costs.pilot_seconds / 60:.1f} min and cost {costs.pilot_cost:.4g} {costs.currency}; returns "
+        f"are over {costs.trainings} full training{'' if costs.trainings == 1 else 's'} of {whose}."
+    )
+
+
+def _print_verdict(verdict: Verdict, console: Console) -> None:
+    title = Text(verdict.method + ": ", style="bold")
+    title.append(verdict.gain, style=STYLES.get(verdict.gain, "bold"))
+    console.print(title)
+    for sentence in verdict.sentences:
+        line = Text("  " + sentence)
+        for outcome in (BETTER, WORSE):
+            line.highlight_words([outcome], style=STYLES[outcome])
+        console.print(line)
+
+
+def _print_gates(result: PilotResult, console: Console) -> None:
+    for stage in result.stages:
+        state = f"passed by {', '.join(stage.passed) or 'none'}" if stage.ran else "not run"
+        console.print(Text(f"Stage {stage.share:g}: {state} ({stage.reason})", style="bold"))
+    for each in result.gates:
+        line = Text(f"{each.method}: ", style="bold")
+        line.append(each.outcome, style=GATE_STYLES[each.outcome])
+        line.append(f"  {each.sentence}", style="not bold")
+        console.print(line)
+
+
 def _table(title: str, *columns: str) -> Table:
     """Without frames, which would not leave room for the figures on 80 columns."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("method", style="bold", no_wrap=True)
+    table.add_column("method", style="bold", overflow="fold", max_width=24)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -1,4 +1,4 @@
-"""One seed's problem, the same for every method: split, inputs, features, reference losses."""
+"""One seed's problem, the same for every method: inputs, features, reference losses, stream."""
 
 from __future__ import annotations
 
@@ -7,46 +7,62 @@ from dataclasses import dataclass
 import torch
 
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.config import Model, PilotConfig, PilotError
+from saln.pilot.inputs import image_inputs, table_inputs
+from saln.pilot.pool import Pool, make_pool
 from saln.pilot.reference import Reference, build_reference
-from saln.pilot.stream import stratified_split, super_batch_stream
+from saln.pilot.stream import super_batch_stream
 
-TEST_SPLIT_SEED = 0
 REFERENCE_SEED_OFFSET = 1_000_003
 STREAM_SEED_OFFSET = 2_000_003
+PROBE_SEED_OFFSET = 7_000_003
+PROBE_ROWS = 256
 
 
 @dataclass(frozen=True)
 class Task:
-    """What every method of one seed is given.
+    """What every method of one seed is given. Tensors of rows lie where the models train.
 
     Attributes
     ----------
+    pool : Pool
     x_train, x_test : Tensor
-        Standardised inputs `[n, d]` and `[m, d]`, gaps filled.
+        Standardised inputs `[n, d]` and `[t, d]`, gaps filled, or images `[n, C, H, W]` and `[t, C, H, W]`.
     labels_train, labels_test : Tensor
-        `[n]` and `[m]` int64.
+        `[n]` and `[t]` int64.
+    x_probe, labels_probe : Tensor
+        At most `PROBE_ROWS` of the reference rows, for methods that ask how a step went.
     features : Tensor
         What selectors see of the training rows, `[n, f]`.
     features_computed : bool
         They come from the reference network, and cost what it cost.
+    extraction_seconds : float
+        What it took to extract given features that the model itself does not train on, for training and reference rows.
     reference : Reference
     stream : Tensor
-        `[steps, super_batch_size]` row numbers of the super-batches.
+        `[steps, super_batch_size]` places of the super-batches' rows, on the host.
     n_classes : int
     seed : int
     """
 
+    pool: Pool
     x_train: torch.Tensor
     labels_train: torch.Tensor
     x_test: torch.Tensor
     labels_test: torch.Tensor
+    x_probe: torch.Tensor
+    labels_probe: torch.Tensor
     features: torch.Tensor
     features_computed: bool
+    extraction_seconds: float
     reference: Reference
     stream: torch.Tensor
     n_classes: int
     seed: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.x_train.device
 
     def setup_seconds(self, needs: frozenset[str]) -> float:
         """Seconds that must be spent before a method with these needs can start."""
@@ -56,50 +72,60 @@ class Task:
         if "reference_losses" in needs:
             passes.append(self.reference.loss_seconds)
         # The pass that gives the losses gives the features on its way.
-        return self.reference.training_seconds + max(passes) if passes else 0.0
+        reference = self.reference.training_seconds + max(passes) if passes else 0.0
+        # Where features are given, the reference network reads them, too.
+        return reference + (self.extraction_seconds if needs & {"features", "reference_losses"} else 0.0)
 
 
 def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
-    """Split, fill, standardise, train the reference network and draw the stream of one seed.
+    """Split, corrupt, fill, standardise, train the reference network and draw the stream of one seed.
 
-    The test rows are the same for all seeds; which of the others are held out for the reference network is drawn anew.
+    The reference network is an MLP on the rows of the data set where the model trains on rows or features are given,
+    else one like the model, on the images.
+
+    Raises
+    ------
+    PilotError
+        The settings do not fit the data.
     """
-    is_test = dataset.is_test
-    if is_test is None:
-        is_test = stratified_split(dataset.labels, config.test_share, torch.Generator().manual_seed(TEST_SPLIT_SEED))
-    if not bool(is_test.any()) or bool(is_test.all()):
-        raise PilotError(f"{dataset.name}: {int(is_test.sum())} of {is_test.shape[0]} rows are for testing")
-    x, labels = dataset.x[~is_test], dataset.labels[~is_test]
-    generator = torch.Generator().manual_seed(seed)
-    in_reference = stratified_split(labels, config.reference_share, generator)
-    n_train = int((~in_reference).sum())
-    if n_train < config.batch_size:
-        raise PilotError(
-            f"{dataset.name}: {n_train} training rows are left, fewer than a batch of {config.batch_size} (batch_size)"
-        )
-    if not bool(in_reference.any()):
-        raise PilotError(f"{dataset.name}: no rows left for the reference network; raise reference_share")
-    fill, mean, scale = _column_statistics(x[~in_reference])
-    x_train, x_reference, x_test = (
-        _standardise(part, fill, mean, scale) for part in (x[~in_reference], x[in_reference], dataset.x[is_test])
-    )
+    if config.model == "resnet" and dataset.images is None:
+        raise PilotError(f"{dataset.name}: model resnet needs images, and there are none")
+    pool = make_pool(dataset, config, seed)
+    on_images = config.model == "resnet"
+    on_rows = not on_images or dataset.features_given
+    tables = table_inputs(dataset, pool, config) if on_rows else None
+    inputs = image_inputs(dataset, pool, config) if on_images else tables
+    reference_inputs = tables or inputs
+    if inputs is None or reference_inputs is None:
+        raise PilotError(f"{dataset.name}: nothing to train on")
+    device = torch.device(config.device)
+    labels_train, labels_reference = pool.labels.to(device), pool.reference_labels.to(device)
+    reference_model: Model = "mlp" if on_rows else config.model
     reference = build_reference(
         config,
-        x_reference,
-        labels[in_reference],
-        x_train,
-        labels[~in_reference],
+        reference_model,
+        reference_inputs.reference,
+        labels_reference,
+        reference_inputs.train,
+        labels_train,
         dataset.n_classes,
         REFERENCE_SEED_OFFSET + seed,
     )
     computed = uses_computed_features(dataset, config)
+    n_train, n_reference = pool.rows.shape[0], pool.reference_rows.shape[0]
+    probe = torch.randperm(n_reference, generator=torch.Generator().manual_seed(PROBE_SEED_OFFSET + seed))[:PROBE_ROWS]
+    extracted = on_images and dataset.features_given and not computed
     return Task(
-        x_train=x_train,
-        labels_train=labels[~in_reference],
-        x_test=x_test,
-        labels_test=dataset.labels[is_test],
-        features=reference.features if computed else _filled(x[~in_reference], fill),
+        pool=pool,
+        x_train=inputs.train,
+        labels_train=labels_train,
+        x_test=inputs.test,
+        labels_test=dataset.labels[pool.test_rows].to(device),
+        x_probe=inputs.reference[probe.to(device)],
+        labels_probe=labels_reference[probe.to(device)],
+        features=reference.features if computed else reference_inputs.seen,
         features_computed=computed,
+        extraction_seconds=1e-3 * config.feature_ms * (n_train + n_reference) if extracted else 0.0,
         reference=reference,
         stream=super_batch_stream(
             n_train,
@@ -116,20 +142,3 @@ def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
 def uses_computed_features(dataset: Dataset, config: PilotConfig) -> bool:
     """Selectors see the reference network's activations rather than the rows of the data set."""
     return config.features == "reference" or (config.features == "auto" and not dataset.features_given)
-
-
-def _column_statistics(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Median, and mean and standard deviation after filling gaps by it, each `[d]`, of the training rows alone."""
-    # An all-NaN column has a NaN median.
-    fill = x.nanmedian(dim=0).values.nan_to_num() if bool(x.isnan().any()) else torch.zeros(x.shape[1])
-    filled = _filled(x, fill)
-    scale = filled.std(dim=0)
-    return fill, filled.mean(dim=0), torch.where(scale > 0, scale, torch.ones_like(scale))
-
-
-def _filled(x: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:
-    return torch.where(x.isnan(), fill, x)
-
-
-def _standardise(x: torch.Tensor, fill: torch.Tensor, mean: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    return (_filled(x, fill) - mean) / scale

@@ -9,14 +9,16 @@ BASELINE = "baseline"
 NEVER = "never"
 
 
-def points(found: Interval | None) -> str:
-    """A difference of accuracies in points, with its interval.
+def points(found: Interval | None, *, bounds: bool = True) -> str:
+    """A difference of accuracies in points, with or without its interval.
 
     >>> from saln.pilot.intervals import interval
     >>> points(interval([0.01, 0.02, 0.03]))
     '+2.00 [-0.48, +4.48]'
     """
-    return BASELINE if found is None else f"{100 * found.mean:+.2f}" + _bounds(found, 100.0, "+.2f")
+    if found is None:
+        return BASELINE
+    return f"{100 * found.mean:+.2f}" + (_bounds(found, 100.0, "+.2f") if bounds else "")
 
 
 def times(found: SpeedUp | None) -> str:
