@@ -1,0 +1,156 @@
+"""The batch sampler with Hugging Face accelerate: a loader that is not sharded twice and that checkpoints resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from saln.background import Place
+from saln.integrations.needs import missing, read_ahead
+from saln.sampler import SpectralBatchSampler
+
+try:
+    from accelerate import Accelerator
+    from accelerate.data_loader import DataLoaderShard
+except ImportError as error:
+    raise missing("accelerate", error) from error
+
+# What makes one DataLoader from another, with the same batch sampler.
+ARGUMENTS = (
+    "num_workers",
+    "collate_fn",
+    "pin_memory",
+    "timeout",
+    "worker_init_fn",
+    "multiprocessing_context",
+    "generator",
+    "prefetch_factor",
+    "persistent_workers",
+    "pin_memory_device",
+    "in_order",
+)
+
+
+def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> SpectralLoader:
+    """In place of `accelerator.prepare` for the loader of a `SpectralBatchSampler`.
+
+    Each process chooses and loads its own share of the batches only, on its device; `accelerator.save_state` and
+    `load_state` include the place in the epoch, so that after a load nothing is to be skipped.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    loader : DataLoader
+        Whose batch sampler is a `SpectralBatchSampler` without a rank of its own.
+
+    Raises
+    ------
+    TypeError
+        If the loader has another batch sampler.
+    ValueError
+        If the sampler's rank or number of ranks is not that of the process, as where every process was to choose all
+        batches.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from accelerate import Accelerator
+    >>> from saln import SpectralBatchSampler
+    >>> from saln.integrations.accelerate import prepare_loader
+    >>> sampler = SpectralBatchSampler(torch.eye(40), batch_size=4, n_candidates=8)
+    >>> loader = torch.utils.data.DataLoader(torch.arange(40), batch_sampler=sampler)
+    >>> loader = prepare_loader(Accelerator(cpu=True), loader)
+    >>> [len(batch) for batch in loader], loader.place
+    ([4, 4], (0, 2))
+    """
+    sampler = sampler_of(loader)
+    ours, theirs = (
+        (sampler.ranks.rank, sampler.ranks.world_size),
+        (accelerator.process_index, accelerator.num_processes),
+    )
+    if ours != theirs:
+        raise ValueError(
+            f"the sampler is of rank {ours[0]} of {ours[1]}, this process is {theirs[0]} of {theirs[1]}: leave rank "
+            "and world_size out, or let accelerator.prepare shard the batches instead"
+        )
+    device = accelerator.device if accelerator.device_placement else None
+    prepared = SpectralLoader(loader, device, non_blocking=accelerator.non_blocking)
+    accelerator.prepare(prepared)
+    accelerator.register_for_checkpointing(prepared)
+    return prepared
+
+
+def sampler_of(loader: DataLoader[Any]) -> SpectralBatchSampler:
+    """The batch sampler of a loader, or a TypeError."""
+    if not isinstance(loader.batch_sampler, SpectralBatchSampler):
+        raise TypeError(
+            f"the loader's batch sampler is a {type(loader.batch_sampler).__name__}, want a SpectralBatchSampler"
+        )
+    return loader.batch_sampler
+
+
+class SpectralLoader(DataLoaderShard):
+    """accelerate's loader of one process, with its place in the epochs as its state.
+
+    Parameters
+    ----------
+    loader : DataLoader
+        To be made anew.
+    device : torch.device or None
+        Where the batches go.
+    non_blocking : bool
+
+    Attributes
+    ----------
+    place : tuple of int
+        The epoch, and how many of its batches came out: less than the sampler was asked for, since accelerate looks
+        one ahead, and workers further.
+    """
+
+    _is_accelerate_prepared = True
+
+    def __init__(self, loader: DataLoader[Any], device: Any, *, non_blocking: bool = False) -> None:
+        self.spectral_sampler = sampler_of(loader)
+        self.place: Place = self.spectral_sampler.next_place
+        arguments = {name: getattr(loader, name) for name in ARGUMENTS if hasattr(loader, name)}
+        super().__init__(
+            loader.dataset, device, batch_sampler=loader.batch_sampler, _non_blocking=non_blocking, **arguments
+        )
+        self.spectral_sampler.remember(read_ahead(loader))
+
+    @property
+    def iteration(self) -> int:
+        """The epoch that comes next. accelerate counts from 0 in every process, and sets that before it iterates."""
+        return self.spectral_sampler.next_place[0]
+
+    @iteration.setter
+    def iteration(self, epoch: int) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch, step = self.place = self.spectral_sampler.next_place
+        for batch in super().__iter__():
+            step += 1
+            self.place = epoch, step
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sampler's, after the batches that came out."""
+        epoch, step = self.spectral_sampler.place
+        n_steps = len(self.spectral_sampler)
+        ahead = (epoch - self.place[0]) * n_steps + step - self.place[1]
+        if not 0 <= ahead <= read_ahead(self.base_dataloader):
+            if self.spectral_sampler.next_place == (epoch, step):  # set_epoch named another one
+                return self.spectral_sampler.state_dict()
+            raise RuntimeError(
+                f"the sampler was asked for {ahead} batches more than came out of this loader: draw all batches from "
+                "it, without skip_first_batches, which is not needed after load_state"
+            )
+        return self.spectral_sampler.state_at(*self.place)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next pass go on from there."""
+        self.spectral_sampler.load_state_dict(state_dict)
+        self.place = self.spectral_sampler.next_place

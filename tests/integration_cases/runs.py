@@ -1,0 +1,111 @@
+"""What the tests of trainers train, and the processes they do it in."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import random
+import socket
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from saln import SpectralBatchSampler, SuperBatch, make_selector
+
+SEEDS = range(12)
+N_ROWS, BATCH_SIZE, N_EPOCHS = 47, 3, 3  # 10 batches: 9 of super-batches of 5, one of the 2 rows left
+SELECTORS: dict[str, dict[str, Any]] = {
+    "spectral_candidates": {"n_candidates": 6},
+    "guard": {"method": "selective_backprop", "epsilon": 0.3, "max_reuse": 1},
+    "portfolio": {"arms": ["uniform", "herding", "selective_backprop"]},
+    "consecutive_candidates": {"n_candidates": 6},
+}
+PRELOADED = ["saln", "accelerate", "transformers", "lightning.pytorch", "torchdata.stateful_dataloader"]
+
+
+class Indices(Dataset[Tensor]):
+    """Sample i is i."""
+
+    def __len__(self) -> int:
+        return N_ROWS
+
+    def __getitem__(self, index: int) -> Tensor:
+        return torch.tensor(index)
+
+
+class Recorder(nn.Module):
+    """A model with one weight that writes down what it is trained on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.batches: list[list[int]] = []
+
+    def forward(self, indices: Tensor) -> Tensor:
+        """The loss."""
+        self.batches.append(indices.tolist())
+        return (self.weight * indices.float()).mean()
+
+
+def samples() -> SuperBatch:
+    source = torch.Generator().manual_seed(0)
+    return SuperBatch(
+        torch.randn(N_ROWS, 4, generator=source),
+        losses=torch.rand(N_ROWS, generator=source),
+        labels=torch.randint(3, (N_ROWS,), generator=source),
+    )
+
+
+def make_sampler(seed: int, **options: Any) -> SpectralBatchSampler:
+    """By another selector for each seed; three of the four have a memory."""
+    name = list(SELECTORS)[seed % len(SELECTORS)]
+    selector = make_selector(name, **SELECTORS[name])
+    return SpectralBatchSampler(
+        samples(), BATCH_SIZE, filter_ratio=0.4, selector=selector, seed=seed, n_epochs=N_EPOCHS, **options
+    )
+
+
+def expected(seed: int, rank: int = 0, world_size: int = 1) -> list[list[int]]:
+    """What a rank is to train on, by a sampler that nothing interrupts and no loader asks."""
+    sampler = make_sampler(seed)
+    n_steps = sampler.n_batches // world_size
+    return [batch for _ in range(N_EPOCHS) for batch in list(sampler)[rank : n_steps * world_size : world_size]]
+
+
+def stop_of(seed: int, world_size: int = 1) -> int:
+    """After how many steps a run is interrupted: anywhere, the ends of epochs among them."""
+    n_steps = 10 // world_size
+    return n_steps * (1 + seed % 2) if seed % 5 == 4 else random.Random(seed).randrange(1, n_steps * N_EPOCHS - 1)
+
+
+def launch(task: str, folder: Path, n: int = 1) -> list[Any]:
+    """What `task(folder)`, named "module.function" of this package, returns in each of n new processes.
+
+    They find what torchrun would tell them.
+    """
+    mp.set_forkserver_preload(PRELOADED)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    results = [folder / f"{task}.{rank}.pickle" for rank in range(n)]
+    mp.start_processes(_run, args=(task, n, port, results, folder), nprocs=n, start_method="forkserver")
+    return [pickle.loads(result.read_bytes()) for result in results]
+
+
+def _run(rank: int, task: str, n: int, port: int, results: list[Path], folder: Path) -> None:
+    os.environ.update(ACCELERATE_USE_CPU="true", CUDA_VISIBLE_DEVICES="", TOKENIZERS_PARALLELISM="false")
+    if n > 1:
+        os.environ.update(RANK=f"{rank}", LOCAL_RANK=f"{rank}", WORLD_SIZE=f"{n}", LOCAL_WORLD_SIZE=f"{n}")
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=f"{port}", TORCHELASTIC_RUN_ID="tests", GROUP_RANK="0")
+    torch.set_num_threads(1)
+    module, function = task.split(".")
+    result = getattr(importlib.import_module(f"integration_cases.{module}"), function)(folder)
+    results[rank].write_bytes(pickle.dumps(result))
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

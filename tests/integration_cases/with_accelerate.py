@@ -1,0 +1,63 @@
+"""Runs with accelerate: interrupted in one process, gone on with in another."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from torch.utils.data import DataLoader
+
+from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, stop_of
+from saln.integrations.accelerate import prepare_loader
+
+
+def loader_of(seed: int, **options) -> DataLoader:
+    return DataLoader(Indices(), batch_sampler=make_sampler(seed, **options), num_workers=2 * (seed % 6 == 5))
+
+
+def prepared(seed: int):
+    for state in (AcceleratorState, GradientState, PartialState):
+        state._reset_state()
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
+    model = Recorder()
+    wrapped, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1e-3))
+    return accelerator, wrapped, optimizer, prepare_loader(accelerator, loader_of(seed)), model
+
+
+def train(accelerator, wrapped, optimizer, loader, stop: int | None = None, name_epochs: bool = False) -> None:
+    steps = 0
+    while loader.place[0] < N_EPOCHS and loader.place != (N_EPOCHS - 1, len(loader)):
+        if name_epochs:
+            loader.set_epoch(loader.place[0] + (loader.place[1] == len(loader)))
+        for batch in loader:
+            with accelerator.accumulate(wrapped):
+                accelerator.backward(wrapped(batch))
+                optimizer.step()
+                optimizer.zero_grad()
+            steps += 1
+            if steps == stop:
+                return
+
+
+def interrupt(folder):
+    """Each run breaks off at its step, with its state saved; what it was trained on."""
+    result = []
+    for seed in SEEDS:
+        accelerator, wrapped, optimizer, loader, model = prepared(seed)
+        train(accelerator, wrapped, optimizer, loader, stop_of(seed, accelerator.num_processes))
+        accelerator.save_state(os.path.join(folder, str(seed)))
+        result.append(model.batches)
+    return result
+
+
+def resume(folder):
+    """The rest of each run."""
+    result = []
+    for seed in SEEDS:
+        accelerator, wrapped, optimizer, loader, model = prepared(seed)
+        accelerator.load_state(os.path.join(folder, str(seed)))
+        train(accelerator, wrapped, optimizer, loader, name_epochs=seed % 2 == 1)
+        result.append(model.batches)
+    return result
