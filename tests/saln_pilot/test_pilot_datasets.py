@@ -18,13 +18,9 @@ from saln.datasets import (
     DataError,
     array_names,
     load_builtin,
-    load_candidates,
     load_dataset,
-    load_features,
     load_pets,
-    read_array,
     read_images,
-    write_scores,
 )
 
 X = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
@@ -102,37 +98,12 @@ def test_parquet_chosen_columns_and_nulls(tmp_path: Path) -> None:
     assert dataset.x[1, 0].isnan()
 
 
-def test_bfloat16_and_half(tmp_path: Path) -> None:
-    save_file({"features": torch.from_numpy(X).bfloat16()}, str(tmp_path / "b.safetensors"))
-    assert load_features(tmp_path / "b.safetensors").dtype == torch.float32
-    np.savez(tmp_path / "h.npz", X=X.astype(np.float16))
-    assert load_features(tmp_path / "h.npz").dtype == torch.float16
-
-
 def test_builtin() -> None:
     digits = load_builtin("digits")
     assert digits.x.shape == (1797, 64)
     assert digits.n_classes == 10
     with pytest.raises(DataError, match="nowhere"):
         load_builtin("nowhere")
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".parquet"])
-def test_scores_and_candidates(tmp_path: Path, suffix: str) -> None:
-    scores = np.array([0.5, np.nan, 2.0], dtype=np.float32)
-    write_scores(tmp_path / f"s{suffix}", scores)
-    name = {".npy": "array", ".npz": "scores", ".parquet": "score"}[suffix]
-    np.testing.assert_array_equal(read_array(tmp_path / f"s{suffix}", name), scores)
-    candidates = np.array([[0, 1, -1], [2, 2, 3]], dtype=np.int32)
-    path = tmp_path / f"c{suffix}"
-    if suffix == ".npy":
-        np.save(path, candidates)
-    elif suffix == ".npz":
-        np.savez(path, candidates=candidates, other=X)
-    else:
-        pq.write_table(pa.table({"candidates": list(candidates)}), path)
-    assert load_candidates(path).tolist() == candidates.tolist()
-    assert load_candidates(path).dtype == torch.int32
 
 
 def _objects(folder: Path) -> Path:
@@ -202,10 +173,6 @@ def test_missing_names_are_named(tmp_path: Path) -> None:
     path = _npz(tmp_path)
     with pytest.raises(DataError, match=r"wrong.*it has features, labels, is_test"):
         load_dataset(path, label_key="wrong")
-    with pytest.raises(DataError, match="wrong"):
-        load_features(path, "wrong")
-    with pytest.raises(DataError, match="candidates"):
-        load_candidates(path)
     assert array_names(path) == ["features", "labels", "is_test"]
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from saln.cli.app import app, one_line_errors, progress_bar, split, writable
+from saln.cli.app import app, one_line_errors, split, writable
+from saln.cli.large_files import Engine, Memory, Restart, counted
 from saln.cli.options import Columns, FeatureKey, JsonOption
 
 
@@ -30,30 +31,34 @@ def score(
     negative: Annotated[str, typer.Option(help="Negative similarities in a Laplacian: clamp, shift, keep.")] = "clamp",
     solver: Annotated[str, typer.Option(help="auto, exact or randomized.")] = "auto",
     backend: Annotated[str | None, typer.Option(help="cpu or reference.  [default: the fastest]")] = None,
-    chunk: Annotated[int, typer.Option(help="Candidates a call; makes no difference to scores.")] = 4096,
+    chunk: Annotated[
+        int | None, typer.Option(help="Candidates at once; no score depends on it.  [default: by memory]")
+    ] = None,
+    memory: Memory = "1GiB",
+    engine: Engine = "local",
+    restart: Restart = False,
     feature_key: FeatureKey = None,
     candidate_key: Annotated[str | None, typer.Option(help="Array with the candidates.")] = None,
     columns: Columns = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score every candidate batch of a file."""
+    """Score every candidate batch of a file.
+
+    The features may be larger than memory. A run that was interrupted or killed goes on where it was when it is called
+    again; what it has finished is in OUTPUT.partial until then.
+    """
     with one_line_errors():
-        from saln.datasets import load_candidates, load_features, write_scores
-        from saln.score import score_in_chunks
+        from saln.offline import score_file
+        from saln.offline.budget import parse_bytes
 
         writable(output)
-        x = load_features(features, feature_key, split(columns))
-        batches = load_candidates(candidates, candidate_key)
-        options = {
-            "similarity": similarity, "k": k, "q": q, "sigma": sigma, "gamma": gamma, "center": center,
-            "laplacian": laplacian, "negative": negative, "solver": solver, "backend": backend,
-        }  # fmt: skip
-        with progress_bar("candidates") as progress:
-            bar = progress.add_task(criterion, total=batches.shape[0])
-            scores, summary = score_in_chunks(
-                x, batches, criterion, options, chunk=chunk, progress=lambda count: progress.advance(bar, count)
-            )
-        write_scores(output, scores.numpy())
+        with counted() as progress:
+            summary = score_file(
+                features, candidates, output, criterion, feature_key=feature_key, candidate_key=candidate_key,
+                columns=split(columns), memory=parse_bytes("memory", memory), chunk=chunk, engine=engine,
+                restart=restart, progress=progress, similarity=similarity, k=k, q=q, sigma=sigma, gamma=gamma,
+                center=center, laplacian=laplacian, negative=negative, solver=solver, backend=backend,
+            )  # fmt: skip
     if as_json:
         shown = {"criterion": criterion, "similarity": similarity, "output": str(output), **summary.as_dict()}
         typer.echo(json.dumps({"schema": "saln.score/1", **shown}))
@@ -68,4 +73,7 @@ def score(
         typer.echo("best: " + ", ".join(f"{number} ({value:.6g})" for number, value in summary.best))
     if summary.not_finite:
         typer.echo(f"{summary.not_finite} candidates hold values that are not finite")
+    if summary.resumed:
+        typer.echo(f"{summary.resumed} of them were finished before")
+    typer.echo(f"Features: {summary.features}")
     typer.echo(f"Scores: {output.resolve()}")

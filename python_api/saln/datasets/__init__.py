@@ -2,10 +2,10 @@
 
 from saln.datasets.builtin import BUILTIN, load_builtin
 from saln.datasets.dataset import Dataset
-from saln.datasets.files import DataError, array_names, read_array, write_scores
+from saln.datasets.files import DataError, array_names, read_array
 from saln.datasets.images import read_images
 from saln.datasets.load import load_dataset
-from saln.datasets.matrices import load_candidates, load_features
+from saln.datasets.matrices import find_candidates, find_features
 from saln.datasets.pets import load_pets
 
 __all__ = [
@@ -13,12 +13,11 @@ __all__ = [
     "DataError",
     "Dataset",
     "array_names",
+    "find_candidates",
+    "find_features",
     "load_builtin",
-    "load_candidates",
     "load_dataset",
-    "load_features",
     "load_pets",
     "read_array",
     "read_images",
-    "write_scores",
 ]

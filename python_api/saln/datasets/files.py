@@ -69,23 +69,6 @@ def read_columns(path: Path, names: Sequence[str]) -> Array:
     return np.stack(columns, axis=1)
 
 
-def write_scores(path: Path, scores: Array) -> None:
-    """Write scores `[C]` as npy, npz (array `scores`) or parquet (columns `candidate`, `score`)."""
-    suffix = path.suffix.lower()
-    if suffix not in (".npy", ".npz", ".parquet"):
-        raise DataError(f"{path}: unknown ending '{path.suffix}' for scores; wanted .npy, .npz or .parquet")
-    with _one_line(path):
-        if suffix == ".npy":
-            np.save(path, scores, allow_pickle=False)
-        elif suffix == ".npz":
-            np.savez(path, scores=scores)
-        else:
-            import pyarrow.parquet
-
-            columns = {"candidate": np.arange(scores.shape[0], dtype=np.int64), "score": scores}
-            pyarrow.parquet.write_table(pyarrow.table(columns), str(path))
-
-
 def describe(array: Array) -> str:
     """Type and shape in words, for messages."""
     return f"{array.dtype} {list(array.shape)}"

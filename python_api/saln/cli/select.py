@@ -1,0 +1,90 @@
+"""`saln select`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from saln.cli.app import app, one_line_errors, split, writable
+from saln.cli.large_files import Engine, Memory, Restart, counted
+from saln.cli.options import Columns, FeatureKey, JsonOption
+
+
+@app.command()
+def select(
+    features: Annotated[Path, typer.Argument(help="npy, npz, safetensors or parquet: features [N, d].")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Row numbers [batches, batch_size]: npy, npz or parquet.")
+    ] = Path("selected.npy"),
+    method: Annotated[str, typer.Option(help="See `saln methods`.")] = "spectral_candidates",
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the method, n_candidates=256 say; may be repeated.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Samples of each batch.")] = 64,
+    filter_ratio: Annotated[float, typer.Option(help="Share of each super-batch thrown away.")] = 0.8,
+    epochs: Annotated[int, typer.Option(help="Passes over the samples, each in an order of its own.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of order and method.")] = 0,
+    drop_last: Annotated[bool, typer.Option("--drop-last", help="Leave out a batch that would be short.")] = False,
+    labels: Annotated[Path | None, typer.Option(help="File with labels [N], for methods that need them.")] = None,
+    losses: Annotated[Path | None, typer.Option(help="File with losses [N].")] = None,
+    reference_losses: Annotated[Path | None, typer.Option(help="File with losses of a reference model [N].")] = None,
+    residuals: Annotated[Path | None, typer.Option(help="File with softmax minus one-hot [N, c].")] = None,
+    quality: Annotated[Path | None, typer.Option(help="File with weights of the samples [N].")] = None,
+    memory: Memory = "1GiB",
+    engine: Engine = "local",
+    restart: Restart = False,
+    feature_key: FeatureKey = None,
+    columns: Columns = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the batches of some epochs: those that SpectralBatchSampler would serve.
+
+    The features may be larger than memory. A run that was interrupted or killed goes on where it was when it is called
+    again; what it has finished is in OUTPUT.partial until then.
+    """
+    with one_line_errors():
+        from saln.offline import select_file
+        from saln.offline.budget import parse_bytes
+
+        writable(output)
+        files = {
+            "labels": labels, "losses": losses, "reference_losses": reference_losses, "residuals": residuals,
+            "quality": quality,
+        }  # fmt: skip
+        values = {name: path for name, path in files.items() if path is not None}
+        with counted() as progress:
+            summary = select_file(
+                features, output, method=method, options=_options(option or []), batch_size=batch_size,
+                filter_ratio=filter_ratio, epochs=epochs, seed=seed, drop_last=drop_last, values=values,
+                feature_key=feature_key, columns=split(columns), memory=parse_bytes("memory", memory), engine=engine,
+                restart=restart, progress=progress,
+            )  # fmt: skip
+    if as_json:
+        shown = {"method": method, "seed": seed, "output": str(output), **summary.as_dict()}
+        typer.echo(json.dumps({"schema": "saln.select/1", **shown}))
+        return
+    typer.echo(
+        f"{summary.batches} batches of {batch_size} by {method}, each from {summary.super_batch_size} of "
+        f"{summary.samples} samples, in {summary.seconds:.2f} s"
+    )
+    if summary.left_out:
+        typer.echo(f"{summary.left_out} samples hold values that are not finite and are in no batch")
+    if summary.resumed:
+        typer.echo(f"{summary.resumed} batches were finished before")
+    typer.echo(f"Features: {summary.features}")
+    typer.echo(f"Batches: {output.resolve()}")
+
+
+def _options(texts: list[str]) -> dict[str, Any]:
+    """Options of a method: numbers, true, false, null and words."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name.isidentifier() and equals):
+            raise ValueError(f"option is {text!r}; wanted NAME=VALUE")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options

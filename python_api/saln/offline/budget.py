@@ -1,0 +1,87 @@
+"""How much memory there is, and how much may be taken."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+DEFAULT_MEMORY = 1 << 30
+LEAST = 32 << 20
+"""Less to work with than this is refused: one row group or a few wide candidates would not fit."""
+
+_UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{binary}B": (1024 if binary else 1000) ** power
+    for power, prefix in enumerate("KMGT", start=1)
+    for binary in ("i", "")
+}
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # cgroup v2, v1
+
+
+def parse_bytes(name: str, text: str) -> int:
+    """A number of bytes as people write it.
+
+    >>> from saln.offline.budget import parse_bytes
+    >>> parse_bytes("memory", "1.5GiB"), parse_bytes("memory", "200 MB")
+    (1610612736, 200000000)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]*)\s*", text)
+    unit = {known.lower(): size for known, size in _UNITS.items()}.get(found[2].lower()) if found else None
+    if found is None or unit is None:
+        raise ValueError(f"{name} is {text!r}; wanted a number of bytes such as 512MiB or 1GiB")
+    return int(float(found[1]) * unit)
+
+
+def in_words(n_bytes: float) -> str:
+    """Bytes for people.
+
+    >>> from saln.offline.budget import in_words
+    >>> in_words(3 << 29)
+    '1.5 GiB'
+    """
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.4g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def anonymous_bytes() -> int:
+    """Memory that this process holds and that is not a file's; 0 where the system does not say."""
+    return _kilobytes("/proc/self/status", "RssAnon")
+
+
+def available_bytes() -> int:
+    """Memory that can be had without swapping, page cache that can be dropped included."""
+    available = _kilobytes("/proc/meminfo", "MemAvailable")
+    if not available:
+        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    for path in _LIMITS:
+        try:
+            available = min(available, int(Path(path).read_text()))
+        except (OSError, ValueError):  # absent, or "max"
+            continue
+    return available
+
+
+def fits(n_bytes: int) -> bool:
+    """Whether so much of a file may stay in the page cache while it is read over and over."""
+    return n_bytes <= available_bytes() // 2
+
+
+def to_work_with(memory: int) -> int:
+    """Of a budget, what the process does not hold already; a ValueError if that is too little."""
+    held = anonymous_bytes()
+    if memory - held < LEAST:
+        raise ValueError(
+            f"memory is {in_words(memory)}; wanted at least {in_words(held + LEAST)}: the program itself takes "
+            f"{in_words(held)}"
+        )
+    return memory - held
+
+
+def _kilobytes(path: str, name: str) -> int:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

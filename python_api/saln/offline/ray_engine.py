@@ -1,0 +1,106 @@
+"""Blocks of a result on a Ray cluster, through Ray Data.
+
+What is sharded: the numbers of the rows to compute. What is broadcast: the task, a few hundred bytes of paths and
+options. Every worker maps the files itself, from storage that all nodes see at the same path, and its page cache holds
+them for all workers of the node. Only finished rows travel back, to the process that keeps the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from saln.offline.engines import Task
+
+Array = npt.NDArray[Any]
+
+ERRORS: dict[str, type[Exception]] = {
+    each.__name__: each for each in (ValueError, TypeError, IndexError, OSError, RuntimeError)
+}
+OBJECT_STORE = 256 << 20
+"""Bytes of a local cluster's object store: blocks of finished rows are small."""
+MOST_PARTS = 10_000
+"""Ray Data plans so many pieces of work well; more blocks share a piece."""
+
+
+class Worker:
+    """Computes blocks in a process of the cluster."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __call__(self, batch: dict[str, Array]) -> dict[str, Array]:
+        """One block: its rows as bytes, or what went wrong."""
+        start, stop = int(batch["start"][0]), int(batch["stop"][0])
+        content, dtype, kind, message = b"", "", "", ""
+        shape: tuple[int, ...] = ()
+        try:
+            rows = self._task.compute(self._task.prepare(start, stop))
+            content, dtype, shape = np.ascontiguousarray(rows).tobytes(), rows.dtype.str, rows.shape
+        except tuple(ERRORS.values()) as error:
+            kind = next(name for name, each in ERRORS.items() if isinstance(error, each))
+            message = str(error)
+        return {
+            "start": batch["start"],
+            "rows": _one(content),
+            "dtype": _one(dtype),
+            "shape": _one(",".join(map(str, shape))),
+            "error": _one(kind),
+            "message": _one(message),
+        }
+
+
+def on_ray(task: Task, blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Array]]:
+    """Compute blocks on the cluster that RAY_ADDRESS names or that runs here, else on one made for the purpose.
+
+    They come as they are finished, in no order.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise RuntimeError("engine 'ray' needs Ray: pip install 'saln-kernels[ray]'") from error
+    if not blocks:
+        return
+    ours = not ray.is_initialized()
+    if ours:
+        _join(ray)
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        workers = max(1, min(len(blocks), int(ray.cluster_resources().get("CPU", 1))))
+        items = [{"start": start, "stop": stop} for start, stop in blocks]
+        found = ray.data.from_items(items, override_num_blocks=min(len(items), MOST_PARTS)).map_batches(
+            Worker,
+            fn_constructor_args=(task,),
+            batch_size=1,
+            batch_format="numpy",
+            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        )
+        for row in found.iter_rows():
+            if row["error"]:
+                raise ERRORS[row["error"]](row["message"])
+            shape = tuple(int(size) for size in row["shape"].split(","))
+            yield int(row["start"]), np.frombuffer(row["rows"], dtype=row["dtype"]).reshape(shape)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _join(ray: Any) -> None:
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        ray.init(address="auto", **quiet)
+    except ConnectionError:
+        ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE, **quiet)
+
+
+def _one(value: object) -> Array:
+    column = np.empty(1, dtype=object)
+    column[0] = value
+    return column

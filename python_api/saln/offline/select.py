@@ -1,0 +1,360 @@
+"""Batches chosen from features in a file that need not fit memory: those that a sampler would serve."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from saln.chooser import Chooser
+from saln.distributed import Ranks
+from saln.epoch_order import EpochOrder, super_batch_size
+from saln.offline.budget import DEFAULT_MEMORY, LEAST, in_words, to_work_with
+from saln.offline.engines import finish
+from saln.offline.fingerprint import Conditions, plain
+from saln.offline.journal import Journal, Unfinished
+from saln.offline.outputs import check_ending, publish
+from saln.offline.rows import Source
+from saln.offline.samples import SampleFiles
+from saln.selectors import make_selector
+from saln.superbatch import SuperBatch
+
+ORDER_BYTES = 40
+"""A row of the dataset, for the order of two epochs: one is being read from while the other is being chosen from."""
+SCANNED = 32 << 20
+"""Bytes of a block in which rows that are not finite are looked for."""
+IN_PLACE = 64
+"""Batches of a block where features are used as they lie in the file."""
+VALUES = ("labels", "losses", "reference_losses", "residuals", "quality")
+
+
+@dataclass(frozen=True)
+class SelectSummary:
+    """What was chosen.
+
+    Attributes
+    ----------
+    batches : int
+        Of all epochs.
+    batch_size, epochs, super_batch_size : int
+    left_out : int
+        Rows that are not finite and were offered in no batch.
+    samples : int
+        Of the dataset.
+    seconds : float
+        Of this call.
+    resumed : int
+        Batches that an earlier call had finished.
+    features : str
+        How the features were read.
+    """
+
+    batches: int
+    batch_size: int
+    epochs: int
+    super_batch_size: int
+    left_out: int
+    samples: int
+    seconds: float
+    resumed: int
+    features: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class FiniteTask:
+    """Which rows are finite, by number of row; see `saln.offline.engines.Task`."""
+
+    sources: Mapping[str, Source]
+    conditions: Conditions
+
+    @cached_property
+    def files(self) -> SampleFiles:
+        """The samples, to be read once."""
+        self.conditions.check(copies=True)
+        return SampleFiles(self.sources, n_reads=0)
+
+    def block(self, memory: int) -> int:
+        """As in `Task`."""
+        return max(1, min(SCANNED, memory // 4) // self.files.row_bytes)
+
+    def prepare(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
+        """As in `Task`; there is nothing to compute once the rows are read."""
+        return self.files.finite(start, stop)
+
+    def compute(self, prepared: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """As in `Task`, `[n]` of the block."""
+        return prepared
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class SelectTask:
+    """Batches by their number through all epochs; see `saln.offline.engines.Task`.
+
+    Parameters
+    ----------
+    sources : mapping of str to Source
+    conditions : Conditions
+    left_out : ndarray
+        Rows that are not finite.
+    method, options, batch_size, filter_ratio, n_epochs, seed, drop_last
+        As in `select_file`.
+    """
+
+    sources: Mapping[str, Source]
+    conditions: Conditions
+    left_out: npt.NDArray[np.int64]
+    method: str
+    options: Mapping[str, Any]
+    batch_size: int
+    filter_ratio: float
+    n_epochs: int
+    seed: int
+    drop_last: bool
+
+    @cached_property
+    def files(self) -> SampleFiles:
+        """The samples, to be read once an epoch."""
+        self.conditions.check(copies=True)
+        n_rows = self.sources["features"].open().n_rows
+        return SampleFiles(self.sources, n_reads=n_rows * self.n_epochs)
+
+    @cached_property
+    def order(self) -> EpochOrder:
+        """As a sampler has it."""
+        kept = np.ones(self.files.n_rows, dtype=bool)
+        kept[self.left_out] = False
+        size = super_batch_size(self.batch_size, self.filter_ratio)
+        least = self.batch_size if self.drop_last else 1
+        return EpochOrder(torch.from_numpy(np.flatnonzero(kept)), size, least, self.seed)
+
+    @cached_property
+    def chooser(self) -> Chooser:
+        """As a sampler on a single rank has it, but for the samples, which come with every block."""
+        selector = make_selector(self.method, **self.options)
+        if getattr(selector, "reward", None) == "probe":
+            raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {self.method} of it")
+        nothing = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
+        return Chooser(nothing, selector, self.order, self.batch_size, Ranks(0, 1), self.n_epochs)
+
+    @property
+    def n_batches(self) -> int:
+        """Of all epochs."""
+        return self.n_epochs * self.order.n_super_batches
+
+    def block(self, memory: int) -> int:
+        """As in `Task`; a ValueError if the order of the rows alone takes too much."""
+        free = memory - ORDER_BYTES * self.files.n_rows
+        if free < LEAST:
+            raise ValueError(
+                f"memory leaves {in_words(memory)} to work with; wanted {in_words(memory - free + LEAST)}: the order "
+                f"of {self.files.n_rows} rows takes {ORDER_BYTES} bytes a row. Cut the features into files of fewer"
+            )
+        if self.files.in_place is not None:
+            return IN_PLACE
+        offered = super_batch_size(self.batch_size, self.filter_ratio)
+        return max(1, free // 2 // (offered * (self.files.row_bytes + ORDER_BYTES)))
+
+    def prepare(self, start: int, stop: int) -> tuple[int, int, SuperBatch]:
+        """As in `Task`: read what all super-batches of the block hold."""
+        offered = [self.order.super_batch(*self._place(number)) for number in range(start, stop)]
+        return start, stop, self.files.take(np.unique(torch.cat(offered).numpy()))
+
+    def compute(self, prepared: tuple[int, int, SuperBatch]) -> npt.NDArray[np.int64]:
+        """As in `Task`, `[batches, batch_size]` of the block; -1 after a batch that is short."""
+        start, stop, samples = prepared
+        chosen = np.full((stop - start, self.batch_size), -1, dtype=np.int64)
+        for number in range(start, stop):
+            rows = self._choose(*self._place(number), samples)
+            chosen[number - start, : len(rows)] = rows
+        return chosen
+
+    def _choose(self, epoch: int, number: int, samples: SuperBatch) -> npt.NDArray[np.int64]:
+        memory = self.chooser.memory
+        if memory is not None and memory.still_to_choose(epoch, number, number + 1).start != number:
+            raise RuntimeError(f"{self.method} has a memory, and batches before {number} of epoch {epoch} are missing")
+        rows, _ = self.chooser.select(epoch, number, samples)
+        if memory is not None:
+            memory.chose(number)
+        chosen: npt.NDArray[np.int64] = rows.numpy()
+        return chosen
+
+    def _place(self, number: int) -> tuple[int, int]:
+        return divmod(number, self.order.n_super_batches)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+def select_file(
+    features: Path,
+    output: Path,
+    *,
+    method: str = "spectral_candidates",
+    options: Mapping[str, Any] | None = None,
+    batch_size: int = 64,
+    filter_ratio: float = 0.8,
+    epochs: int = 1,
+    seed: int = 0,
+    drop_last: bool = False,
+    values: Mapping[str, Path] | None = None,
+    feature_key: str | None = None,
+    columns: Sequence[str] = (),
+    memory: int = DEFAULT_MEMORY,
+    engine: str = "local",
+    restart: bool = False,
+    progress: Callable[[str, int, int], None] = lambda what, finished, total: None,
+) -> SelectSummary:
+    """Choose the batches of some epochs and write the chosen row numbers.
+
+    They are those that `SpectralBatchSampler` serves on one rank with the same features in memory, the same selector,
+    seed and number of epochs. As in `score_file`, every block is recorded when it is finished, and the result does not
+    depend on blocks, engine or kills; with a method that has a memory, what it remembers is kept as well.
+
+    Parameters
+    ----------
+    features : Path
+        npy, npz, safetensors or parquet: `[N, d]`.
+    output : Path
+        npy, npz (array `candidates`) or parquet (column `candidates`): `[batches, batch_size]` int64, one epoch after
+        the other, -1 after the rows of a batch that is short. `saln score` takes it for candidates.
+    method, options
+        As in `saln.selectors.make_selector`.
+    batch_size, filter_ratio, seed, drop_last
+        As in `SpectralBatchSampler`.
+    epochs : int
+        Its `n_epochs`, all of which are written.
+    values : mapping of str to Path, optional
+        Files with labels, losses, reference_losses, residuals or quality of the samples, in arrays of that name or
+        alone in their file.
+    feature_key, columns, memory, engine, restart
+        As in `score_file`.
+    progress : callable
+        Called with what is being done, how much of it is, and how much there is.
+
+    Returns
+    -------
+    SelectSummary
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a file or an option is not what is wanted, a run was begun with others, or a method with a memory is to run
+        on Ray.
+    RuntimeError
+        If another process is at work on this output, or a file is changed meanwhile.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from saln.offline import select_file
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.save(folder / "x.npy", np.eye(10, dtype=np.float32))
+    >>> select_file(folder / "x.npy", folder / "s.npy", batch_size=2).batches
+    1
+    >>> np.load(folder / "s.npy").shape
+    (1, 2)
+    """
+    begun = time.perf_counter()
+    check_ending(output)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; wanted at least 1")
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}; wanted at least 1")
+    options = options or {}
+    options = options or {}
+    offered = super_batch_size(batch_size, filter_ratio)
+    sources = {"features": Source("features", features, feature_key, tuple(columns))}
+    for name, path in (values or {}).items():
+        if name not in VALUES:
+            raise ValueError(f"values has {name!r}; wanted some of {', '.join(VALUES)}")
+        sources[name] = Source(name, path, integers=name == "labels", ndim=2 if name == "residuals" else 1)
+    for source in sources.values():
+        source.open()
+    conditions = Conditions.now({name: source.path for name, source in sources.items()}, options.get("backend"))
+    facts = {
+        "method": method,
+        "options": plain(options),
+        "batch_size": batch_size,
+        "filter_ratio": filter_ratio,
+        "epochs": epochs,
+        "seed": seed,
+        "drop_last": drop_last,
+        "feature_key": feature_key,
+        "columns": list(columns),
+        **conditions.facts(),
+    }
+    scan = FiniteTask(sources, conditions)
+    free = to_work_with(memory)
+    with Unfinished(output, facts, restart=restart) as work:
+        finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
+        counted = partial(progress, "rows looked at")
+        finish(scan, finite, engine=engine, block=scan.block(free), progress=counted)
+        left_out = np.flatnonzero(~finite.array())
+        task = SelectTask(
+            sources, conditions, left_out, method, options, batch_size, filter_ratio, epochs, seed, drop_last
+        )
+        block = task.block(free)
+        if engine == "ray" and task.chooser.memory is not None:
+            raise ValueError(f"engine is 'ray'; wanted 'local': every batch by {method} depends on those before it")
+        chosen = Journal(work, "candidates", (task.n_batches, batch_size), np.dtype(np.int64))
+        resumed = chosen.n_done
+        keep = _Memories(work, task.chooser, resumed).keep
+        counted = partial(progress, "batches")
+        finish(task, chosen, engine=engine, block=block, progress=counted, before_record=keep)
+        conditions.check(copies=False)
+        publish(work, chosen, output, "candidates", column="candidates")
+    return SelectSummary(
+        batches=task.n_batches,
+        batch_size=batch_size,
+        epochs=epochs,
+        super_batch_size=offered,
+        left_out=len(left_out),
+        samples=task.files.n_rows,
+        seconds=time.perf_counter() - begun,
+        resumed=resumed,
+        features=task.files.how,
+    )
+
+
+class _Memories:
+    """What a selector remembers after each block, kept until the next block is recorded."""
+
+    def __init__(self, work: Unfinished, chooser: Chooser, resumed: int) -> None:
+        self._work, self._memory, self._kept = work, chooser.memory, [resumed]
+        if self._memory is None or not resumed:
+            return
+        kept = work.folder / self._name(resumed)
+        if not kept.exists():
+            raise RuntimeError(f"{kept} is missing, without which nothing can follow: begin anew with --restart")
+        self._memory.load_state_dict(torch.load(kept, weights_only=True))
+
+    def keep(self, n_chosen: int) -> None:
+        """The block up to that batch is about to be recorded: all before it is."""
+        if self._memory is None:
+            return
+        # A kill from here on leaves the journal at the former block or at this one, and the memory of either is there.
+        for former in self._kept[:-1]:
+            (self._work.folder / self._name(former)).unlink(missing_ok=True)
+        buffer = io.BytesIO()
+        torch.save(self._memory.state_dict(), buffer)
+        self._work.keep(self._name(n_chosen), buffer.getvalue())
+        self._kept = [self._kept[-1], n_chosen]
+
+    def _name(self, n_chosen: int) -> str:
+        return f"memory-{n_chosen}.pt"
