@@ -32,7 +32,7 @@ WARM_UP_STEPS = 3
 
 
 def wanted(there: list[problems.Problem], names: list[str], seeds: int) -> Iterator[Key]:
-    """All problems of a seed before the next; costly methods, and the default, after all others."""
+    """All problems of a seed before the next; costly methods after all others."""
     early = [name for name in names if name not in methods.LATE]
     for some in (early, *([name] for name in names if name in methods.LATE)):
         for seed in range(seeds):

@@ -6,10 +6,11 @@ from saln.selectors import SELECTORS
 
 DEFAULT = "default"
 # As many candidates as the package has by default cost many times as much, and gain nothing over these.
-LATE = ("spectral_candidates:n_candidates=256", "joint_growth:n_candidates=64", DEFAULT)
+LATE = ("spectral_candidates:n_candidates=256", "joint_growth:n_candidates=64")
 """Run after all others."""
 METHODS = (
     "uniform",
+    DEFAULT,
     "saln",
     "gstds",
     "jest",

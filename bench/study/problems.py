@@ -55,7 +55,7 @@ CONDITIONS: dict[str, dict[str, float]] = {
 
 SETTINGS: dict[str, Any] = {
     "steps": 200,
-    "evaluations": 40,
+    "evaluations": 20,
     "batch_size": 64,
     "filter_ratio": 0.8,
     "hidden": 128,
@@ -74,7 +74,7 @@ IMAGES: dict[str, Any] = {
         "width": 8,
         "feature_ms": 6.9,
         "steps": 150,
-        "evaluations": 30,
+        "evaluations": 15,
         "test_rows": 1000,
     },
     "conditions": ("clean", "noise"),
