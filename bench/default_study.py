@@ -3,7 +3,8 @@
 Every method of `study_methods.py` on every set and condition of `study_tasks.py`, seed after seed. Each finished run is
 a line of the results file; runs that stand there are not repeated, so that the program can be stopped and started at
 will. Accuracies do not depend on the machine's load; times are CPU time of one thread, and a busy machine lengthens
-even those. `--tables` runs nothing.
+even those. What to go on with was chosen by the seeds of `CHOSEN_ON`, on which everything ran; the methods of `KEPT`
+ran on the others, too. `--tables` and `--picture` run nothing.
 """
 
 import argparse
@@ -19,7 +20,8 @@ import torch
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.study_methods import METHODS
+from bench.study_methods import CHOSEN_ON, KEPT, METHODS
+from bench.study_picture import draw
 from bench.study_runs import CHECKED, Run, run
 from bench.study_tables import summary, tables
 from bench.study_tasks import CONDITIONS, make_task
@@ -50,12 +52,13 @@ def read(file: Path) -> dict[Key, Run]:
         }
 
 
-def wanted(seeds: int, methods: list[str]) -> Iterator[Key]:
-    """All methods and conditions of a seed before the next; expensive methods after everything else."""
+def wanted(seeds: list[int], methods: list[str]) -> Iterator[Key]:
+    """All conditions of a seed before the next, methods not kept on the first seeds alone; expensive methods last."""
     for late in (False, True):
-        for seed in range(seeds):
+        for seed in seeds:
+            runs = [each for each in methods if METHODS[each].late is late and (seed in CHOSEN_ON or each in KEPT)]
             for name, condition in CONDITIONS:
-                yield from (Key(name, condition, each, seed) for each in methods if METHODS[each].late is late)
+                yield from (Key(name, condition, each, seed) for each in runs)
 
 
 def work(data: Path, file: Path, keys: list[Key]) -> None:
@@ -88,23 +91,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.default_study", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the sets")
     parser.add_argument("--results", type=Path, required=True, help="CSV file, read and added to")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", default="0,1,2,3,4,5,6", help="separated by commas")
     parser.add_argument("--methods", default=",".join(METHODS), help="separated by commas")
     parser.add_argument("--tables", action="store_true", help="run nothing")
+    parser.add_argument("--picture", type=Path, help="SVG file to draw; run nothing")
     parser.add_argument("--json", action="store_true", help="figures instead of tables")
     given = parser.parse_args(arguments)
     unknown = [each for each in given.methods.split(",") if each not in METHODS]
     if unknown:
         parser.error(f"methods has {', '.join(unknown)}, want some of {', '.join(METHODS)}")
-    if not given.tables:
+    if not given.tables and given.picture is None:
         if given.data is None or not given.data.is_dir():
             parser.error(f"data is {given.data}, want the folder of the sets")
         torch.set_num_threads(1)
+        seeds = [int(each) for each in given.seeds.split(",")]
         done = read(given.results)
-        work(
-            given.data, given.results, [key for key in wanted(given.seeds, given.methods.split(",")) if key not in done]
-        )
+        work(given.data, given.results, [key for key in wanted(seeds, given.methods.split(",")) if key not in done])
     runs = read(given.results)
+    if given.picture is not None:
+        draw(runs, given.picture)
+        return
     sys.stdout.write(json.dumps(summary(runs), indent=1) + "\n" if given.json else tables(runs))
 
 

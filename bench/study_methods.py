@@ -9,6 +9,7 @@ from bench.study_qualities import (
     Rule,
     agreement_of_inputs,
     learnability_and_agreement,
+    learnability_and_full_agreement,
     learnability_and_half_agreement,
     learnability_and_some_agreement,
     probe_alignment,
@@ -57,11 +58,6 @@ def _logdet(quality: str, temperature: float | Schedule = 0.0) -> Selector:
     return make_selector("gradient_logdet", quality=quality, temperature=temperature)
 
 
-def _both(temperature: float | Schedule) -> Selector:
-    """Learnability within the class times label agreement."""
-    return _logdet("class_learnability_agreement", temperature)
-
-
 def _without_reference() -> list[Selector]:
     """Arms that read the learner's residuals and losses, and labels."""
     drawn = (make_selector(f"gradient_logdet{end}", temperature=1.0) for end in ("", "_agreement"))
@@ -74,6 +70,10 @@ def _drawn_logdets() -> list[Selector]:
         Uniform(),
         *(make_selector(f"gradient_logdet_{end}", temperature=1.0) for end in ("learnable", "agreement")),
     ]
+
+
+def _both(make: Callable[[], Selector]) -> Method:
+    return Method(make, reference=True, quality=learnability_and_full_agreement)
 
 
 METHODS: dict[str, Method] = {
@@ -135,23 +135,51 @@ METHODS: dict[str, Method] = {
     "mixture_logdets": Method(lambda: Portfolio(_drawn_logdets(), reward="none"), reference=True),
     "bandit_logdets": Method(lambda: Portfolio(_drawn_logdets()), reference=True),
     "logdet_class_learnability_t1": Method(lambda: _logdet("class_learnability", 1.0), reference=True),
-    "both_t1": Method(lambda: _both(1.0), reference=True),
-    "both": Method(lambda: _both(0.0), reference=True),
-    "both_t05": Method(lambda: _both(0.5), reference=True),
-    "both_t2": Method(lambda: _both(2.0), reference=True),
-    "both_annealed": Method(lambda: _both(Schedule(0.5, 8.0)), reference=True),
+    # Before agreement waited for the learner:
+    "both_t1": _both(lambda: _logdet("given", 1.0)),
+    "both": _both(lambda: _logdet("given")),
+    "both_t05": _both(lambda: _logdet("given", 0.5)),
+    "both_t2": _both(lambda: _logdet("given", 2.0)),
+    "both_annealed": _both(lambda: _logdet("given", Schedule(0.5, 8.0))),
     "both_whole_set_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_agreement),
     "both_trusted_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_some_agreement),
     "both_softened_t1": Method(lambda: _logdet("given", 1.0), reference=True, quality=learnability_and_half_agreement),
-    "both_inputs_t1": Method(lambda: _both(1.0), reference=True, features="inputs"),
-    "both_file_t1": Method(lambda: _both(1.0), reference=True, features="file"),
-    "both_drawn": Method(lambda: DrawnByWorth("class_learnability_agreement"), reference=True),
-    "both_drawn_gradient": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
-    "guard_both_t1": Method(lambda: Guard(_both(1.0), floor=0.8), reference=True),
-    "reuse_both_t1": Method(lambda: Guard(_both(1.0), floor=0.0, max_reuse=2), reference=True),
-    "half_both_t1": Method(lambda: Portfolio([_both(1.0)], reward="none"), reference=True),
-    "bandit_both_t1": Method(lambda: Portfolio([_both(1.0)]), reference=True),
+    "both_drawn": _both(lambda: DrawnByWorth("given")),
+    "both_drawn_gradient": _both(lambda: DrawnByWorth("given", gradient=True)),
+    "guard_both_t1": _both(lambda: Guard(_logdet("given", 1.0), floor=0.8)),
+    "reuse_both_t1": _both(lambda: Guard(_logdet("given", 1.0), floor=0.0, max_reuse=2)),
+    "half_both_t1": _both(lambda: Portfolio([_logdet("given", 1.0)], reward="none")),
+    "bandit_both_t1": _both(lambda: Portfolio([_logdet("given", 1.0)])),
+    # Since:
+    "default": Method(_named("default"), reference=True),
+    "default_maximal": Method(_named("default", temperature=0.0), reference=True),
+    "default_file": Method(_named("default"), reference=True, features="file"),
+    "default_no_diversity": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
+    "guard_default": Method(lambda: Guard("default", floor=0.8), reference=True),
+    "half_default": Method(lambda: Portfolio(["default"], reward="none"), reference=True),
+    "bandit_default": Method(lambda: Portfolio(["default"], reward="probe"), reference=True),
     "k_dpp_learnability": Method(
         _named("k_dpp", similarity="gradient", quality="learnability"), reference=True, late=True
     ),
 }
+CHOSEN_ON = (0, 1)
+"""Seeds by which methods were kept and the default was chosen; what is said of them is told by the others."""
+KEPT = (
+    "uniform",
+    "uniform_all_rows",
+    "rho_loss_t1",
+    "jest",
+    "logdet_learnability_t1",
+    "logdet_agreement_t1",
+    "mixture",
+    "bandit_probe",
+    "logdet_class_learnability_t1",
+    "both_t1",
+    "default",
+    "default_maximal",
+    "default_file",
+    "default_no_diversity",
+    "guard_default",
+    "half_default",
+)
+"""Contenders, and the ablations of the one that became the default; time did not suffice for all methods."""

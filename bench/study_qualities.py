@@ -20,14 +20,14 @@ def agreement_of_inputs(network: Classifier, task: Task, super_batch: SuperBatch
 
 
 def learnability_and_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
-    """The quality "class_learnability_agreement" `[M]` without the "class": learnability as it is."""
+    """As `learnability_and_full_agreement`, but learnability is not compared within the class, `[M]`."""
     learnability = super_batch.require("losses", by="learnability_and_agreement") - task.reference_losses[rows]
     agreement = label_agreement(super_batch.features, task.labels[rows], torch.arange(len(rows)))
     return learnability.sigmoid() * agreement.float()
 
 
 def learnability_and_some_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
-    """As "class_learnability_agreement", but agreement is raised to the power of what neighbours know of labels, `[M]`.
+    """As `learnability_and_full_agreement`, but to the power of what neighbours know of labels, `[M]`.
 
     The power is mean agreement less that of chance, over what it can be: 1 where neighbours agree, 0 where they differ
     as if labels were drawn.
@@ -40,8 +40,16 @@ def learnability_and_some_agreement(network: Classifier, task: Task, super_batch
     return (in_class * agreement**trust).float()
 
 
+def learnability_and_full_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
+    """As "class_learnability_agreement", but agreement counts in full from the first step on, `[M]`."""
+    every = torch.arange(len(rows))
+    agreement = label_agreement(super_batch.features, task.labels[rows], every)
+    in_class = row_quality("class_learnability", super_batch, every, by="learnability_and_full_agreement")
+    return (in_class * agreement).float()
+
+
 def learnability_and_half_agreement(network: Classifier, task: Task, super_batch: SuperBatch, rows: Tensor) -> Tensor:
-    """As "class_learnability_agreement", but agreement takes at most half of a row's worth, `[M]`."""
+    """As `learnability_and_full_agreement`, but agreement takes at most half of a row's worth, `[M]`."""
     every = torch.arange(len(rows))
     agreement = label_agreement(super_batch.features, task.labels[rows], every)
     in_class = row_quality("class_learnability", super_batch, every, by="learnability_and_half_agreement")

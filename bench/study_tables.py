@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.markdown import table
-from bench.study_methods import METHODS
+from bench.study_methods import CHOSEN_ON, KEPT, METHODS
 from bench.study_runs import CHECKED, Run
 from bench.study_tasks import CONDITIONS
 from saln.pilot.intervals import Interval, interval
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 SHOWN = (25, 100, 300)
 TOLERATED = 0.005  # below uniform
 Runs = Mapping["Key", Run]
+
+
+def fresh(runs: Runs) -> dict[Key, Run]:
+    """Runs of the methods kept, on the seeds by which nothing was chosen."""
+    return {key: run for key, run in runs.items() if key.seed not in CHOSEN_ON and key.method in KEPT}
+
+
+def first(runs: Runs) -> dict[Key, Run]:
+    """Runs of all methods on the seeds by which something was chosen."""
+    return {key: run for key, run in runs.items() if key.seed in CHOSEN_ON}
 
 
 def differences(runs: Runs, method: str, name: str, condition: str, step: int) -> list[float]:
@@ -101,12 +111,15 @@ def summary(runs: Runs) -> dict[str, Any]:
 
 
 def tables(runs: Runs) -> str:
-    """Markdown."""
-    parts = ["# Methods against uniform", _verdicts(runs)]
+    """Markdown: what is claimed, by fresh seeds, set by set; then all that was tried, by the first."""
+    told, tried = fresh(runs), first(runs)
+    parts = ["## All sets and conditions, fresh seeds", _verdicts(told)]
     for name in dict.fromkeys(name for name, _ in CONDITIONS):
         conditions = [condition for each, condition in CONDITIONS if each == name]
-        parts += [f"## {name}", *(_differences(runs, name, conditions, step) for step in reversed(SHOWN))]
-        parts.append(_costs(runs, name))
+        parts += [f"## {name}, fresh seeds", *(_differences(told, name, conditions, step) for step in reversed(SHOWN))]
+        parts.append(_costs(told, name))
+    seeds = ", ".join(map(str, CHOSEN_ON))
+    parts += [f"## All that was tried, seed {seeds}", _verdicts(tried), _lowest(tried, SHOWN[-1])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -122,6 +135,15 @@ def _verdicts(runs: Runs) -> str:
         rows.append(row)
     head = ["method", "reference", *(f"{step}: {part}" for step in SHOWN for part in ("mean", "lowest", "> 0", "+/-"))]
     return table(head, [row for row in rows if len(row) > 2])
+
+
+def _lowest(runs: Runs, step: int) -> str:
+    rows = []
+    for method in METHODS:
+        found = compared(runs, method, step)
+        if found:
+            rows.append([method, *(_points(found[each].mean) if each in found else "-" for each in CONDITIONS)])
+    return f"After {step} steps:\n\n" + table(["method", *(f"{a} {b}" for a, b in CONDITIONS)], rows)
 
 
 def _differences(runs: Runs, name: str, conditions: list[str], step: int) -> str:

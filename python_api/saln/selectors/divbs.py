@@ -26,7 +26,7 @@ class DivBS:
 
     From the paper: objective, last-layer gradients and the greedy rule with the raw inner product. The authors' public
     program draws i with probability ∝ |g_i·r| instead of taking the largest: `choice="draw"`. Choices: once r is no
-    more than rounding, the rest of the batch is uniform, as in that program.
+    more than rounding, the rest of the batch is uniform, as in that program, and all of it without a gradient.
 
     Only inner products are needed, so that the gradients' Gram matrix K serves in their place: ḡ·g_i is a row mean of
     K, and e a column of its pivoted Cholesky factor. O(M² (d + c) + M size²) time, O(M²) memory, c the classes.

@@ -21,7 +21,8 @@ class FacilityLocation:
     similarities count as 0, a choice.
 
     O(M² d + M² size) time, O(M²) memory. The gains of all rows are computed at every step rather than lazily: without a
-    queue there is nothing for an accelerator to wait for. Nothing is drawn; ties go to the lower row.
+    queue there is nothing for an accelerator to wait for. Nothing is drawn; ties go to the lower row, and so do the
+    rows left once every row has its like among those chosen.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ class GradientLogDet:
     The rules are those of this project's trial; T, threshold, width and ridge are guesses.
 
     O(M (d + c) size + M size²) time with c residuals a row, O(M size) memory; "label_agreement" adds O(M² d) and O(M²).
-    At temperature 0 nothing is drawn; ties go to the lower row.
+    At temperature 0 nothing is drawn; ties go to the lower row, and so do rows that gain nothing: those without a
+    residual, or with quality 0.
 
     Parameters
     ----------

@@ -16,14 +16,19 @@ class GRAFT:
     """Fast MaxVol on low-rank features (Jha, Phan, Dibo & Leplat 2025, arXiv 2508.13653).
 
     From the paper: low-rank features V `[M, R]` of the super-batch, columns in order of importance, and the rows that
-    fast MaxVol picks of them, one a column. Here V are the leading left singular vectors of the features, found as
-    eigenvectors of their Gram matrix. The paper also sets the size by how well the picks approximate the gradient; the
-    protocol's size is the caller's, so that part is left out. Choices: the swaps of Goreinov et al. 2010 after the
-    nested picks, which only enlarge the volume (`max_swaps=0` leaves them out); and, where the size is above `rank`,
-    another round of picks among the rows left, and so on.
+    fast MaxVol picks of them, one a column. Left out: the paper also sets the size by how well the picks approximate
+    the gradient, but the protocol's size is the caller's.
 
-    O(M² d + M³) time for V and O(M R²) for the picks, O(M²) memory. Nothing is
-    drawn; ties go to the lower row.
+    *Guesses* about the paper's rule, of which no program was at hand to compare with: that V are the leading left
+    singular vectors of the features as they are, neither centred nor scaled (`center`, `similarity` offer others), here
+    found as eigenvectors of their Gram matrix; that they carry unit length and not their singular values; and that the
+    pick of a column is nested, the row with the largest entry beside what those before explain. Choices of this project
+    beyond it: the swaps of Goreinov et al. 2010 after the nested picks, which only enlarge the volume (`max_swaps=0`
+    leaves them out); and, where the size is above `rank`, another round of picks among the rows left, and so on.
+
+    O(M² d + M³) time for V and O(M R²) for the picks, O(M²) memory. Nothing is drawn; ties go to the lower row. Columns
+    beyond the rank of the features belong to the eigenvalue 0 and say nothing: which rows they pick, all rows where
+    these are alike, the solver decides, the same every time.
 
     Parameters
     ----------

@@ -26,7 +26,9 @@ class Herding:
     which is Welling's argmax of the inner product with his weights where all rows have one length. No row twice.
 
     With w = (n + 1) μ - Σ_{j chosen} x_j the row wanted has the largest 2 w·x_i - ‖x_i‖², and w·x_i changes by one
-    product a step: O(M d size) time, O(M d) memory, no M x M matrix. Nothing is drawn; ties go to the lower row.
+    product a step: O(M d size) time, O(M d) memory, no M x M matrix. Nothing is drawn; ties, all rows where they are
+    alike, go to the lower row. Choices: the origin at the mean, which changes no distance and cancels nothing, and
+    features as they are where iCaRL scales them to length 1.
 
     Parameters
     ----------

@@ -24,7 +24,8 @@ class InfoBatch:
     where the number is the paper's; the others are pruned, too, where they alone are too many). Each side gets its
     number, rounded but not to none, and is drawn from uniformly; the weights in `last_report.weights` are one over
     the rates, up to a factor that makes 1 their mean, so that the weighted mean loss of the batch has the mean loss of
-    the super-batch for its expectation. After δ the batch is uniform.
+    the super-batch for its expectation. After δ the batch is uniform, and so it is where all losses are equal and none
+    is below the mean; the weights are 1 then.
 
     O(M log M) time, O(M) memory; on an accelerator one synchronisation to count the samples below the mean.
 

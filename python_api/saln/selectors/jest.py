@@ -43,6 +43,8 @@ class JEST:
       exact growth of the batch's loss is used. A first chunk by learnability takes each sample's loss against the whole
       super-batch.
 
+    Samples that are equally learnable are equally likely.
+
     O(M n_chunks) time and O(M) memory for "classification", O(M size) and O(M²) for the pairwise forms.
 
     Parameters

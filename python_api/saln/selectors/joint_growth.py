@@ -28,7 +28,8 @@ class JointGrowth:
     proportion to exp(gain / T). All of it is choice: uniform chunks, 8 of them.
 
     O(C Σ_t b_t³) time with b_t the rows chosen after step t, some C size³ n_chunks / 4, and O(M² d) for the
-    similarities where the super-batch is compared as a whole first; O(C size + M²) memory.
+    similarities where the super-batch is compared as a whole first; O(C size + M²) memory. Among equal scores the first
+    chunk wins, which with rows that are all alike is a uniform one.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class KCenter:
     of the kind, and where to start is a choice: the row nearest the mean of all, or one drawn.
 
     O(M d size) time, O(M d) memory: neither an M x M nor a size x M matrix of distances. With the start "center"
-    nothing is drawn; ties go to the lower row.
+    nothing is drawn; ties go to the lower row, and so do copies of rows already chosen once nothing else is left.
 
     Parameters
     ----------

@@ -30,7 +30,8 @@ class KDPP:
     of its diagonal on the diagonal, which makes batches more nearly uniform; with a temperature T its eigenvalues λ
     become λ^(1/T), which chooses directions more evenly for large T, the leading ones for small. With T = 1 and ridge 0
     it is the k-DPP of K itself. Eigenvalues below rounding count as rounding, so that batches larger than the rank of
-    K, which have no probability, are drawn too: all directions of K first.
+    K, which have no probability, are drawn too: all directions of K first. With rows that are all alike every batch is
+    equally likely.
 
     O(M² d + M³ + M size²) time, O(M² + M size) memory. Eigenvalues, and which are drawn, go through the host: two
     synchronisations on an accelerator.

@@ -24,7 +24,8 @@ class LowestDegree:
     the eigenvector adds.
 
     O(M² d) time and O(M²) memory with "clamp"; O(M d) and O(M + d) with "keep" and the similarities "linear" and
-    "cosine", where the degrees are one product with the sum of all rows. Nothing is drawn; ties go to the lower row.
+    "cosine", where the degrees are one product with the sum of all rows. Nothing is drawn; ties, all rows where
+    they are alike, go to the lower row. Rows of zeros are similar to none and come first under "cosine".
 
     Parameters
     ----------

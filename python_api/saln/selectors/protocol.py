@@ -42,6 +42,11 @@ class Selector(Protocol):
     first, and set by the trainer before it asks for a batch (`set_progress`). What else a selector keeps from one call
     to the next, if anything, is in its `state_dict` (`Stateful`).
 
+    What holds for every selector: size 0 gives no row, the size of all eligible rows gives them all; a row with a value
+    that is not finite in anything the method reads is left out and counted; a tensor that is missing is an error that
+    names it. What a method makes of rows that are all alike is in its docstring; with one class alone those that read
+    labels choose as if there were none.
+
     Attributes
     ----------
     name : str

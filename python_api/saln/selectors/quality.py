@@ -6,6 +6,8 @@ row's gain in a log-det grows with q². All functions give `[m]` values from 0 t
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -64,10 +66,23 @@ def row_quality(
     if rule == "learnability":
         return (learnability / temperature).sigmoid()
     labels = super_batch.require("labels", by=by)
-    quality: Tensor = (less_class_mean(learnability, labels[rows]) / temperature).sigmoid()
-    if rule == "class_learnability_agreement":
-        quality = quality * label_agreement(super_batch.features, labels, rows, width=width)
-    return quality
+    in_class: Tensor = (less_class_mean(learnability, labels[rows]) / temperature).sigmoid()
+    if rule == "class_learnability":
+        return in_class
+    agreement = label_agreement(super_batch.features, labels, rows, width=width)
+    guessing = math.log(torch.unique(labels[rows]).numel())
+    return in_class * agreement ** share_learned(learner[rows].mean(), reference[rows].mean(), guessing)
+
+
+def share_learned(loss: Tensor, reference_loss: Tensor, guessing: float) -> Tensor:
+    """How far a learner has come from guessing to a reference model, by their mean losses, 0 to 1, float64 `[]`.
+
+    >>> import torch
+    >>> from saln.selectors.quality import share_learned
+    >>> share_learned(torch.tensor(1.5), torch.tensor(1.0), guessing=2.0).item()
+    0.5
+    """
+    return ((guessing - loss.double()) / (guessing - reference_loss.double()).clamp_min(1e-6)).clamp(0, 1)
 
 
 def less_class_mean(values: Tensor, labels: Tensor) -> Tensor:

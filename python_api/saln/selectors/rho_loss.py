@@ -22,7 +22,8 @@ class RHOLoss:
     exp((loss - irreducible loss) / temperature) instead, since under label noise drawn batches did better than the
     largest ones in this project's trial.
 
-    O(M log M) time, O(M) memory. Nothing is drawn at temperature 0; ties go to the lower row.
+    O(M log M) time, O(M) memory. Nothing is drawn at temperature 0; ties go to the lower row. With a temperature,
+    samples that are equally reducible are equally likely.
 
     Parameters
     ----------

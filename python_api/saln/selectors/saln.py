@@ -25,7 +25,8 @@ class SALN:
     treated is a choice, too, since a Laplacian with negative weights may be indefinite.
 
     The features' super-batch is one candidate of `saln_kernels.fiedler`: O(M² d + M³) time, O(M²) memory. Nothing is
-    drawn: the generator is not used, and ties go to the lower row.
+    drawn: the generator is not used, and ties go to the lower row. Where λ₂ is not simple (rows all alike, or three
+    clusters without a tie between them) v is one of many, which one the solver decides, the same every time.
 
     Parameters
     ----------

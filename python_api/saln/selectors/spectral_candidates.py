@@ -25,7 +25,8 @@ class SpectralCandidates:
     This project's own, without a paper. All candidates are scored in one call of `saln_kernels.score_batches`: with C
     candidates of b rows in d dimensions O(C b³) time and O(C b) memory, and for the similarities O(M² d) time and O(M²)
     memory where the super-batch is small enough to be compared as a whole first, else O(C b² d) time and no memory.
-    Proposing costs O(C M).
+    Proposing costs O(C M). Among equal scores the first candidate wins, which with rows that are all alike is a uniform
+    batch.
 
     Parameters
     ----------
