@@ -17,10 +17,9 @@ from saln.audit.drift import Drift
 from saln.audit.findings import p_text
 from saln.audit.rates import Rates
 from saln.report.page import Drawn
-from saln.report.style import COLOURS, INK, RC, WIDTH
+from saln.report.style import COLOURS, INK, RC, WIDTH, short_rows
 
 GROUPS_SHOWN = 20
-NAME_LENGTH = 18
 ROW = 0.27
 """Inches a group."""
 SHOWN_COLOUR, CHANCE_COLOUR = COLOURS[2], "#d9d9d9"
@@ -88,7 +87,7 @@ def _rates_panel(name: str, rates: Rates, shown: list[bool]) -> Panel:
             colour = SHOWN_COLOUR if shown[place] else INK
             axes.plot([each.relative], [row], "D" if shown[place] else "o", color=colour, markersize=6.5)
         axes.axvline(1.0, color=INK, linewidth=1)
-        _group_rows(axes, [each.group for each in groups])
+        short_rows(axes, [each.group for each in groups])
         axes.set_xlim(0.0, 1.08 * max([1.2, *(max(each.relative, each.chance_high) for each in groups)]))
         axes.set_xlabel("share of draws / share of pool")
 
@@ -113,7 +112,7 @@ def _coverage_panel(name: str, coverage: Coverage) -> Panel:
         edges = np.concatenate([[0], ends])
         logs = np.log2(np.maximum(relative[kept], 1e-3))
         image = axes.pcolormesh(edges, np.arange(len(kept) + 1) - 0.5, logs, cmap="PuOr_r", vmin=-2, vmax=2)
-        _group_rows(axes, [coverage.groups[i].group for i in kept])
+        short_rows(axes, [coverage.groups[i].group for i in kept])
         axes.grid(visible=False)
         axes.set_xlabel("step")
         bar = axes.figure.colorbar(image, ax=axes, ticks=[-2, -1, 0, 1, 2], extend="both", aspect=12)
@@ -145,7 +144,7 @@ def _gaps_panel(name: str, gaps: Gaps, shown: list[bool]) -> Panel:
             axes.plot([100 * each.low, 100 * each.high], [row, row], color=colour, linewidth=2)
             axes.plot([100 * each.accuracy], [row], "D" if shown[place] else "o", color=colour, markersize=6.5)
         axes.axvline(100 * gaps.overall, color=INK, linewidth=1, linestyle=":")
-        _group_rows(axes, [each.group for each in groups])
+        short_rows(axes, [each.group for each in groups])
         axes.set_xlabel("accuracy, %")
 
     return Panel(
@@ -164,7 +163,7 @@ def _drift_panel(drift: Drift) -> Panel:
         values = [each.deviations for each in drift.shifts]
         axes.barh(range(len(values)), values, color=COLOURS[1], height=0.6)
         axes.axvline(0.0, color=INK, linewidth=1)
-        _group_rows(axes, [f"feature {each.feature}" for each in drift.shifts])
+        short_rows(axes, [f"feature {each.feature}" for each in drift.shifts])
         axes.set_xlabel("mean of draws − mean of pool, deviations")
 
     return Panel(
@@ -186,10 +185,3 @@ def _most(departures: list[float]) -> list[int]:
 
 def _left_out(n: int, kept: int) -> str:
     return f" The {kept} groups that depart most; {n - kept} others are not shown." if n > kept else ""
-
-
-def _group_rows(axes: Axes, names: list[str]) -> None:
-    short = [name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…" for name in names]
-    axes.set_yticks(range(len(short)), [name.replace("$", r"\$") for name in short])
-    axes.set_ylim(len(short) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")

@@ -203,8 +203,8 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
     p_value = p_values["accuracy", gaps.column, None]
     if p_value < limits.alpha:
         text = (
-            f"{gaps.column}: accuracy depends on the group ({p_text(p_value)}), though no single group stands out; highest "
-            f"and lowest are {100 * gaps.gap:.1f} points apart."
+            f"{gaps.column}: accuracy depends on the group ({p_text(p_value)}), though no single group stands out; "
+            f"highest and lowest are {100 * gaps.gap:.1f} points apart."
         )
         return [Finding("shown", "accuracy", gaps.column, None, gaps.gap, text)]
     if limits.max_gap is not None and gaps.gap > limits.max_gap:
@@ -229,7 +229,8 @@ def drift_findings(drift: Drift, p_values: Mapping[Key, float], limits: Limits) 
     shifts = ", ".join(f"{each.feature} by {each.deviations:+.2f}" for each in drift.shifts[:3])
     text = (
         f"The features of what was drawn differ from the pool's: energy coefficient {drift.energy:.3f}, where 0 is "
-        f"alike and 1 apart ({p_text(p_value)}). Means moved most in features {shifts} of the pool's standard deviations."
+        f"alike and 1 apart ({p_text(p_value)}). Means moved most in features {shifts} of the pool's standard "
+        "deviations."
     )
     return [Finding("shown", "features", None, None, drift.energy, text)]
 

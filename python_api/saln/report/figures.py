@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,18 +15,8 @@ from saln.pilot.intervals import Interval, interval
 from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.trainer import Run
-from saln.report.style import INK, WIDTH, Look, legend_above, looks
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure, its title, its caption, and its text alternative."""
-
-    name: str
-    figure: Figure
-    title: str
-    caption: str
-    alt: str
+from saln.report.page import Datum, Drawn
+from saln.report.style import INK, WIDTH, Look, legend_above, looks, short_rows
 
 
 def gains(result: PilotResult) -> Drawn:
@@ -44,30 +33,69 @@ def gains(result: PilotResult) -> Drawn:
             _interval_bar(bottom, row + 0.14, kpis.speed_up_with_setup.ratio, 1.0, look[kpis.method], hollow=True)
     for axes, neutral in ((top, 0.0), (bottom, 1.0)):
         axes.axvline(neutral, color=INK, linewidth=1)
-        axes.set_yticks(range(len(compared)), [kpis.method for kpis in compared])
-        axes.set_ylim(len(compared) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
+        _method_rows(axes, compared)
     top.set_title("Final accuracy minus uniform's, points")
     bottom.set_title("Times as fast as uniform (log)")
     bottom.set_xscale("log")
     _plain_log_ticks(bottom)
     top.xaxis.set_major_locator(MaxNLocator(4))
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, marker="o", linestyle="none", label="selection counted"),
-            Line2D([], [], color=INK, marker="o", mfc="white", linestyle="none", label="features, reference too"),
-        ],
-        loc="outside lower center",
-        ncol=2,
-        handletextpad=0.2,
-        columnspacing=1.0,
-    )
+    _legend_below(figure)
     return Drawn(
         "gains",
         figure,
         "Gain or loss against uniform",
         "Right of the line is better. Bars are 95 % intervals (Student's t) over seeds, paired by seed.",
         "; ".join(f"{kpis.method}: {_signed(kpis.difference)} points" for kpis in compared),
+        (
+            *(_datum("accuracy minus uniform's", kpis.method, kpis.difference) for kpis in compared),
+            *(_datum("times as fast", kpis.method, kpis.speed_up and kpis.speed_up.ratio) for kpis in compared),
+            *(
+                _datum(
+                    "times as fast, all counted",
+                    kpis.method,
+                    kpis.speed_up_with_setup and kpis.speed_up_with_setup.ratio,
+                )
+                for kpis in compared
+            ),
+        ),
+    )
+
+
+def equal_time(result: PilotResult) -> Drawn:
+    """Difference to uniform in accuracy after as many seconds, either way."""
+    compared = [kpis for kpis in result.kpis if kpis.difference_equal_time is not None]
+    panels: list[tuple[str, list[tuple[Interval | None, Interval | None]]]] = [
+        (
+            "Stopped when uniform was over, points",
+            [(each.difference_equal_time, each.difference_equal_time_with_setup) for each in compared],
+        )
+    ]
+    if any(each.difference_longer_uniform is not None for each in compared):
+        longer = [(each.difference_longer_uniform, each.difference_longer_uniform_with_setup) for each in compared]
+        panels.append(("Uniform trained on for as long, points", longer))
+    figure = Figure(figsize=(WIDTH, 0.7 + len(panels) * (0.5 + 0.31 * len(compared))), layout="constrained")
+    look = looks(result.methods)
+    data: list[Datum] = []
+    for axes, (title, found) in zip(np.atleast_1d(np.asarray(figure.subplots(len(panels), 1))), panels, strict=True):
+        for row, (kpis, (training, everything)) in enumerate(zip(compared, found, strict=True)):
+            for shift, each, hollow in ((-0.14, training, False), (0.14, everything, True)):
+                if each is not None:
+                    _interval_bar(axes, row + shift, each, 100.0, look[kpis.method], hollow=hollow)
+                    counted = "everything counted" if hollow else "selection counted"
+                    data.append(_datum(f"{title}, {counted}", kpis.method, each))
+        axes.axvline(0.0, color=INK, linewidth=1)
+        axes.set_title(title)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        _method_rows(axes, compared)
+    _legend_below(figure)
+    return Drawn(
+        "equal-time",
+        figure,
+        "Equal wall clock",
+        "Accuracy minus uniform's after as many seconds. Right of the line is better; 95 % intervals (Student's t) "
+        "over seeds, paired by seed.",
+        "; ".join(f"{kpis.method}: {_signed(kpis.difference_equal_time_with_setup)} points" for kpis in compared),
+        tuple(data),
     )
 
 
@@ -75,10 +103,12 @@ def curves_by_step(result: PilotResult) -> Drawn:
     """Mean accuracy over steps, with the interval over seeds as a band."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
+    data: list[Datum] = []
     for method, look in looks(result.methods).items():
         runs = result.runs_of(method)
         steps = [point.step for point in runs[0].curve]
         middle, low, high = _band(runs)
+        data += [Datum(method, *each) for each in zip(steps, middle, low, high, strict=True)]
         axes.plot(steps, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
         axes.fill_between(steps, low, high, color=look.colour, alpha=0.15, linewidth=0)
     axes.axhline(result.target, color=INK, linewidth=0.8, linestyle=":")
@@ -87,7 +117,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
         xytext=(3, 1), textcoords="offset points", fontsize=8.5,
     )  # fmt: skip
     axes.set_xlabel("training steps (the same number of kept samples for all)")
-    axes.set_ylabel("test accuracy")
+    axes.set_ylabel(f"test {_metric(result)}")
     _focus(axes, result)
     legend_above(figure, axes)
     return Drawn(
@@ -96,6 +126,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
         "Accuracy over steps",
         f"Mean of {result.config.seeds} seeds; bands are 95 % intervals (Student's t) of the mean.",
         "; ".join(f"{kpis.method} ends at {kpis.final_accuracy:.3f}" for kpis in result.kpis),
+        tuple(data),
     )
 
 
@@ -103,15 +134,26 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
     """Mean accuracy over mean seconds, without and with what had to be done first."""
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
+    data: list[Datum] = []
     for axes, with_setup in zip(panels, (False, True), strict=True):
+        title = "features and reference network counted" if with_setup else "selection and training only"
         for method, look in looks(result.methods).items():
             runs = result.runs_of(method)
-            seconds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0)
-            if with_setup:
-                seconds = seconds + np.mean([run.setup_seconds for run in runs])
-            axes.plot(seconds, _band(runs)[0], color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
-        axes.set_title("features and reference network counted" if with_setup else "selection and training only")
-        axes.set_ylabel("test accuracy")
+            setup = float(np.mean([run.setup_seconds for run in runs])) if with_setup else 0.0
+            seconds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0) + setup
+            middle, low, high = _band(runs)
+            axes.plot(seconds, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+            axes.fill_between(seconds, low, high, color=look.colour, alpha=0.15, linewidth=0)
+            points = zip(seconds.tolist(), middle, low, high, strict=True)
+            data += [Datum(f"{title}: {method}", *each) for each in points]
+        longer = _longer(result)
+        if longer is not None:
+            colour = looks(result.methods)["uniform"].colour
+            axes.plot(*longer, color=colour, linestyle=":", linewidth=1.8)
+            if not with_setup:
+                data += [Datum("uniform trained on", *each) for each in zip(*longer, strict=True)]
+        axes.set_title(title)
+        axes.set_ylabel(f"test {_metric(result)}")
         _focus(axes, result)
     panels[1].set_xlabel("seconds (evaluation not counted)")
     legend_above(figure, panels[0])
@@ -119,11 +161,14 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
         "curves-seconds",
         figure,
         "Accuracy over wall-clock time",
-        "Mean accuracy at the mean time of each evaluation. Every method stops after the same number of steps.",
+        "Mean accuracy at the mean time of each evaluation; bands are 95 % intervals. Every method stops after the "
+        "same number of steps."
+        + (" Dotted: uniform trained on for as long as the others took." if result.longer else ""),
         "; ".join(
             f"{kpis.method}: {1e3 * kpis.step_seconds:.2f} ms a step, {kpis.setup_seconds:.2f} s beforehand"
             for kpis in result.kpis
         ),
+        tuple(data),
     )
 
 
@@ -161,6 +206,16 @@ def cost_to_target(result: PilotResult) -> Drawn:
             f"{kpis.method}: {'not reached' if kpis.target.steps is None else f'{kpis.target.steps:.0f} steps'}"
             for kpis in result.kpis
         ),
+        tuple(
+            Datum(unit, kpis.method, value)
+            for kpis in result.kpis
+            for unit, value in (
+                ("steps", kpis.target.steps),
+                ("seconds", kpis.target.seconds),
+                ("seconds, everything counted", kpis.target.seconds_with_setup),
+            )
+            if value is not None
+        ),
     )
 
 
@@ -190,7 +245,31 @@ def overhead(result: PilotResult) -> Drawn:
         "What selection costs",
         "Mean time of a step. Losses of the whole super-batch, where a method needs them, count as selection.",
         "; ".join(f"{kpis.method}: {100 * kpis.overhead:.0f} percent of the step" for kpis in result.kpis),
+        tuple(
+            Datum(part, kpis.method, 1e3 * kpis.step_seconds * share)
+            for kpis in result.kpis
+            for part, share in (("training, ms a step", 1 - kpis.overhead), ("selection, ms a step", kpis.overhead))
+        ),
     )
+
+
+def _legend_below(figure: Figure) -> None:
+    figure.legend(
+        handles=[
+            Line2D([], [], color=INK, marker="o", linestyle="none", label="selection counted"),
+            Line2D([], [], color=INK, marker="o", mfc="white", linestyle="none", label="features, reference too"),
+        ],
+        loc="outside lower center",
+        ncol=2,
+        handletextpad=0.2,
+        columnspacing=1.0,
+    )
+
+
+def _datum(series: str, method: str, found: Interval | None) -> Datum:
+    if found is None:
+        return Datum(series, method, float("nan"))
+    return Datum(series, method, found.mean, found.low, found.high)
 
 
 def _interval_bar(axes: Axes, row: float, found: Interval, scale: float, look: Look, hollow: bool = False) -> None:
@@ -211,6 +290,26 @@ def _band(runs: Sequence[Run]) -> tuple[list[float], list[float], list[float]]:
     return middle, low, high
 
 
+def _longer(result: PilotResult) -> tuple[list[float], list[float]] | None:
+    """Uniform trained on, mean over seeds: seconds and accuracies, from where its run ended."""
+    curves = [each.curve for each in result.longer]
+    if not curves or len({len(curve) for curve in curves}) > 1:
+        return None
+    seconds = np.mean([[point.seconds for point in curve] for curve in curves], axis=0)
+    accuracy = np.mean([[point.accuracy for point in curve] for curve in curves], axis=0)
+    ends = [run.final for run in result.runs_of("uniform")]
+    start = float(np.mean([end.seconds for end in ends]))
+    later = seconds > start
+    return (
+        [start, *seconds[later].tolist()],
+        [float(np.mean([end.accuracy for end in ends])), *accuracy[later].tolist()],
+    )
+
+
+def _metric(result: PilotResult) -> str:
+    return result.config.metric.replace("_", " ")
+
+
 def _focus(axes: Axes, result: PilotResult) -> None:
     """Leave the untrained part out of the picture where it would squeeze the rest."""
     finals = [run.final.accuracy for run in result.runs]
@@ -221,9 +320,7 @@ def _focus(axes: Axes, result: PilotResult) -> None:
 
 
 def _method_rows(axes: Axes, kpis: Sequence[Kpis]) -> None:
-    axes.set_yticks(range(len(kpis)), [each.method for each in kpis])
-    axes.set_ylim(len(kpis) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
+    short_rows(axes, [each.method for each in kpis], 30)
 
 
 def _plain_log_ticks(axes: Axes) -> None:

@@ -1,27 +1,37 @@
-"""The page: a template, inline pictures, no other file."""
+"""The report of a pilot as one page."""
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-from matplotlib import rc_context
+import torch
 
 from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.selection import Selection
-from saln.pilot.verdict import BETTER, WORSE, headline
+from saln.pilot.verdict import BETTER, GAIN, LOSS, STEPS_ONLY, WORSE, Verdict, headline
 from saln.pilot.words import number, points, times
-from saln.report import figures, selection_figures
-from saln.report.style import RC, looks, to_svg
+from saln.report.contents import pilot_figures
+from saln.report.page import inline, render
+from saln.report.samples import samples_of
+from saln.report.style import looks
 
-TEMPLATE = "template.html.j2"
+QUESTIONS = (
+    "Accuracy, equal steps",
+    "Time to uniform's accuracy, selection counted",
+    "The same, everything counted",
+    "Accuracy, equal time, selection counted",
+    "The same, everything counted",
+)
+TONES = {
+    BETTER: "better", WORSE: "worse", GAIN: "better", STEPS_ONLY: "better", LOSS: "worse", "passed": "better",
+    "failed": "worse",
+}  # fmt: skip
 
 
-def render_report(result: PilotResult, path: Path, command: str | None = None) -> Path:
+def render_report(
+    result: PilotResult, path: Path, command: str | None = None, images: torch.Tensor | None = None
+) -> Path:
     """Write the report of a pilot.
 
     Parameters
@@ -31,43 +41,49 @@ def render_report(result: PilotResult, path: Path, command: str | None = None) -
         The HTML file to write; it needs no other file and no network.
     command : str, optional
         What to type to run the pilot again.
+    images : Tensor, optional
+        `[N, C, H, W]` of the whole data set, to show samples by.
 
     Returns
     -------
     Path
         The file written.
     """
-    path.write_text(report_html(result, command), encoding="utf-8")
+    path.write_text(report_html(result, command, images), encoding="utf-8")
     return path
 
 
-def report_html(result: PilotResult, command: str | None = None) -> str:
+def report_html(result: PilotResult, command: str | None = None, images: torch.Tensor | None = None) -> str:
     """The report as one HTML document."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(resources.files("saln.report").joinpath(TEMPLATE).read_text("utf-8"))
-    return template.render(
+    return render(
+        "report/pilot.html.j2",
         result=result,
-        headline=headline(result.verdicts),
+        headline=headline(result.verdicts).partition(". "),
+        cards=[(each, _answers(each)) for each in result.verdicts],
         rows=_rows(result),
-        figures=_drawn(result),
+        pictures=inline(pilot_figures(result)),
+        samples=samples_of(result, images),
         look=looks(result.methods),
-        tone={BETTER: "better", WORSE: "worse"},
+        tones=TONES,
         command=command,
         settings=[(name.replace("_", " "), value) for name, value in result.config.as_dict().items()],
     )
 
 
-def _drawn(result: PilotResult) -> list[dict[str, Any]]:
-    makers = [figures.curves_by_step, figures.curves_by_seconds, figures.cost_to_target, figures.overhead]
-    if len(result.kpis) > 1:
-        makers.insert(0, figures.gains)
-    pictures = []
-    with rc_context(RC):
-        for make in (*makers, selection_figures.coverage, selection_figures.spectra):
-            drawn = make(result)
-            # What `to_svg` returns was drawn here; text from the data is escaped by matplotlib.
-            pictures.append({"drawn": drawn, "svg": Markup(to_svg(drawn.figure, drawn.name))})
-    return pictures
+def _answers(verdict: Verdict) -> list[tuple[str, str, str]]:
+    """Question, answer, and the figures behind it."""
+    outcomes = (
+        verdict.accuracy,
+        verdict.wall_clock,
+        verdict.wall_clock_with_setup,
+        verdict.equal_time,
+        verdict.equal_time_with_setup,
+    )
+    return [
+        (question, outcome, sentence.partition(f"{outcome}, ")[2])
+        for question, outcome, sentence in zip(QUESTIONS, outcomes, verdict.sentences, strict=False)
+        if outcome is not None
+    ]
 
 
 def _rows(result: PilotResult) -> dict[str, list[str]]:
@@ -78,11 +94,18 @@ def _rows(result: PilotResult) -> dict[str, list[str]]:
 
 def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, str]:
     target = kpis.target
-    return {
-        "final accuracy": f"{kpis.final_accuracy:.4f} ± {kpis.final_accuracy_sd:.4f}",
+    column = {
+        f"final {result.config.metric.replace('_', ' ')}": f"{kpis.final_accuracy:.4f} ± {kpis.final_accuracy_sd:.4f}",
         "against uniform, points": points(kpis.difference),
-        "the same at equal time": points(kpis.difference_equal_time),
-        "at equal time, all counted": points(kpis.difference_equal_time_with_setup),
+        "when uniform is over": points(kpis.difference_equal_time),
+        "when uniform is over, all counted": points(kpis.difference_equal_time_with_setup),
+    }
+    if result.longer:
+        column |= {
+            "against uniform trained as long": points(kpis.difference_longer_uniform),
+            "the same, all counted": points(kpis.difference_longer_uniform_with_setup),
+        }
+    column |= {
         "times as fast": times(kpis.speed_up),
         "times as fast, all counted": times(kpis.speed_up_with_setup),
         "steps to target": number(target.steps, ".0f"),
@@ -99,3 +122,8 @@ def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, 
         "most often chosen row": f"{selection.most_used:.0f} times",
         "effective rank of a batch": f"{selection.effective_rank:.1f}",
     }
+    if result.data.wrong_labels:
+        column["wrong labels among chosen"] = f"{100 * selection.wrong_chosen:.1f} %"
+    if result.data.copied_rows:
+        column["copies among chosen"] = f"{100 * selection.copies_chosen:.1f} %"
+    return column

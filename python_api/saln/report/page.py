@@ -15,14 +15,37 @@ from saln.report.style import RC, to_svg
 
 
 @dataclass(frozen=True)
+class Datum:
+    """One mark of a figure as numbers.
+
+    Attributes
+    ----------
+    series : str
+        The method, or the panel and the method.
+    x : float or str
+        Where it stands: a step, a class.
+    y : float
+    low, high : float or None
+        The ends of its interval, where it has one.
+    """
+
+    series: str
+    x: float | str
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Drawn:
-    """A figure, its title, its caption, and its text alternative."""
+    """A figure, its title, its caption, its text alternative, and what is drawn in numbers."""
 
     name: str
     figure: Figure
     title: str
     caption: str
     alt: str
+    data: tuple[Datum, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,28 @@
-"""Figures about what was chosen: classes and spectra."""
+"""Figures about what was chosen: classes, wrong labels and copies, rows, spectra."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saln.pilot.result import PilotResult
-from saln.report.figures import Drawn
-from saln.report.style import INK, WIDTH, legend_above, looks
+from saln.report.page import Datum, Drawn
+from saln.report.style import INK, WIDTH, legend_above, looks, short, short_rows
 
+Floats = npt.NDArray[np.float64]
 CLASSES_SHOWN = 20
-NAME_LENGTH = 18
+SMALLEST = 1e-3
+CURVE_POINTS = 200
 
 
 def coverage(result: PilotResult) -> Drawn:
     """Share of each class among chosen samples over its share among those offered."""
     pool = np.asarray(result.selections[0].pool_share)
-    ratios = {each.method: np.asarray(each.class_share) / np.where(pool > 0, pool, 1.0) for each in result.selections}
-    departure = np.max([np.abs(ratio - 1) for ratio in ratios.values()], axis=0)
-    shown = np.sort(np.argsort(-departure, kind="stable")[:CLASSES_SHOWN])
+    ratios = {each.method: _over(each.class_share, pool) for each in result.selections}
+    shown = _most_departing(list(ratios.values()))
+    names = result.data.class_names
     figure = Figure(figsize=(WIDTH, 1.1 + 0.27 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for method, look in looks(result.methods).items():
@@ -27,16 +31,11 @@ def coverage(result: PilotResult) -> Drawn:
             color=look.colour, mec="white", mew=0.5, label=method,
         )  # fmt: skip
     axes.axvline(1.0, color=INK, linewidth=1)
-    names = [result.data.class_names[i] for i in shown]
-    axes.set_yticks(
-        range(len(shown)), [name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…" for name in names]
-    )
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    short_rows(axes, [names[i] for i in shown])
     axes.set_ylabel("class")
     axes.set_xlim(left=0.0, right=max(1.2, axes.get_xlim()[1]))
     axes.set_xlabel("share among chosen / share among offered")
     legend_above(figure, axes, handlelength=1.2)
-    left_out = len(pool) - len(shown)
     extremes = [
         f"{method}: from {ratio.min():.2f} to {ratio.max():.2f} times its share" for method, ratio in ratios.items()
     ]
@@ -44,33 +43,222 @@ def coverage(result: PilotResult) -> Drawn:
         "coverage",
         figure,
         "Which classes were chosen",
-        "1 is as often as offered; below 1 a class is starved."
-        + (f" The {len(shown)} classes that depart most; {left_out} others are not shown." if left_out else ""),
+        "1 is as often as offered; below 1 a class is starved." + _left_out(len(pool), len(shown)),
         "; ".join(extremes),
+        tuple(Datum(method, names[i], float(ratio[i])) for method, ratio in ratios.items() for i in range(len(pool))),
+    )
+
+
+def coverage_over_time(result: PilotResult) -> Drawn:
+    """The same in successive parts of training, a panel a method."""
+    pool = np.asarray(result.selections[0].pool_share)
+    ratios = {
+        each.method: np.stack([_over(part, pool) for part in each.class_share_over_time], axis=1)  # [classes, parts]
+        for each in result.selections
+    }
+    shown = _most_departing([ratio.max(axis=1) for ratio in ratios.values()])
+    names = result.data.class_names
+    rows = -(-len(ratios) // 2)
+    figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
+    panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
+    image = None
+    for axes, (method, ratio) in zip(panels, ratios.items(), strict=False):
+        edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
+        logs = np.log2(np.maximum(ratio[shown], SMALLEST))
+        image = axes.pcolormesh(edges, np.arange(len(shown) + 1) - 0.5, logs, cmap="PuOr_r", vmin=-2, vmax=2)
+        axes.set_title(short(method, 22))
+        axes.grid(visible=False)
+        axes.tick_params(axis="y", labelsize=8)
+        short_rows(axes, [names[i] for i in shown], 12)
+    for axes in panels[len(ratios) :]:
+        axes.set_visible(False)
+    if image is not None:
+        bar = figure.colorbar(image, ax=panels.tolist(), ticks=[-2, -1, 0, 1, 2], extend="both", aspect=25)
+        bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"])
+        bar.ax.grid(visible=False)
+    figure.supxlabel("training steps", fontsize=9.5)
+    return Drawn(
+        "coverage-time",
+        figure,
+        "Which classes were chosen, over time",
+        "Share among chosen over share among offered; violet is less, orange more." + _left_out(len(pool), len(shown)),
+        "; ".join(
+            f"{method}: {ratio[:, 0].min():.2f} to {ratio[:, 0].max():.2f} times their share at first, "
+            f"{ratio[:, -1].min():.2f} to {ratio[:, -1].max():.2f} at last"
+            for method, ratio in ratios.items()
+        ),
+        tuple(
+            Datum(f"{method}: {names[i]}", (part + 1) / ratio.shape[1], float(ratio[i, part]))
+            for method, ratio in ratios.items()
+            for i in range(len(pool))
+            for part in range(ratio.shape[1])
+        ),
+    )
+
+
+def wrong_and_copied(result: PilotResult) -> Drawn | None:
+    """Wrong labels and copies among the chosen; None where the pilot put in neither."""
+    panels = []
+    if any(each.wrong_offered for each in result.selections):
+        panels.append(
+            ("Wrong labels among the chosen, %", [(e.wrong_chosen, e.wrong_offered) for e in result.selections])
+        )
+    if any(each.copies_offered for each in result.selections):
+        panels.append(("Copies among the chosen, %", [(e.copies_chosen, e.copies_offered) for e in result.selections]))
+    if not panels:
+        return None
+    figure = Figure(figsize=(WIDTH, len(panels) * (0.7 + 0.3 * len(result.methods))), layout="constrained")
+    look = looks(result.methods)
+    for axes, (title, shares) in zip(np.atleast_1d(np.asarray(figure.subplots(len(panels), 1))), panels, strict=True):
+        for row, (method, (chosen, _)) in enumerate(zip(result.methods, shares, strict=True)):
+            axes.barh(row, 100 * chosen, color=look[method].colour, height=0.6)
+            axes.annotate(f" {100 * chosen:.1f}", (100 * chosen, row), va="center", fontsize=9)
+        axes.axvline(100 * shares[0][1], color=INK, linewidth=1, linestyle=":")
+        axes.set_title(title)
+        axes.set_xlim(0, 1.15 * max(1.0, *(100 * max(pair) for pair in shares)))
+        short_rows(axes, list(result.methods), 30)
+    return Drawn(
+        "wrong",
+        figure,
+        "What the pilot spoiled, and who chose it",
+        "Dotted: the share among the samples offered, which uniform chooses.",
+        "; ".join(
+            f"{method}: {100 * each.wrong_chosen:.1f} % wrong labels, {100 * each.copies_chosen:.1f} % copies"
+            for method, each in zip(result.methods, result.selections, strict=True)
+        ),
+        tuple(
+            Datum(f"{title} ({kind})", method, share)
+            for title, shares in panels
+            for method, pair in zip(result.methods, shares, strict=True)
+            for kind, share in zip(("chosen", "offered"), pair, strict=True)
+        ),
+    )
+
+
+def reuse(result: PilotResult) -> Drawn:
+    """How often rows were chosen, the most often chosen first."""
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    axes = figure.subplots()
+    data: list[Datum] = []
+    words = []
+    for method, look in looks(result.methods).items():
+        run = result.runs_of(method)[0]
+        n_rows = len(result.pools[run.seed].rows) if result.pools else int(run.chosen.max()) + 1
+        times = np.sort(np.bincount(run.chosen.numpy().ravel(), minlength=n_rows))[::-1]
+        places = np.unique(np.linspace(0, n_rows - 1, CURVE_POINTS).round().astype(int))
+        shares = 100 * (places + 1) / n_rows
+        axes.plot(shares, times[places], color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+        data += [Datum(method, float(x), float(y)) for x, y in zip(shares, times[places], strict=True)]
+        tenth = times[: max(1, n_rows // 10)].sum() / times.sum()
+        words.append(f"{method}: {100 * tenth:.0f} % of the draws")
+    axes.set_xlabel("training rows, the most often chosen first, %")
+    axes.set_ylabel("times chosen")
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(bottom=0.0)
+    legend_above(figure, axes)
+    return Drawn(
+        "reuse",
+        figure,
+        "Which samples are chosen how often",
+        f"The first seed. The tenth of the rows chosen most often got: {'; '.join(words)}.",
+        "; ".join(words),
+        tuple(data),
+    )
+
+
+def batch_scores(result: PilotResult) -> Drawn:
+    """Effective rank of the batches, from the first step to the last."""
+    figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
+    axes = figure.subplots()
+    look = looks(result.methods)
+    for each in result.selections:
+        width = max(1, len(each.batch_scores) // 16)
+        style = look[each.method]
+        axes.plot(each.scored_steps, each.batch_scores, color=style.colour, linewidth=0.6, alpha=0.35)
+        middle = np.convolve(each.batch_scores, np.ones(width) / width, mode="valid")
+        steps = np.convolve(each.scored_steps, np.ones(width) / width, mode="valid")
+        axes.plot(steps, middle, color=style.colour, linestyle=style.line, linewidth=1.8, label=each.method)
+    axes.set_xlabel("training steps")
+    axes.set_ylabel("effective rank of the batch")
+    legend_above(figure, axes)
+    return Drawn(
+        "scores",
+        figure,
+        "How varied the batches are, over time",
+        "Effective rank of the cosine Gram matrix of each batch, the same score for every method; the first seed. "
+        "Thick: moving average.",
+        "; ".join(f"{each.method}: {np.mean(each.batch_scores):.1f} on average" for each in result.selections),
+        tuple(
+            Datum(each.method, float(step), score)
+            for each in result.selections
+            for step, score in zip(each.scored_steps, each.batch_scores, strict=True)
+        ),
     )
 
 
 def spectra(result: PilotResult) -> Drawn:
-    """Mean eigenvalues of the cosine Gram matrices of chosen batches."""
-    figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
-    axes = figure.subplots()
+    """Mean eigenvalues of the cosine Gram matrices of chosen batches, and of as many rows that were rejected."""
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True)
     look = looks(result.methods)
-    smallest = 1e-3
+    data: list[Datum] = []
     for each in result.selections:
-        values = np.maximum(np.asarray(each.spectrum), smallest)
         style = look[each.method]
-        numbers = range(1, len(values) + 1)
-        axes.plot(numbers, values, color=style.colour, linestyle=style.line, linewidth=1.8, label=each.method)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("eigenvalue number (log)")
-    axes.set_ylabel("eigenvalue (log)")
-    legend_above(figure, axes)
+        values = np.maximum(np.asarray(each.spectrum), SMALLEST)
+        numbers = np.arange(1, len(values) + 1)
+        top.plot(numbers, values, color=style.colour, linestyle=style.line, linewidth=1.8, label=each.method)
+        data += [Datum(f"chosen: {each.method}", float(i), v) for i, v in zip(numbers, each.spectrum, strict=True)]
+        if len(each.rejected_spectrum) == len(values):
+            rejected = np.maximum(np.asarray(each.rejected_spectrum), SMALLEST)
+            bottom.plot(numbers, values / rejected, color=style.colour, linestyle=style.line, linewidth=1.8)
+            points = zip(numbers, each.rejected_spectrum, strict=True)
+            data += [Datum(f"rejected: {each.method}", float(i), v) for i, v in points]
+    top.set_yscale("log")
+    top.set_ylabel("eigenvalue (log)")
+    top.set_title("chosen batches")
+    bottom.axhline(1.0, color=INK, linewidth=1)
+    bottom.set_xscale("log")
+    bottom.set_yscale("log")
+    _ratio_ticks(bottom)
+    bottom.set_xlabel("eigenvalue number (log)")
+    bottom.set_ylabel("ratio (log)")
+    bottom.set_title("chosen over rejected")
+    legend_above(figure, top)
+    ranks = "; ".join(
+        f"{each.method} {each.effective_rank:.1f}"
+        + ("" if each.rejected_effective_rank is None else f" (rejected {each.rejected_effective_rank:.1f})")
+        for each in result.selections
+    )
     return Drawn(
         "spectra",
         figure,
-        "Spectra of the chosen batches",
+        "Spectra of chosen and rejected batches",
         "Cosine Gram matrices of the features selectors saw; mean over steps and seeds. A flatter line is a batch of "
-        f"more independent samples. Values below {smallest:g} are drawn there.",
-        "; ".join(f"{each.method}: effective rank {each.effective_rank:.1f}" for each in result.selections),
+        "more independent samples; rejected batches are drawn from what was offered and not chosen. Effective rank: "
+        f"{ranks}.",
+        f"Effective rank: {ranks}",
+        tuple(data),
     )
+
+
+def _over(share: tuple[float, ...], pool: Floats) -> Floats:
+    return np.asarray(share) / np.where(pool > 0, pool, 1.0)
+
+
+def _most_departing(ratios: list[Floats]) -> npt.NDArray[np.int64]:
+    departure = np.max([np.abs(ratio - 1) for ratio in ratios], axis=0)
+    return np.sort(np.argsort(-departure, kind="stable")[:CLASSES_SHOWN])
+
+
+def _left_out(n: int, shown: int) -> str:
+    return f" The {shown} classes that depart most; {n - shown} others are not shown." if n > shown else ""
+
+
+def _ratio_ticks(axes: Axes) -> None:
+    low, high = axes.get_ylim()
+    low, high = min(low, 0.8), max(high, 1.25)
+    ticks = [tick for tick in (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0) if low <= tick <= high]
+    axes.set_ylim(low, high)
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([], minor=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,18 @@ def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
     columns = 2 if max(map(len, labels)) <= LONG_NAME else 1
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * -(-len(labels) // columns))
     figure.legend(handles, labels, loc="outside upper left", ncol=columns, handlelength=handlelength)
+
+
+def short(name: str, length: int = 18) -> str:
+    """A name cut to so many letters, safe from being read as mathematics."""
+    return (name if len(name) <= length else name[: length - 1] + "…").replace("$", r"\$")
+
+
+def short_rows(axes: Axes, names: Sequence[str], length: int = 18) -> None:
+    """One row a name, the first at the top."""
+    axes.set_yticks(range(len(names)), [short(name, length) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
 
 
 def to_svg(figure: Figure, name: str) -> str:

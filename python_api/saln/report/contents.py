@@ -1,0 +1,29 @@
+"""Which figures the report of a pilot has, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saln.pilot.result import PilotResult
+from saln.report import figures, selection_figures
+from saln.report.page import Drawn
+
+
+def pilot_figures(result: PilotResult) -> Iterator[Drawn]:
+    """Every figure that there is something to draw for."""
+    if result.verdicts:
+        yield figures.gains(result)
+    yield figures.curves_by_step(result)
+    yield figures.curves_by_seconds(result)
+    if result.verdicts:
+        yield figures.equal_time(result)
+    yield figures.cost_to_target(result)
+    yield figures.overhead(result)
+    spoiled = selection_figures.wrong_and_copied(result)
+    if spoiled is not None:
+        yield spoiled
+    yield selection_figures.coverage(result)
+    yield selection_figures.coverage_over_time(result)
+    yield selection_figures.reuse(result)
+    yield selection_figures.spectra(result)
+    yield selection_figures.batch_scores(result)
