@@ -14,7 +14,7 @@ from saln.audit.accuracy import Gaps
 from saln.audit.audit import Audit
 from saln.audit.coverage import Coverage
 from saln.audit.drift import Drift
-from saln.audit.findings import p_text
+from saln.audit.findings import Check, p_text
 from saln.audit.rates import Rates
 from saln.report.page import Drawn
 from saln.report.style import COLOURS, INK, RC, WIDTH, short_rows
@@ -63,7 +63,7 @@ def panels(audit: Audit) -> Iterator[Panel]:
     """What there is to draw of an audit."""
     adjusted = {(each.check, each.column, each.group): each.adjusted for each in audit.tests}
 
-    def is_shown(check: str, column: str, group: str) -> bool:
+    def is_shown(check: Check, column: str, group: str) -> bool:
         return adjusted.get((check, column, group), adjusted[check, column, None]) < audit.limits.alpha
 
     for i, rates in enumerate(audit.rates):

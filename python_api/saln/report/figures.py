@@ -16,7 +16,7 @@ from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.trainer import Run
 from saln.report.page import Datum, Drawn
-from saln.report.style import INK, WIDTH, Look, legend_above, looks, short_rows
+from saln.report.style import INK, WIDTH, Look, legend_above, looks, plain_log_ticks, short_rows
 
 
 def gains(result: PilotResult) -> Drawn:
@@ -37,7 +37,8 @@ def gains(result: PilotResult) -> Drawn:
     top.set_title("Final accuracy minus uniform's, points")
     bottom.set_title("Times as fast as uniform (log)")
     bottom.set_xscale("log")
-    _plain_log_ticks(bottom)
+    low, high = bottom.get_xlim()
+    plain_log_ticks(bottom.xaxis, min(low, 0.8), max(high, 1.25))
     top.xaxis.set_major_locator(MaxNLocator(4))
     _legend_below(figure)
     return Drawn(
@@ -48,12 +49,15 @@ def gains(result: PilotResult) -> Drawn:
         "; ".join(f"{kpis.method}: {_signed(kpis.difference)} points" for kpis in compared),
         (
             *(_datum("accuracy minus uniform's", kpis.method, kpis.difference) for kpis in compared),
-            *(_datum("times as fast", kpis.method, kpis.speed_up and kpis.speed_up.ratio) for kpis in compared),
+            *(
+                _datum("times as fast", kpis.method, kpis.speed_up.ratio if kpis.speed_up else None)
+                for kpis in compared
+            ),
             *(
                 _datum(
                     "times as fast, all counted",
                     kpis.method,
-                    kpis.speed_up_with_setup and kpis.speed_up_with_setup.ratio,
+                    kpis.speed_up_with_setup.ratio if kpis.speed_up_with_setup else None,
                 )
                 for kpis in compared
             ),
@@ -321,16 +325,6 @@ def _focus(axes: Axes, result: PilotResult) -> None:
 
 def _method_rows(axes: Axes, kpis: Sequence[Kpis]) -> None:
     short_rows(axes, [each.method for each in kpis], 30)
-
-
-def _plain_log_ticks(axes: Axes) -> None:
-    low, high = axes.get_xlim()
-    low, high = min(low, 0.8), max(high, 1.25)
-    steps = (1, 2, 5) if high / low < 30 else (1,)
-    ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
-    axes.set_xlim(low, high)
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
 
 
 def _signed(found: Interval | None) -> str:

@@ -123,4 +123,4 @@ def _most_often(method: str, result: PilotResult, images: torch.Tensor | None) -
 
 
 def _mix(labels: Sequence[str]) -> str:
-    return ", ".join(f"{times} × {name}" for name, times in Counter(labels).most_common())
+    return ", ".join(f"{name} ({times}\u00a0×)" for name, times in Counter(labels).most_common())

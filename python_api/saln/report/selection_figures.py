@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from saln.pilot.result import PilotResult
 from saln.report.page import Datum, Drawn
-from saln.report.style import INK, WIDTH, legend_above, looks, short, short_rows
+from saln.report.style import INK, WIDTH, legend_above, looks, plain_log_ticks, short, short_rows
 
 Floats = npt.NDArray[np.float64]
 CLASSES_SHOWN = 20
@@ -69,11 +69,14 @@ def coverage_over_time(result: PilotResult) -> Drawn:
         axes.set_title(short(method, 22))
         axes.grid(visible=False)
         axes.tick_params(axis="y", labelsize=8)
+        axes.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))
         short_rows(axes, [names[i] for i in shown], 12)
     for axes in panels[len(ratios) :]:
         axes.set_visible(False)
     if image is not None:
-        bar = figure.colorbar(image, ax=panels.tolist(), ticks=[-2, -1, 0, 1, 2], extend="both", aspect=25)
+        bar = figure.colorbar(
+            image, ax=panels.tolist(), ticks=[-2, -1, 0, 1, 2], extend="both", aspect=16, shrink=1 / rows
+        )
         bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"])
         bar.ax.grid(visible=False)
     figure.supxlabel("training steps", fontsize=9.5)
@@ -112,7 +115,7 @@ def wrong_and_copied(result: PilotResult) -> Drawn | None:
     for axes, (title, shares) in zip(np.atleast_1d(np.asarray(figure.subplots(len(panels), 1))), panels, strict=True):
         for row, (method, (chosen, _)) in enumerate(zip(result.methods, shares, strict=True)):
             axes.barh(row, 100 * chosen, color=look[method].colour, height=0.6)
-            axes.annotate(f" {100 * chosen:.1f}", (100 * chosen, row), va="center", fontsize=9)
+            axes.annotate(f" {100 * chosen:.1f}", (100 * max(chosen, shares[0][1]), row), va="center", fontsize=9)
         axes.axvline(100 * shares[0][1], color=INK, linewidth=1, linestyle=":")
         axes.set_title(title)
         axes.set_xlim(0, 1.15 * max(1.0, *(100 * max(pair) for pair in shares)))
@@ -203,10 +206,10 @@ def spectra(result: PilotResult) -> Drawn:
     top, bottom = figure.subplots(2, 1, sharex=True)
     look = looks(result.methods)
     data: list[Datum] = []
+    numbers = np.arange(1, len(result.selections[0].spectrum) + 1)
     for each in result.selections:
         style = look[each.method]
         values = np.maximum(np.asarray(each.spectrum), SMALLEST)
-        numbers = np.arange(1, len(values) + 1)
         top.plot(numbers, values, color=style.colour, linestyle=style.line, linewidth=1.8, label=each.method)
         data += [Datum(f"chosen: {each.method}", float(i), v) for i, v in zip(numbers, each.spectrum, strict=True)]
         if len(each.rejected_spectrum) == len(values):
@@ -220,7 +223,9 @@ def spectra(result: PilotResult) -> Drawn:
     bottom.axhline(1.0, color=INK, linewidth=1)
     bottom.set_xscale("log")
     bottom.set_yscale("log")
-    _ratio_ticks(bottom)
+    low, high = bottom.get_ylim()
+    plain_log_ticks(bottom.yaxis, min(low, 0.8), max(high, 1.25))
+    plain_log_ticks(bottom.xaxis, 1, len(numbers))
     bottom.set_xlabel("eigenvalue number (log)")
     bottom.set_ylabel("ratio (log)")
     bottom.set_title("chosen over rejected")
@@ -253,12 +258,3 @@ def _most_departing(ratios: list[Floats]) -> npt.NDArray[np.int64]:
 
 def _left_out(n: int, shown: int) -> str:
     return f" The {shown} classes that depart most; {n - shown} others are not shown." if n > shown else ""
-
-
-def _ratio_ticks(axes: Axes) -> None:
-    low, high = axes.get_ylim()
-    low, high = min(low, 0.8), max(high, 1.25)
-    ticks = [tick for tick in (0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0) if low <= tick <= high]
-    axes.set_ylim(low, high)
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks([], minor=True)

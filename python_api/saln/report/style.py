@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 
 WIDTH = 4.7
@@ -87,6 +88,18 @@ def short_rows(axes: Axes, names: Sequence[str], length: int = 18) -> None:
     axes.set_yticks(range(len(names)), [short(name, length) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
+
+
+def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Ticks at 1, 2, 5 and their tens, as plain numbers, on a logarithmic axis from `low` to `high`."""
+    steps = (1, 2, 5) if high / low < 30 else (1,)
+    ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
+    if isinstance(axis, XAxis):
+        axis.axes.set_xlim(low, high)
+    else:
+        axis.axes.set_ylim(low, high)
+    axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
 
 
 def to_svg(figure: Figure, name: str) -> str:
