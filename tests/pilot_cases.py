@@ -6,6 +6,7 @@ import torch
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
+from saln.pilot.trainer import Point, Run
 from saln.superbatch import SuperBatch
 
 TINY = PilotConfig(methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10)
@@ -57,3 +58,15 @@ def mislabelled() -> Dataset:
     is_test = torch.arange(1200) >= 800
     wrong = (torch.rand(1200, generator=generator) < 0.45) & ~is_test
     return Dataset("mislabelled", x, labels ^ wrong.long(), is_test, ("no", "yes"), features_given=True)
+
+
+def make_run(method: str, seed: int, accuracies: list[float], ms: float, selecting: float, setup: float = 0.0) -> Run:
+    """A run of 30 steps of 4 samples, `ms` milliseconds each, a share `selecting` of it in selection."""
+    seconds = [1e-3 * ms * step for step in (0, 10, 20, 30)]
+    curve = tuple(
+        Point(step, accuracy, accuracy / 2, selecting * total, (1 - selecting) * total)
+        for step, accuracy, total in zip((0, 10, 20, 30), accuracies, seconds, strict=True)
+    )
+    nothing = torch.zeros(0, dtype=torch.int64)
+    chosen = torch.zeros(30, 4, dtype=torch.int64)
+    return Run(method, seed, curve, setup, chosen, torch.full((30,), 1e-3 * ms), nothing)

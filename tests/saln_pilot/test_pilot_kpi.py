@@ -6,25 +6,15 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
+from pilot_cases import make_run
+from saln.pilot.equal_time import LongerUniform, accuracy_at, time_budgets
 from saln.pilot.intervals import geometric_interval, interval
-from saln.pilot.kpi import accuracy_at, compute_kpis, first_reaching, largest_drop, speed_up, target_accuracy
-from saln.pilot.trainer import Point, Run
-
-STEPS = (0, 10, 20, 30)
-
-
-def make_run(method: str, seed: int, accuracies: list[float], ms: float, selecting: float, setup: float = 0.0) -> Run:
-    """A run whose steps all take `ms` milliseconds, a share `selecting` of it in selection."""
-    seconds = [1e-3 * ms * step for step in STEPS]
-    curve = tuple(
-        Point(step, accuracy, accuracy / 2, selecting * total, (1 - selecting) * total)
-        for step, accuracy, total in zip(STEPS, accuracies, seconds, strict=True)
-    )
-    return Run(method, seed, curve, setup, torch.zeros(30, 4, dtype=torch.int64), torch.full((30,), 1e-3 * ms))
-
+from saln.pilot.kpi import compute_all_kpis, compute_kpis, speed_up, target_accuracy
+from saln.pilot.measures import MEASURES, first_reaching, largest_drop
+from saln.pilot.significance import holm, paired_test
+from saln.pilot.trainer import Point
 
 UNIFORM = [
     make_run("uniform", 0, [0.1, 0.5, 0.6, 0.8], 2.0, 0.0),
@@ -138,3 +128,69 @@ def test_uniform_is_not_compared_with_itself() -> None:
 def test_seeds_must_match() -> None:
     with pytest.raises(ValueError, match="same seeds"):
         compute_kpis(FAST[::-1], UNIFORM, 0.75, 4)
+
+
+LONGER = {
+    0: LongerUniform(0, (0.12, 0.15), (Point(60, 0.85, 0.4, 0.0, 0.13), Point(75, 0.95, 0.5, 0.0, 0.15)), 0.2),
+    1: LongerUniform(1, (0.12, 0.15), (Point(60, 0.6, 0.3, 0.0, 0.12), Point(76, 0.8, 0.4, 0.0, 0.16)), 0.2),
+}
+
+
+def test_uniform_given_as_long() -> None:
+    """The methods took 0.12 s, 0.15 s with setup; uniform's better of then and after as many steps is what counts."""
+    assert time_budgets([UNIFORM[0], FAST[0]]) == pytest.approx((0.12, 0.15))
+    kpis = compute_kpis(FAST, UNIFORM, 0.75, 4, LONGER)
+    assert kpis.difference_longer_uniform is not None
+    assert kpis.difference_longer_uniform.mean == pytest.approx(((0.9 - 0.85) + (0.9 - 0.7)) / 2)
+    assert kpis.difference_longer_uniform_with_setup is not None
+    assert kpis.difference_longer_uniform_with_setup.mean == pytest.approx(((0.9 - 0.95) + (0.9 - 0.8)) / 2)
+    assert compute_kpis(FAST, UNIFORM, 0.75, 4).difference_longer_uniform is None
+
+
+def test_figures_by_name_and_seed() -> None:
+    kpis = compute_kpis(FAST, UNIFORM, 0.75, 4, LONGER, price_per_hour=36.0)
+    assert set(kpis.values) == set(MEASURES)
+    assert kpis.values["time_to_accuracy"] == pytest.approx((0.07, 0.15))
+    assert kpis.values["samples_to_accuracy"] == (40.0, 120.0)
+    assert kpis.values["cost"] == pytest.approx((0.0015, 0.0015))
+    assert kpis.values["spread"] == pytest.approx((0.0, 0.0))
+    assert kpis.values["total_seconds"] == pytest.approx((0.15, 0.15))
+    # A ratio of times: 0.07 / 0.06 in seed 0; uniform never got there in seed 1, which is left out.
+    against = kpis.against_uniform["time_to_accuracy"]
+    assert against is not None
+    assert against.mean == pytest.approx(0.07 / 0.06)
+    assert against.n == 1
+    assert kpis.tests["time_to_accuracy"] is None
+    assert kpis.tests["final_accuracy"] is not None
+    uniform = compute_kpis(UNIFORM, UNIFORM, 0.75, 4)
+    assert uniform.values["time_to_accuracy"] == (pytest.approx(0.06), None)
+    assert uniform.values["cost"] == (None, None)
+    assert uniform.intervals["cost"] is None
+    assert uniform.values["spread"] == pytest.approx((0.05, 0.05))
+
+
+def test_paired_tests_are_those_of_scipy() -> None:
+    a, b = [0.8, 0.7, 0.9, 0.85, 0.8], [0.7, 0.72, 0.8, 0.8, 0.71]
+    differences = [x - y for x, y in zip(a, b, strict=True)]
+    found = paired_test(differences)
+    assert found is not None
+    assert found.p_value == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    exact = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert found.p_sign_flip == pytest.approx(exact.pvalue)
+    assert paired_test([0.1]) is None
+    assert paired_test([0.0, 0.0]).p_value == 1.0  # type: ignore[union-attr]
+
+
+def test_holm_by_hand_and_over_methods() -> None:
+    assert holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    uniform = [make_run("uniform", seed, [0.1, 0.5, 0.6, 0.8], 2.0, 0.0) for seed in range(4)]
+    good = [make_run("good", seed, [0.1, 0.5, 0.6, 0.9 + 0.01 * seed], 2.0, 0.0) for seed in range(4)]
+    even = [make_run("even", seed, [0.1, 0.5, 0.6, 0.8 + 0.01 * (-1) ** seed], 2.0, 0.0) for seed in range(4)]
+    kpis = compute_all_kpis({"uniform": uniform, "good": good, "even": even}, {}, 0.75, 4)
+    alone = [compute_kpis(each, uniform, 0.75, 4).tests["final_accuracy"] for each in (good, even)]
+    p_values = [test.p_value for test in alone if test is not None]
+    assert [each.tests["final_accuracy"].p_holm for each in kpis[1:]] == pytest.approx(holm(p_values))  # type: ignore[union-attr]
+    assert kpis[1].tests["final_accuracy"].significant  # type: ignore[union-attr]
+    assert not kpis[2].tests["final_accuracy"].significant  # type: ignore[union-attr]

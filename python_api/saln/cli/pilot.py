@@ -165,10 +165,10 @@ def pilot(
             watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
         command = command_line(context)
-        render_report(result, output, command)
         write_json(result, folder, command)
         write_tables(result, csv or folder)
         write_chosen(result, dataset, folder)
+        render_report(result, output, command)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:

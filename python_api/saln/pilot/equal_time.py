@@ -53,6 +53,11 @@ def accuracy_in_uniforms_time(run: Run, uniform: Run, *, with_setup: bool) -> fl
     return accuracy_at(run.curve, budget)
 
 
-def lead_in_own_time(run: Run, longer: LongerUniform, *, with_setup: bool) -> float:
-    """A method's final accuracy less that of uniform after as many seconds."""
-    return run.final.accuracy - longer.at(run.total_seconds if with_setup else run.final.seconds).accuracy
+def lead_in_own_time(run: Run, uniform: Run, longer: LongerUniform, *, with_setup: bool) -> float:
+    """A method's final accuracy less uniform's when that may train for as many seconds.
+
+    Uniform's is the better of what it has after as many seconds and after as many steps: with more time than it needs
+    it may grow worse, on wrong labels above all, and nobody would let it.
+    """
+    after = longer.at(run.total_seconds if with_setup else run.final.seconds).accuracy
+    return run.final.accuracy - max(after, uniform.final.accuracy)

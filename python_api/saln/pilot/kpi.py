@@ -64,7 +64,8 @@ class Kpis:
     difference_equal_time, difference_equal_time_with_setup : Interval or None
         The same at the moment when uniform's run is over by the clock.
     difference_longer_uniform, difference_longer_uniform_with_setup : Interval or None
-        Final accuracy minus that of uniform trained for as many seconds as the method took.
+        Final accuracy minus that of uniform when it may train for as many seconds as the method took: the better of
+        its accuracy then and after as many steps.
     target : Reached
     speed_up, speed_up_with_setup : SpeedUp or None
     worst_class : float

@@ -101,7 +101,7 @@ def _samples(run: Run, yardstick: Yardstick) -> float | None:
 def _lead(run: Run, yardstick: Yardstick, *, with_setup: bool) -> float:
     if run.seed not in yardstick.longer or run.method == "uniform":
         return 0.0
-    return lead_in_own_time(run, yardstick.longer[run.seed], with_setup=with_setup)
+    return lead_in_own_time(run, yardstick.uniform[run.seed], yardstick.longer[run.seed], with_setup=with_setup)
 
 
 def _cost(seconds: float | None, yardstick: Yardstick) -> float | None:
@@ -167,7 +167,7 @@ MEASURES: dict[str, Measure] = {
         "",
         False,
         False,
-        "final accuracy less uniform's when that trains for as many seconds, everything counted",
+        "final accuracy less uniform's when that may train for as many seconds, everything counted",
         lambda run, yardstick: _lead(run, yardstick, with_setup=True),
     ),
     "lead_in_own_training_time": Measure(

@@ -51,7 +51,7 @@ def accuracy_table(result: PilotResult) -> Table:
         table.add_row(
             kpis.method,
             f"{kpis.final_accuracy:.3f} ± {kpis.final_accuracy_sd:.3f}",
-            points(kpis.difference),
+            points(kpis.difference, bounds=False),
             points(kpis.difference_longer_uniform, bounds=False),
             points(kpis.difference_longer_uniform_with_setup, bounds=False),
             f"{kpis.worst_class:.3f}",
@@ -128,16 +128,16 @@ def _print_gates(result: PilotResult, console: Console) -> None:
         state = f"passed by {', '.join(stage.passed) or 'none'}" if stage.ran else "not run"
         console.print(Text(f"Stage {stage.share:g}: {state} ({stage.reason})", style="bold"))
     for each in result.gates:
-        line = Text(f"{each.method}: ", style="bold")
-        line.append(each.outcome, style=GATE_STYLES[each.outcome])
-        line.append(f"  {each.sentence}", style="not bold")
+        line = Text(f"{each.method}: {each.sentence}")
+        line.stylize("bold", 0, len(each.method))
+        line.highlight_words([each.outcome], style=GATE_STYLES[each.outcome])
         console.print(line)
 
 
 def _table(title: str, *columns: str) -> Table:
     """Without frames, which would not leave room for the figures on 80 columns."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("method", style="bold", overflow="fold", max_width=24)
+    table.add_column("method", style="bold", overflow="fold", min_width=12, max_width=24)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -84,7 +84,7 @@ def judge(kpis: Kpis) -> Verdict:
     ]
     if longer and longer_setup:
         sentences += [
-            f"Accuracy at equal time, uniform trained as long: {level}, {_points(longer)}.",
+            f"Accuracy at equal time, uniform given as long: {level}, {_points(longer)}.",
             f"With features and reference network counted: {level_setup}, {_points(longer_setup)}.",
         ]
     return Verdict(kpis.method, gain, accuracy, clock, clock_setup, level, level_setup, tuple(sentences))
