@@ -1,14 +1,11 @@
-"""The pictures of an audit: for its page, or all in one."""
+"""The pictures of an audit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from saln.audit.accuracy import Gaps
 from saln.audit.audit import Audit
@@ -16,47 +13,13 @@ from saln.audit.coverage import Coverage
 from saln.audit.drift import Drift
 from saln.audit.findings import Check, p_text
 from saln.audit.rates import Rates
-from saln.report.page import Drawn
-from saln.report.style import COLOURS, INK, RC, WIDTH, short_rows
+from saln.report.panels import Panel
+from saln.report.style import COLOURS, INK, short_rows
 
 GROUPS_SHOWN = 20
 ROW = 0.27
 """Inches a group."""
 SHOWN_COLOUR, CHANCE_COLOUR = COLOURS[2], "#d9d9d9"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture, not yet drawn."""
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    height: float
-    draw: Callable[[Axes], None]
-
-
-def drawn(audit: Audit) -> Iterator[Drawn]:
-    """A figure a panel, for a page."""
-    for panel in panels(audit):
-        figure = Figure(figsize=(WIDTH, panel.height), layout="constrained")
-        panel.draw(figure.subplots())
-        yield Drawn(panel.name, figure, panel.title, panel.caption, panel.alt)
-
-
-def picture(audit: Audit) -> Figure:
-    """All panels in one figure, under each other."""
-    found = list(panels(audit))
-    with rc_context(RC):
-        heights = [panel.height + 0.3 for panel in found]
-        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-        for axes, panel in zip(
-            np.atleast_1d(np.asarray(figure.subplots(len(found), 1, height_ratios=heights))), found, strict=True
-        ):
-            panel.draw(axes)
-            axes.set_title(panel.title)
-    return figure
 
 
 def panels(audit: Audit) -> Iterator[Panel]:

@@ -19,6 +19,9 @@ Array = npt.NDArray[Any]
 SELECTION_KEYS = ("selection", "chosen", "indices", "batches", "candidates", "rows")
 PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
 CLASS_NAMES = "class_names"
+RUNS = "chosen"
+"""The folder of a pilot's runs, a file each."""
+RUN_ARRAYS = ("chosen", "pool", "labels", "is_test", "predictions")
 
 
 def split_name(text: str) -> tuple[Path, list[str]]:
@@ -29,10 +32,31 @@ def split_name(text: str) -> tuple[Path, list[str]]:
     >>> split_name("people.csv:sex,site")[1]
     ['sex', 'site']
     """
-    path, colon, names = text.rpartition(":")
-    if not colon or Path(text).exists():
+    places = [place for place, letter in enumerate(text) if letter == ":"]
+    if not places or Path(text).exists():
         return Path(text), []
-    return Path(path), [name.strip() for name in names.split(",") if name.strip()]
+    place = next((each for each in places if Path(text[:each]).exists()), places[-1])
+    return Path(text[:place]), [name.strip() for name in text[place + 1 :].split(",") if name.strip()]
+
+
+def find_run(text: str) -> str:
+    """A pilot's run `FOLDER:METHOD-seedS` as the file of what it chose; anything else as it is.
+
+    Raises
+    ------
+    DataError
+        The folder holds no such run; the message names those that it has.
+    """
+    path, names = split_name(text)
+    folder = path.parent if path.suffix == ".json" else path
+    if not folder.is_dir() or (path.is_file() and path.suffix != ".json"):
+        return text
+    runs = sorted(each.stem for each in (folder / RUNS).glob("*.npz"))
+    if not runs:
+        raise DataError(f"{path}: no folder {RUNS} with runs of a pilot in it")
+    if len(names) != 1 or names[0] not in runs:
+        raise DataError(f"{path}: name one run, as in {path}:{runs[0]}; there are {', '.join(runs[:24])}")
+    return str(folder / RUNS / f"{names[0]}.npz")
 
 
 def read_selection(text: str) -> Array:
@@ -45,13 +69,29 @@ def read_selection(text: str) -> Array:
     return array
 
 
+def is_run(text: str) -> bool:
+    """The file says, beside what was chosen, what could be, and what was predicted of all rows in the end."""
+    path, names = split_name(text)
+    return not names and path.suffix.lower() == ".npz" and set(RUN_ARRAYS) <= set(array_names(path))
+
+
 def read_features(text: str) -> Array:
     """Features `[N, d]` of `FILE` or `FILE:ARRAY`."""
     path, names = split_name(text)
     array = read_array(path, names[0] if names else find_features(path))
     if array.ndim < 2 or array.dtype.kind not in "fiub":
         raise DataError(f"{path}: features are {describe(array)}; wanted numbers [N, d]")
-    return array.reshape(array.shape[0], -1)
+    flat = array.reshape(array.shape[0], -1)
+    return np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("=") if flat.dtype.kind == "f" else np.float32)
+
+
+def read_column(text: str, n_rows: int) -> Groups:
+    """One group column, such as labels, of `FILE` or `FILE:COLUMN`, for so many rows."""
+    path, names = split_name(text)
+    found = _column(path, _one(path, names, LABEL_KEYS, "the labels"))
+    if len(found.codes) != n_rows:
+        raise DataError(f"{path}: '{found.column}' has {len(found.codes)} rows; wanted {n_rows}, as the features have")
+    return found
 
 
 def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Groups], list[str]]:
@@ -105,6 +145,16 @@ def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] 
     if array.ndim == 1 and array.dtype.kind == "b":
         return array
     raise DataError(f"{path}: the pool is {describe(array)}; wanted one true or false a row")
+
+
+def run_evaluation(run: str, groups: Sequence[Groups]) -> Evaluation:
+    """What a pilot's run predicted for its test rows."""
+    path, _ = split_name(run)
+    test_rows = read_array(path, "is_test")
+    if len(test_rows) != len(groups[0].codes):
+        raise DataError(f"{path}: {len(test_rows)} rows, but the group columns have {len(groups[0].codes)}")
+    labels, predictions = (read_array(path, name)[test_rows] for name in ("labels", "predictions"))
+    return Evaluation(labels, predictions, [each.take(test_rows) for each in groups])
 
 
 def read_evaluation(

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib import rc_context
-
 from saln.audit.audit import Audit
-from saln.audit.figures import drawn, picture
+from saln.audit.figures import panels
 from saln.audit.words import LEVEL_WORDS, summary, verdict
-from saln.datasets import DataError
 from saln.report.page import inline, render
-from saln.report.style import RC
-
-PICTURES = (".svg", ".png", ".pdf")
+from saln.report.panels import drawn, write_picture
 
 
 def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
@@ -31,15 +26,9 @@ def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
     DataError
         Another ending.
     """
-    suffix = path.suffix.lower()
-    if suffix in PICTURES:
-        with rc_context({**RC, "svg.hashsalt": "audit"}):
-            metadata = {"Date": None} if suffix == ".svg" else None
-            picture(audit).savefig(path, dpi=160, metadata=metadata)
-    elif suffix == ".html":
-        path.write_text(audit_html(audit, command), encoding="utf-8")
-    else:
-        raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted .html, {', '.join(PICTURES)}")
+    if path.suffix.lower() != ".html":
+        return write_picture(panels(audit), path)
+    path.write_text(audit_html(audit, command), encoding="utf-8")
     return path
 
 
@@ -51,6 +40,6 @@ def audit_html(audit: Audit, command: str | None = None) -> str:
         verdict=verdict(audit),
         summary=summary(audit),
         words=LEVEL_WORDS,
-        pictures=inline(drawn(audit)),
+        pictures=inline(drawn(panels(audit))),
         command=command,
     )

@@ -14,12 +14,12 @@ from saln.cli.options import JsonOption
 def audit(
     context: typer.Context,
     selection: Annotated[
-        str, typer.Argument(help="FILE or FILE:ARRAY with row numbers [steps, batch] or [n]; or a pilot's run folder.")
+        str, typer.Argument(help="FILE or FILE:ARRAY with row numbers [steps, batch] or [n]; FOLDER:RUN of a pilot.")
     ],
     groups: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--groups", "-g", help="FILE or FILE:COLUMN,COLUMN with a group a row; may be repeated."),
-    ],
+    ] = None,
     pool: Annotated[
         str | None, typer.Option(help="FILE:ARRAY, true for rows that could be chosen.  [default: all but test rows]")
     ] = None,
@@ -41,19 +41,35 @@ def audit(
     """Look for groups that a selection starved or overfed; status 1 where a limit is broken by more than chance."""
     with one_line_errors():
         from saln.audit import Limits, audit_selection
-        from saln.audit.inputs import read_evaluation, read_features, read_groups, read_pool, read_selection
+        from saln.audit.inputs import (
+            find_run,
+            is_run,
+            read_evaluation,
+            read_features,
+            read_groups,
+            read_pool,
+            read_selection,
+            run_evaluation,
+        )
         from saln.audit.page import write_audit
+        from saln.datasets import DataError
 
         if output is not None:
             writable(output)
-        chosen = read_selection(selection)
-        columns, notes = read_groups(groups, cross=cross)
-        can_choose = read_pool(pool, groups)
+        source = find_run(selection)
+        of_pilot = is_run(source)
+        if not groups and not of_pilot:
+            raise DataError("groups: name a file, as in --groups people.csv:sex,site")
+        chosen = read_selection(source)
+        columns, notes = read_groups(groups or [f"{source}:labels"], cross=cross)
+        can_choose = read_pool(f"{source}:pool" if of_pilot and pool is None else pool, groups or [])
         evaluation = None
         if predictions is not None:
             test_rows = None if can_choose is None else ~can_choose
             evaluation, more = read_evaluation(predictions, columns, test_rows, cross=cross)
             notes += more
+        elif of_pilot:
+            evaluation = run_evaluation(source, columns)
         found = audit_selection(
             chosen,
             columns,
