@@ -83,8 +83,8 @@ def stop_of(seed: int, world_size: int = 1) -> int:
     return n_steps * (1 + seed % 2) if seed % 5 == 4 else random.Random(seed).randrange(1, n_steps * N_EPOCHS - 1)
 
 
-def launch(task: str, folder: Path, n: int = 1) -> list[Any]:
-    """What `task(folder)`, named "module.function" of this package, returns in each of n new processes.
+def launch(task: str, folder: Path, *args: Any, n: int = 1) -> list[Any]:
+    """What `task(folder, *args)`, named "module.function" of this package, returns in each of n new processes.
 
     They find what torchrun would tell them.
     """
@@ -93,18 +93,19 @@ def launch(task: str, folder: Path, n: int = 1) -> list[Any]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     results = [folder / f"{task}.{rank}.pickle" for rank in range(n)]
-    mp.start_processes(_run, args=(task, n, port, results, folder), nprocs=n, start_method="forkserver")
+    mp.start_processes(_run, args=(task, n, port, results, (folder, *args)), nprocs=n, start_method="forkserver")
     return [pickle.loads(result.read_bytes()) for result in results]
 
 
-def _run(rank: int, task: str, n: int, port: int, results: list[Path], folder: Path) -> None:
+def _run(rank: int, task: str, n: int, port: int, results: list[Path], args: tuple[Any, ...]) -> None:
     os.environ.update(ACCELERATE_USE_CPU="true", CUDA_VISIBLE_DEVICES="", TOKENIZERS_PARALLELISM="false")
     if n > 1:
         os.environ.update(RANK=f"{rank}", LOCAL_RANK=f"{rank}", WORLD_SIZE=f"{n}", LOCAL_WORLD_SIZE=f"{n}")
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=f"{port}", TORCHELASTIC_RUN_ID="tests", GROUP_RANK="0")
     torch.set_num_threads(1)
+    mp.set_start_method("fork", force=True)  # of loaders' workers: as it is where nobody forks a server first
     module, function = task.split(".")
-    result = getattr(importlib.import_module(f"integration_cases.{module}"), function)(folder)
+    result = getattr(importlib.import_module(f"integration_cases.{module}"), function)(*args)
     results[rank].write_bytes(pickle.dumps(result))
     if torch.distributed.is_initialized():
         torch.distributed.barrier()

@@ -191,3 +191,39 @@ def test_saving_and_loading_anywhere_changes_nothing_that_follows(schedule):
             walks[1].load_state_dict(state)
         for _ in range(number or 1):
             assert next(walks[0], None) == next(walks[1], None)
+
+
+class TestSkippingByAccelerate:
+    """Its SkipBatchSampler asks for all batches of an epoch, and drops the first."""
+
+    def skipper(self, sampler: SpectralBatchSampler, n_batches: int):
+        class SkipBatchSampler:
+            def __init__(self):
+                self.batch_sampler, self.skip_batches = sampler, n_batches
+
+            def __iter__(self):
+                for number, batch in enumerate(self.batch_sampler):
+                    if number >= self.skip_batches:
+                        yield batch
+
+        SkipBatchSampler.__module__ = "accelerate.data_loader"
+        return SkipBatchSampler()
+
+    def test_what_is_dropped_is_not_computed(self):
+        data = torch.randn(90, 5, generator=torch.Generator().manual_seed(1))
+        sampler = SpectralBatchSampler(data, 2, selector=Counting())
+        epochs = [list(sampler) for _ in range(3)]
+        sampler.set_epoch(1)
+        sampler.selector.calls = 0
+        assert list(self.skipper(sampler, 4)) == epochs[1][4:]
+        assert sampler.selector.calls == len(sampler) - 4
+        assert list(sampler) == epochs[2]
+
+    def test_a_restored_sampler_is_not_moved_twice(self):
+        sampler = make()
+        epochs = [list(sampler) for _ in range(2)]
+        sampler.load_state_dict(sampler.state_at(1, 4))
+        assert list(self.skipper(sampler, 4)) == epochs[1][4:]
+        sampler.load_state_dict(sampler.state_at(1, 4))
+        with pytest.raises(ValueError, match="is to skip 3 batches of epoch 1, but the sampler was restored after 4"):
+            list(self.skipper(sampler, 3))

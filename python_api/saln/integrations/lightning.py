@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader, Dataset
@@ -97,6 +98,8 @@ class SpectralSelection(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restores it; a checkpoint without one leaves the sampler as it is."""
         if KEY in checkpoint and self._given is not None:
+            # Lightning looks only at the loader, for a state that the sampler has.
+            warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
             self.sampler.load_state_dict(checkpoint[KEY])
             self._place = self.sampler.next_place
 

@@ -1,0 +1,39 @@
+"""torchdata's StatefulDataLoader, stopped in mid-epoch and gone on with: python examples/stateful_loader.py
+
+Run it twice: the first run stops after 7 batches, the second trains on the rest.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+from saln import SpectralBatchSampler
+
+CHECKPOINT = Path("stateful_loader.pt")
+inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
+labels = inputs[:, :10].argmax(dim=1)
+sampler = SpectralBatchSampler(inputs, batch_size=32)
+loader = StatefulDataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
+model = nn.Linear(32, 10)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+stop_after = 7
+if CHECKPOINT.exists():
+    checkpoint = torch.load(CHECKPOINT)
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    loader.load_state_dict(checkpoint["loader"])
+    stop_after = len(loader)
+
+for n_trained, (batch, targets) in enumerate(loader, start=1):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(batch), targets).backward()
+    optimizer.step()
+    if n_trained == stop_after:
+        parts = {"model": model, "optimizer": optimizer, "loader": loader}
+        torch.save({name: part.state_dict() for name, part in parts.items()}, CHECKPOINT)
+        break
+print(f"trained on {n_trained} of {len(loader)} batches")
