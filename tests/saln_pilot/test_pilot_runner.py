@@ -17,7 +17,7 @@ from saln.pilot.result import PilotResult
 from saln.pilot.runner import run_pilot
 from saln.pilot.stream import stratified_split, super_batch_stream
 from saln.pilot.task import make_task
-from saln.pilot.trainer import Method, run_method
+from saln.pilot.trainer import Method, run_method, train_uniform_for
 from saln.pilot.verdict import BETTER, EQUAL, WORSE
 
 UNIFORM = Method("uniform", None)
@@ -146,14 +146,44 @@ def test_stratified_split_keeps_every_class() -> None:
     assert [int(marked[labels == value].sum()) for value in range(3)] == [10, 1, 0]
 
 
-def test_gaps_are_filled_from_training_rows() -> None:
+def test_uniform_is_given_as_long_as_every_method(compared: PilotResult) -> None:
+    for longer in compared.longer:
+        runs = [run for run in compared.runs if run.seed == longer.seed and run.method != "uniform"]
+        for run in runs:
+            for seconds in (run.final.seconds, run.total_seconds):
+                point = longer.at(seconds)
+                assert point.seconds >= seconds
+                assert point.step >= 1
+        assert [point.step for point in longer.curve] == sorted(point.step for point in longer.curve)
+    lead = compared.kpis[2].difference_longer_uniform
+    assert compared.methods[2] == "uniform_too"
+    assert lead is not None
+
+
+def test_a_longer_run_begins_as_uniform_does() -> None:
+    """Stopped after as many steps, it is uniform's very run."""
+    task = make_task(blobs(), TINY, seed=0)
+    run = run_method(UNIFORM, task, TINY)
+    # Any time is over after the first step; so many budgets ask for a step each.
+    points = [train_uniform_for(task, TINY, (1e-9,))[0]]
+    first = run_method(UNIFORM, task, dataclasses.replace(TINY, evaluations=24))
+    assert points[0].step == 1
+    assert points[0].accuracy == first.curve[1].accuracy
+    beyond = train_uniform_for(task, TINY, (run.final.seconds * 3,))[0]
+    assert beyond.seconds >= run.final.seconds * 3
+
+
+def test_chosen_rows_are_rows_of_the_data_set(compared: PilotResult) -> None:
     dataset = blobs()
-    x = dataset.x.clone()
-    x[::7, 3] = torch.nan
-    x[:, 5] = torch.nan
-    task = make_task(dataclasses.replace(dataset, x=x), TINY, seed=0)
-    for part in (task.x_train, task.x_test, task.features):
-        assert bool(part.isfinite().all())
+    run = compared.runs_of("sabotage")[1]
+    rows = compared.chosen_rows(run)
+    pool = compared.pools[1]
+    assert torch.equal(dataset.labels[rows], pool.labels[run.chosen])
+    assert not torch.isin(rows, pool.test_rows).any()
+    assert not torch.isin(rows, pool.reference_rows).any()
+    assert run.predicted.shape == pool.test_rows.shape
+    right = (run.predicted == dataset.labels[pool.test_rows]).float().mean()
+    assert float(right) == pytest.approx(run.final.accuracy)
 
 
 def test_registered_methods_run(compared: PilotResult) -> None:
@@ -179,10 +209,10 @@ def test_same_settings_same_accuracies() -> None:
 
 def test_document_is_plain_json(compared: PilotResult) -> None:
     document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
-    assert document["schema"] == "saln.pilot/1"
+    assert document["schema"] == "saln.pilot/2"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
-        "notes",
+        "longer_uniform", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
     }  # fmt: skip
     assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
     assert len(document["runs"]) == 20

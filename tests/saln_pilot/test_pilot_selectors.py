@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -10,8 +12,10 @@ from saln.pilot.config import PilotError
 from saln.pilot.methods import make_methods
 from saln.pilot.task import make_task
 from saln.pilot.trainer import Method, run_method
-from saln.selectors import Portfolio, SelectionReport
+from saln.selectors import SELECTORS, Portfolio, SelectionReport
 from saln.superbatch import SuperBatch
+
+MIXED = "portfolio:arms=uniform+jest:reward=probe"
 
 
 class Weighted:
@@ -65,7 +69,73 @@ def test_weights_are_what_losses_are_multiplied_with() -> None:
 def test_wrapped_methods_are_made_by_name() -> None:
     methods = {method.name: method for method in make_methods(["guard:jest", "portfolio"])}
     assert list(methods) == ["uniform", "guard:jest", "portfolio"]
-    assert methods["guard:jest"].needs == {"features", "labels", "losses", "reference_losses"}
+    assert methods["guard:jest"].needs == {"labels", "losses", "reference_losses"}
     assert isinstance(methods["portfolio"].selector, Portfolio)
-    with pytest.raises(PilotError, match="no method named 'guard:jets'"):
+    with pytest.raises(PilotError, match="no method named 'jets' in 'guard:jets'"):
         make_methods(["guard:jets"])
+
+
+def test_methods_take_options() -> None:
+    guarded, drawn, mixed = make_methods(
+        ["guard:floor=0.8:jest:temperature=2", "gradient_logdet:quality=learnability:temperature=1", MIXED]
+    )[1:]
+    assert guarded.selector.floor == 0.8  # type: ignore[union-attr]
+    assert guarded.selector.method.temperature == 2  # type: ignore[union-attr]
+    assert drawn.selector.quality == "learnability"  # type: ignore[union-attr]
+    assert drawn.needs == {"features", "losses", "reference_losses", "residuals"}
+    assert isinstance(mixed.selector, Portfolio)
+    assert mixed.selector.arms == ("uniform", "jest")
+    assert [method.name for method in make_methods(["saln", "saln:keep=positive"])] == [
+        "uniform",
+        "saln",
+        "saln:keep=positive",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("saln:kep=abs", "saln has no option kep; it has keep"),
+        ("saln:keep=some", "keep is 'some'"),
+        ("saln:keep=abs:keep=positive", "gives keep of saln twice"),
+        ("saln:jest", "saln wraps no other method"),
+        ("keep=abs", "no method named 'keep=abs'"),
+        ("gradient_logdet:quality=given", "needs quality, which a pilot does not have"),
+        ("jest:n_chunks=many", "jest:n_chunks=many"),
+    ],
+)
+def test_wrong_options_are_named(text: str, words: str) -> None:
+    with pytest.raises(PilotError) as error:
+        make_methods([text])
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", sorted(SELECTORS))
+def test_methods_said_to_read_no_features_read_none(name: str) -> None:
+    """Features without a number in them make no difference to such a method, and stop any other from choosing."""
+    method = make_methods([name])[-1]
+    if method.selector is None or "features" in method.needs:
+        return
+    selector = getattr(method.selector, "method", method.selector)
+    if selector.name == "uniform":
+        return
+    task = make_task(blobs(), TINY, 0)
+    blank = dataclasses.replace(task, features=torch.full_like(task.features, torch.nan))
+    bare = Method(name, selector, method.needs)
+    assert torch.equal(run_method(bare, task, TINY).chosen, run_method(bare, blank, TINY).chosen)
+
+
+def test_a_portfolio_is_rewarded_by_the_probe() -> None:
+    """The rewards are the falls of the loss on reference rows, one for each step, and their cost is selection's."""
+    portfolio = Portfolio(["uniform", "herding"], reward="probe")
+    rewards: list[float] = []
+    inner = portfolio.update
+    portfolio.update = lambda reward: (rewards.append(reward), inner(reward))[1]  # type: ignore[method-assign]
+    task = make_task(blobs(), TINY, 0)
+    run = run_method(Method("portfolio", portfolio, frozenset({"features"})), task, TINY)
+    assert len(rewards) == TINY.steps
+    assert sum(reward > 0 for reward in rewards) > TINY.steps * 0.7
+    assert sum(portfolio.counts.values()) == TINY.steps
+    assert run.final.selection_seconds > 0
+    reference = {tuple(row) for row in task.x_probe.tolist()}
+    assert not reference & {tuple(row) for row in task.x_train.tolist()}

@@ -21,6 +21,7 @@ from typing import Any
 from saln.pilot.config import PilotError
 from saln.pilot.trainer import Method
 from saln.selectors import SELECTORS, Selector, make_selector
+from saln.selectors.quality import READS
 
 READ_NO_FEATURES = frozenset({"uniform", "jest", "rho_loss", "selective_backprop", "infobatch"})
 """Methods that go by losses and labels alone."""
@@ -65,7 +66,9 @@ def _method(text: str) -> Method:
         return Method(text, None)
     parts = parse_method(text)
     selector = _make(parts, text)
-    needs = frozenset(selector.needs) | ({"features"} if reads_features(selector) else frozenset())
+    # `needs` is that of the default options, which another rule of quality changes.
+    quality = READS.get(str(getattr(selector, "quality", "none")), ())
+    needs = frozenset((*selector.needs, *quality)) | ({"features"} if reads_features(selector) else frozenset())
     if not needs <= KNOWN:
         raise PilotError(f"methods: '{text}' needs {', '.join(sorted(needs - KNOWN))}, which a pilot does not have")
     return Method(text, selector, needs)
