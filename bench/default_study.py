@@ -4,7 +4,7 @@ Every method of `study_methods.py` on every set and condition of `study_tasks.py
 a line of the results file; runs that stand there are not repeated, so that the program can be stopped and started at
 will. Accuracies do not depend on the machine's load; times are CPU time of one thread, and a busy machine lengthens
 even those. What to go on with was chosen by the seeds of `CHOSEN_ON`, on which everything ran; the methods of `KEPT`
-ran on the others, too. `--tables` and `--picture` run nothing.
+ran on the others, too. `--tables`, `--picture` and `--page` run nothing.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from bench.study_tables import summary, tables
 from bench.study_tasks import CONDITIONS, make_task
 
 COSTS = tuple(field.name for field in dataclasses.fields(Run))[1:]
+MARK = "<!-- python -m bench.default_study --page: everything below is generated -->"
 HEAD = ("set", "condition", "method", "seed", *(f"accuracy_{step}" for step in CHECKED), *COSTS)
 
 
@@ -86,6 +87,14 @@ def work(data: Path, file: Path, keys: list[Key]) -> None:
             progress.advance(bar)
 
 
+def page(text: str, runs: dict[Key, Run]) -> str:
+    """The text with the tables of these runs after its mark."""
+    before, mark, _ = text.partition(MARK)
+    if not mark:
+        raise ValueError(f"the page has no {MARK}")
+    return f"{before}{MARK}\n\n{tables(runs)}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run and print tables, or with --json the figures behind them."""
     parser = argparse.ArgumentParser(prog="python -m bench.default_study", description=__doc__)
@@ -95,12 +104,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--methods", default=",".join(METHODS), help="separated by commas")
     parser.add_argument("--tables", action="store_true", help="run nothing")
     parser.add_argument("--picture", type=Path, help="SVG file to draw; run nothing")
+    parser.add_argument("--page", type=Path, help=f"markdown file to rewrite from {MARK} on; run nothing")
     parser.add_argument("--json", action="store_true", help="figures instead of tables")
     given = parser.parse_args(arguments)
     unknown = [each for each in given.methods.split(",") if each not in METHODS]
     if unknown:
         parser.error(f"methods has {', '.join(unknown)}, want some of {', '.join(METHODS)}")
-    if not given.tables and given.picture is None:
+    if not (given.tables or given.picture or given.page):
         if given.data is None or not given.data.is_dir():
             parser.error(f"data is {given.data}, want the folder of the sets")
         torch.set_num_threads(1)
@@ -108,8 +118,11 @@ def main(arguments: list[str] | None = None) -> None:
         done = read(given.results)
         work(given.data, given.results, [key for key in wanted(seeds, given.methods.split(",")) if key not in done])
     runs = read(given.results)
-    if given.picture is not None:
+    if given.picture:
         draw(runs, given.picture)
+    if given.page:
+        given.page.write_text(page(given.page.read_text(encoding="utf-8"), runs), encoding="utf-8")
+    if given.picture or given.page:
         return
     sys.stdout.write(json.dumps(summary(runs), indent=1) + "\n" if given.json else tables(runs))
 

@@ -1,22 +1,25 @@
 """Log-det greedy, its gradient form with every quality, and the exact k-DPP, against enumeration and DPPy."""
 
+import dataclasses
 import math
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from saln import SuperBatch
 from saln.selectors import (
     KDPP,
     AgreeingGradientLogDet,
+    Default,
     GradientLogDet,
     LearnableGradientLogDet,
     LogDet,
 )
 from saln.selectors.k_dpp import draw_eigenvectors, draw_projection
-from saln.selectors.quality import label_agreement
+from saln.selectors.quality import QUALITIES, label_agreement, share_learned
 from selector_cases import assert_drawn_with, cloud, every_set, generator
 
 
@@ -100,15 +103,26 @@ def gradient_problem(rows: int, seed: int) -> tuple[SuperBatch, torch.Tensor]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("rule", ["none", "learnability", "gate", "label_agreement", "given"])
+@pytest.mark.parametrize("rule", QUALITIES)
 def test_gradient_logdet_is_the_greedy_on_the_gradients_with_every_quality(seed, rule):
     super_batch, matrix = gradient_problem(12, seed)
     learnability = super_batch.losses - super_batch.reference_losses
+    in_class = torch.empty(12, dtype=torch.float64)
+    for row, label in enumerate(super_batch.labels):
+        mean = learnability[super_batch.labels == label].mean()
+        in_class[row] = 1 / (1 + (-(learnability[row] - mean) / 0.5).exp())
+    agreement = agreement_by_loops(super_batch.features, super_batch.labels, 0.3)
+    if rule == "class_learnability_agreement":  # half the way from guessing, log 3, to the reference
+        assert len(super_batch.labels.unique()) == 3
+        mean = (math.log(3) + float(super_batch.reference_losses.mean())) / 2
+        super_batch = dataclasses.replace(super_batch, losses=super_batch.losses - super_batch.losses.mean() + mean)
     quality = {
         "none": torch.ones(12, dtype=torch.float64),
         "learnability": 1 / (1 + (-learnability / 0.5).exp()),
         "gate": (learnability > 0.2).double(),
-        "label_agreement": agreement_by_loops(super_batch.features, super_batch.labels, 0.3),
+        "class_learnability": in_class,
+        "label_agreement": agreement,
+        "class_learnability_agreement": in_class * agreement**0.5,
         "given": super_batch.quality,
     }[rule]
     size = 6 if rule != "gate" else min(6, int(quality.sum()))
@@ -119,9 +133,49 @@ def test_gradient_logdet_is_the_greedy_on_the_gradients_with_every_quality(seed,
 
 def test_the_named_forms_are_the_rules():
     super_batch, _ = gradient_problem(30, 0)
-    for named, rule in ((LearnableGradientLogDet(), "learnability"), (AgreeingGradientLogDet(), "label_agreement")):
+    for named, rule in (
+        (LearnableGradientLogDet(), "learnability"),
+        (AgreeingGradientLogDet(), "label_agreement"),
+        (Default(temperature=0.0), "class_learnability_agreement"),
+    ):
         assert torch.equal(named.select(super_batch, 9), GradientLogDet(rule).select(super_batch, 9))
     assert not torch.equal(GradientLogDet().select(super_batch, 9), LearnableGradientLogDet().select(super_batch, 9))
+
+
+def test_the_default_takes_less_noise_and_more_of_a_rare_class():
+    """Four classes around a direction each, a third of labels wrong; the reference hardly knows the rare class."""
+    source = generator(0)
+    true = torch.tensor([0] * 36 + [1] * 36 + [2] * 36 + [3] * 12)
+    x = torch.eye(4, dtype=torch.float64)[true] + 0.3 * cloud(120, 4, 1)
+    wrong = torch.rand(120, generator=source) < 0.33
+    labels = torch.where(wrong, (true + 1) % 4, true)
+    rare = (true == 3) & ~wrong
+    super_batch = SuperBatch(
+        x,
+        labels=labels,
+        losses=0.5 + 0.1 * torch.rand(120, generator=source),
+        reference_losses=0.1 + 0.8 * wrong + 0.6 * (labels == 3),
+        residuals=0.25 - F.one_hot(labels, 4).double(),
+    )
+
+    def shares(quality: str) -> tuple[float, float]:
+        selector = GradientLogDet(quality, temperature=1.0)
+        rows = torch.cat([selector.select(super_batch, 30, generator=generator(seed)) for seed in range(20)])
+        return float(wrong[rows].double().mean()), float(rare[rows].double().mean())
+
+    blind, whole, default = shares("none"), shares("learnability"), shares("class_learnability_agreement")
+    assert default[0] < whole[0] < blind[0]  # of 600 rows each, standard deviations of about 0.02
+    assert default[1] > max(whole[1], float(rare.double().mean()))
+
+
+@pytest.mark.parametrize(("loss", "power"), [(2.0, 0.0), (1.5, 0.0), (1.0, 0.5), (0.5, 1.0), (0.1, 1.0)])
+def test_agreement_waits_for_the_learner(loss, power):
+    assert share_learned(torch.tensor(loss), torch.tensor(0.5), guessing=1.5).item() == pytest.approx(power)
+
+
+def test_a_reference_no_better_than_guessing_is_caught_up_with_at_once():
+    assert share_learned(torch.tensor(1.4), torch.tensor(1.6), guessing=1.5).item() == 1
+    assert share_learned(torch.tensor(1.7), torch.tensor(1.6), guessing=1.5).item() == 0
 
 
 def agreement_by_loops(x: torch.Tensor, labels: torch.Tensor, width: float) -> torch.Tensor:

@@ -15,10 +15,20 @@ from saln.superbatch import SHAPES, SuperBatch
 class Default(GradientLogDet):
     """Gradient log-det, drawn, of samples that are learnable for their class and agree with their neighbours.
 
-    `GradientLogDet` with quality "class_learnability_agreement" and temperature 1.
+    This project's own: `GradientLogDet` with quality "class_learnability_agreement" and temperature 1, of the methods
+    of the study in docs/default.md the one with the best worst case against uniform batches. Each part is there for a
+    kind of data on which the rule without it lost: learnability is compared within the class because a reference model
+    has a high loss on all of a class that it hardly knows (imbalance), labels are to agree with those of neighbours
+    because a learner that has begun to fit wrong labels no longer finds them by its loss (noise), and agreement waits
+    for the learner because neighbours in an untrained network's activations say little. All constants are guesses.
 
+    It wants activations of the present network's last hidden layer as features, and losses that are cross-entropies.
     Where an input is missing, `select` raises an error that names it and falls back on nothing: every rule with less to
-    go by lost clearly to uniform on some of the study's data, and a fallback nobody asked for would hide that.
+    go by lost to uniform on some of the study's data, and a fallback nobody asked for would hide that.
+
+    Cost and degenerate inputs are those of `GradientLogDet` with label agreement: O(M² d + M (d + c) size + M size²)
+    time, O(M²) memory. With one class, learnability decides alone. A reference no better than guessing counts as caught
+    up with by any learner that is.
 
     Parameters
     ----------
@@ -40,7 +50,7 @@ class Default(GradientLogDet):
     >>> super_batch = SuperBatch(
     ...     features,
     ...     residuals=torch.ones(5, 2),
-    ...     losses=torch.full((5,), 0.7),
+    ...     losses=torch.full((5,), 0.2),
     ...     reference_losses=torch.tensor([0.1, 0.1, 0.1, 5.0, 0.1]),  # the fourth is not learned by the reference
     ...     labels=torch.tensor([0, 0, 1, 1, 1]),  # the third is among samples of the other class
     ... )

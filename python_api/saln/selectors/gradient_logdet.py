@@ -29,24 +29,30 @@ class GradientLogDet:
     - "none": 1
     - "learnability": sigmoid((loss - reference loss) / T), needs losses and reference losses
     - "gate": 1 where loss - reference loss is above the threshold, else 0: the rest comes last, by row
+    - "class_learnability": sigmoid of the same less its mean over the row's class in the super-batch, over T, since a
+      reference model that has seen little of a class has a high loss on all of it; needs labels, too
     - "label_agreement": `saln.selectors.quality.label_agreement`, needs labels and no reference model
+    - "class_learnability_agreement": the last but one times the last to the power p, how far the learner has come from
+      guessing to the reference model: p = (log C - mean loss) / (log C - mean reference loss), from 0 to 1, C the
+      classes in the super-batch. Neighbours in an untrained network's features say little. Losses are cross-entropies
     - "given": the super-batch's
 
-    The rules are those of this project's trial; T, threshold, width and ridge are guesses.
+    The rules are this project's; T, threshold, width and ridge are guesses.
 
-    O(M (d + c) size + M size²) time with c residuals a row, O(M size) memory; "label_agreement" adds O(M² d) and O(M²).
+    O(M (d + c) size + M size²) time with c residuals a row, O(M size) memory; label agreement adds O(M² d) and O(M²).
     At temperature 0 nothing is drawn; ties go to the lower row, and so do rows that gain nothing: those without a
     residual, or with quality 0.
 
     Parameters
     ----------
-    quality : {"none", "learnability", "gate", "label_agreement", "given"}
+    quality : str
+        One of the above.
     quality_temperature : float or Schedule
         T, in units of the loss.
     threshold : float
         Of "gate", in units of the loss.
     width : float
-        Of "label_agreement".
+        Of label agreement.
     ridge : float
         0: log det K_S itself.
     temperature : float or Schedule
@@ -123,7 +129,7 @@ class GradientLogDet:
 
 
 class LearnableGradientLogDet(GradientLogDet):
-    """`GradientLogDet` with quality sigmoid((loss - reference loss) / T): the best method of this project's trial.
+    """`GradientLogDet` with quality sigmoid((loss - reference loss) / T).
 
     Cost, options and guesses are those of `GradientLogDet`.
 

@@ -40,7 +40,7 @@ class KDPP:
     ----------
     similarity : str
         As in `saln_kernels.gram`; "gradient" needs residuals.
-    quality : {"none", "learnability", "gate", "label_agreement", "given"}
+    quality : str
         As in `GradientLogDet`, with its defaults for what the rules need.
     ridge : float
         The default 0 is the k-DPP of K itself.
