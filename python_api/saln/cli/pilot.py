@@ -148,7 +148,7 @@ def pilot(
         from saln.pilot.runner import run_pilot
         from saln.pilot.screen import print_result
         from saln.pilot.watch import Watchers
-        from saln.report import render_report
+        from saln.report import render_report, write_data
 
         writable(output)
         folder = work or output.with_suffix(".pilot")
@@ -168,7 +168,8 @@ def pilot(
         write_json(result, folder, command)
         write_tables(result, csv or folder)
         write_chosen(result, dataset, folder)
-        render_report(result, output, command)
+        write_data(result, folder)
+        render_report(result, output, command, dataset.images)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:

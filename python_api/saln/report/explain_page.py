@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from saln.explain import Carrier, Direction, Explanation
 from saln.report.page import inline, render
@@ -30,15 +31,20 @@ def headline(found: Explanation) -> str:
     elif of_hundred <= 5:
         place = f"less varied than {100 - max(of_hundred, 1)} of 100 random batches"
     else:
-        place = f"as varied as random batches: more than {of_hundred} of 100"
+        place = f"no more or less varied than random batches are (more than {of_hundred} of 100)"
     return f"{n} samples worth {found.effective_rank:.1f} different ones, {place}."
 
 
 def direction_words(direction: Direction) -> str:
     """What a direction holds, and who carries it."""
-    ends = ([each for each in direction.carriers if (each.loading > 0) == positive] for positive in (True, False))
-    who = "; against ".join(", ".join(_carrier_words(each) for each in end) for end in ends if end)
+    who = "; against ".join(", ".join(_carrier_words(each) for each in end) for end in _ends(direction) if end)
     return f"{100 * direction.share:.1f} % of the batch, carried by about {direction.carried_by:.1f} samples: {who}"
+
+
+def _ends(direction: Direction) -> tuple[list[Carrier], list[Carrier]]:
+    """Carriers of positive loading, and the others."""
+    positive = [each for each in direction.carriers if each.loading > 0]
+    return positive, [each for each in direction.carriers if each.loading <= 0]
 
 
 def _carrier_words(carrier: Carrier) -> str:
@@ -74,7 +80,8 @@ def panels(found: Explanation) -> Iterator[Panel]:
         "spectrum",
         "Spectrum",
         "Grey: 90 of 100 random batches of the same size, and their median. Effective rank "
-        f"{found.effective_rank:.1f}; random batches {low:.1f} to {high:.1f}. Values below {SMALLEST:g} are drawn there.",
+        f"{found.effective_rank:.1f}; random batches {low:.1f} to {high:.1f}. Values below {SMALLEST:g} "
+        "are drawn there.",
         f"Effective rank {found.effective_rank:.1f}, random batches {low:.1f} to {high:.1f}",
         2.9,
         lambda axes: _draw_spectrum(axes, found),
@@ -120,9 +127,10 @@ def write_explanation(
     """
     if path.suffix.lower() != ".html":
         return write_picture(panels(found), path)
+    rows = [[carrier.row for end in _ends(each) for carrier in end] for each in found.directions]
     shown = [
-        (each, direction_words(each), None if images is None else thumbnails(images[[c.row for c in each.carriers]]))
-        for each in found.directions
+        (each, direction_words(each), None if images is None else thumbnails(images[carriers]))
+        for each, carriers in zip(found.directions, rows, strict=True)
     ]
     sides = [] if found.split is None else [(side, mix(found, side)) for side in found.split.sides]
     page = render(
@@ -147,6 +155,7 @@ def _draw_spectrum(axes: Axes, found: Explanation) -> None:
     axes.plot(numbers, middle, color=COLOURS[0], linewidth=1)
     axes.plot(numbers, np.maximum(found.spectrum, SMALLEST), color=COLOURS[2], linewidth=1.8, label="this batch")
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("eigenvalue number")
     axes.set_ylabel("eigenvalue (log)")
     axes.legend(loc="upper right")
@@ -160,8 +169,9 @@ def _draw_carriers(axes: Axes, found: Explanation) -> None:
             linewidth=1.6, label=f"direction {place + 1}, {100 * each.share:.0f} %",
         )  # fmt: skip
     axes.axhline(1 / len(found.rows), color=INK, linewidth=0.8, linestyle=":")
-    axes.set_ylim(bottom=0.0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    highest = max((carrier.share for each in found.directions for carrier in each.carriers), default=1.0)
+    axes.set_ylim(0.0, 1.3 * highest)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("sample of the direction; dotted: all alike")
     axes.set_ylabel("squared loading")
     axes.legend(loc="upper right")

@@ -58,8 +58,13 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
   `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so that a
   `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
 
-None has been shown to be safe on every kind of data, and several lose to uniform on some: try them on your own with
-`saln pilot`. Where a docstring says *guess*, nobody has shown that the value is a good one.
+- A method that learns from what its batches were worth (a portfolio with `reward="probe"`, bare or wrapped) is told so
+  after every training step by `saln.selectors.give_reward(selector, reward)`; `wants_reward(selector)` says whether it
+  waits for that.
+
+Most lose to uniform on some kind of data. [default.md](default.md) compares them, and says what `saln.select` does when
+no method is named, and why; try them on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
+shown that the value is a good one.
 
 The pictures show what each keeps of the same super-batch, 20 of 150 samples in the plane: three classes of unequal size
 (blue, orange, green), a heap of near-duplicates at the upper left, and six wrong labels, dots of one colour among
