@@ -7,11 +7,11 @@ SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
 BIN := $(VENV)/bin
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test check format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(VENV)/base: Makefile
 	@echo "== $(VENV): a virtual environment with $(TORCH) and the build tools"
@@ -30,6 +30,11 @@ $(VENV)/test: $(VENV)/package
 	$(BIN)/pip install --quiet --group test
 	@touch $@
 
+$(VENV)/integrations: $(VENV)/test
+	@echo "== what the tests of trainers need"
+	$(BIN)/pip install --quiet --group integrations
+	@touch $@
+
 $(VENV)/check: $(VENV)/package
 	@echo "== formatters, linters and the type checker"
 	$(BIN)/pip install --quiet --group check
@@ -41,9 +46,13 @@ demo: $(VENV)/package  ## the main job on a built-in data set: pilot, KPIs, repo
 	@echo "== saln pilot: batches chosen by several methods against random ones, on the digits that ship with scikit-learn"
 	$(BIN)/saln pilot --output report.html
 
-test: $(VENV)/test  ## run every test
+test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not integrations"
+
+test-integrations: $(VENV)/integrations  ## the tests of trainers: accelerate, Lightning, Hugging Face, TensorBoard, DDP
+	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
+	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations
 
 check: $(VENV)/check  ## ruff, clang-format, mypy --strict
 	@echo "== ruff, clang-format, mypy"
