@@ -68,15 +68,15 @@ def fits(n_bytes: int) -> bool:
     return n_bytes <= available_bytes() // 2
 
 
-def to_work_with(memory: int) -> int:
-    """Of a budget, what the process does not hold already; a ValueError if that is too little."""
-    held = anonymous_bytes()
+def to_work_with(memory: int, overhead: int = 0) -> int:
+    """Of a budget, what the process neither holds already nor is to set aside; a ValueError if that is too little."""
+    held = anonymous_bytes() + overhead
     if memory - held < LEAST:
         raise ValueError(
             f"memory is {in_words(memory)}; wanted at least {in_words(held + LEAST)}: the program itself takes "
             f"{in_words(held)}"
         )
-    return memory - held
+    return (memory - held) * 9 // 10  # allocators keep some of what is given back to them
 
 
 def _kilobytes(path: str, name: str) -> int:

@@ -28,7 +28,7 @@ def fingerprint(path: Path) -> dict[str, int]:
         for start in np.linspace(0, max(0, status.st_size - PIECE), PIECES, dtype=np.int64).tolist():
             file.seek(start)
             checksum = zlib.crc32(file.read(PIECE), checksum)
-    return {"bytes": status.st_size, "checksum": checksum, "changed": status.st_mtime_ns}
+    return {"bytes": status.st_size, "checksum": checksum, "modified": status.st_mtime_ns}
 
 
 def arithmetic(backend: str | None) -> dict[str, str]:
@@ -72,7 +72,7 @@ class Conditions:
     def check(self, *, copies: bool) -> None:
         """Raise a RuntimeError if they are others here and now; copies of the files may have other times."""
         now = Conditions.now({name: path for name, (path, _) in self.files.items()}, self.backend)
-        lines = [line for line in differences(self.facts(), now.facts()) if not (copies and " changed was " in line)]
+        lines = [line for line in differences(self.facts(), now.facts()) if not (copies and " modified was " in line)]
         if lines:
             raise RuntimeError(f"inputs or machines are not what the run was begun with: {'; '.join(lines)}")
 

@@ -30,7 +30,9 @@ class Unfinished:
     ----------
     output : Path
     facts : dict
-        What the result depends on, ready for JSON. A folder begun with others is refused.
+        What the result depends on, ready for JSON.
+    result : str
+        The journal of the result. A folder begun with other facts is refused if anything of it is finished.
     restart : bool
         Begin anew whatever is there.
 
@@ -42,7 +44,7 @@ class Unfinished:
         If another process holds it.
     """
 
-    def __init__(self, output: Path, facts: dict[str, Any], *, restart: bool) -> None:
+    def __init__(self, output: Path, facts: dict[str, Any], *, result: str, restart: bool) -> None:
         self.folder = output.with_name(f"{output.name}.partial")
         self.folder.mkdir(exist_ok=True)
         self._lock = os.open(self.folder, os.O_RDONLY)
@@ -52,21 +54,23 @@ class Unfinished:
             os.close(self._lock)
             raise RuntimeError(f"another process is at work on {output}") from error
         try:
-            self._begin(output, json.loads(json.dumps(facts)), restart)
+            self._begin(output, json.loads(json.dumps(facts)), result, restart)
         except BaseException:
             os.close(self._lock)
             raise
 
-    def _begin(self, output: Path, facts: dict[str, Any], restart: bool) -> None:
+    def _begin(self, output: Path, facts: dict[str, Any], result: str, restart: bool) -> None:
         file = self.folder / FACTS
         if file.exists() and not restart:
             changed = differences(json.loads(file.read_text()), facts)
-            if changed:
+            if not changed:
+                return
+            lines = self.folder / f"{result}.done"
+            if lines.exists() and lines.stat().st_size:
                 raise ValueError(
                     f"{output} was begun otherwise: {'; '.join(changed)}. Go on as it was begun, or begin anew with "
                     "--restart"
                 )
-            return
         # The facts are the last to come and the first to go: a folder without them holds nothing.
         file.unlink(missing_ok=True)
         for leftover in self.folder.iterdir():
@@ -118,7 +122,7 @@ class Journal:
     >>> import numpy as np, tempfile
     >>> from pathlib import Path
     >>> from saln.offline.journal import Journal, Unfinished
-    >>> with Unfinished(Path(tempfile.mkdtemp()) / "scores.npy", {}, restart=False) as work:
+    >>> with Unfinished(Path(tempfile.mkdtemp()) / "s.npy", {}, result="scores", restart=False) as work:
     ...     journal = Journal(work, "scores", (10,), np.dtype(np.float32))
     ...     journal.record(4, np.ones(3, dtype=np.float32))
     ...     Journal(work, "scores", (10,), np.dtype(np.float32)).n_done, list(journal.missing(3))

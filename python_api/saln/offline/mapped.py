@@ -49,6 +49,8 @@ class Mapped:
         What the array shows as uint16.
     """
 
+    overhead = 0
+
     def __init__(
         self, array: Array, how: str, *, path: Path | None = None, offset: int = 0, bfloat16: bool = False
     ) -> None:

@@ -7,7 +7,10 @@ them for all workers of the node. Only finished rows travel back, to the process
 
 from __future__ import annotations
 
+import logging
+import pickle
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,31 +30,25 @@ MOST_PARTS = 10_000
 """Ray Data plans so many pieces of work well; more blocks share a piece."""
 
 
-class Worker:
-    """Computes blocks in a process of the cluster."""
+@lru_cache(maxsize=2)
+def opened(task: bytes) -> Task:
+    """The task of a pickle, once for all its blocks that a process computes: files stay open."""
+    found: Task = pickle.loads(task)
+    return found
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
 
-    def __call__(self, batch: dict[str, Array]) -> dict[str, Array]:
-        """One block: its rows as bytes, or what went wrong."""
-        start, stop = int(batch["start"][0]), int(batch["stop"][0])
-        content, dtype, kind, message = b"", "", "", ""
-        shape: tuple[int, ...] = ()
-        try:
-            rows = self._task.compute(self._task.prepare(start, stop))
-            content, dtype, shape = np.ascontiguousarray(rows).tobytes(), rows.dtype.str, rows.shape
-        except tuple(ERRORS.values()) as error:
-            kind = next(name for name, each in ERRORS.items() if isinstance(error, each))
-            message = str(error)
-        return {
-            "start": batch["start"],
-            "rows": _one(content),
-            "dtype": _one(dtype),
-            "shape": _one(",".join(map(str, shape))),
-            "error": _one(kind),
-            "message": _one(message),
-        }
+def compute(batch: dict[str, Array], task: bytes) -> dict[str, Array]:
+    """One block, in a process of the cluster: its rows as bytes, or what went wrong."""
+    content, dtype, shape, kind, message = b"", "", "", "", ""
+    try:
+        work = opened(task)
+        rows = work.compute(work.prepare(int(batch["start"][0]), int(batch["stop"][0])))
+        content, dtype, shape = np.ascontiguousarray(rows).tobytes(), rows.dtype.str, ",".join(map(str, rows.shape))
+    except tuple(ERRORS.values()) as error:
+        kind = next(name for name, each in ERRORS.items() if isinstance(error, each))
+        message = str(error)
+    found = {"rows": content, "dtype": dtype, "shape": shape, "error": kind, "message": message}
+    return {"start": batch["start"], **{name: _one(value) for name, value in found.items()}}
 
 
 def on_ray(task: Task, blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Array]]:
@@ -70,17 +67,11 @@ def on_ray(task: Task, blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int,
     if ours:
         _join(ray)
     try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        workers = max(1, min(len(blocks), int(ray.cluster_resources().get("CPU", 1))))
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         items = [{"start": start, "stop": stop} for start, stop in blocks]
         found = ray.data.from_items(items, override_num_blocks=min(len(items), MOST_PARTS)).map_batches(
-            Worker,
-            fn_constructor_args=(task,),
-            batch_size=1,
-            batch_format="numpy",
-            num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+            compute, fn_args=(pickle.dumps(task),), batch_size=1, batch_format="numpy", num_cpus=1
         )
         for row in found.iter_rows():
             if row["error"]:

@@ -36,6 +36,8 @@ class Rows(Protocol):
     stored : numpy dtype
         What `fill` fills, once `converted`; bfloat16 as uint16.
     bfloat16 : bool
+    overhead : int
+        Bytes that reading takes beside what it fills.
     """
 
     how: str
@@ -44,6 +46,7 @@ class Rows(Protocol):
     width: int
     stored: np.dtype[Any]
     bfloat16: bool
+    overhead: int
 
     def fill(self, rows: RowNumbers, out: Array) -> None:
         """Read rows `[m]`, ascending, into out `[m, width]`, cast to its dtype."""
@@ -92,7 +95,9 @@ class Source:
                 raise DataError(f"{self.path}: no array or column named '{name}'; it has {', '.join(names[:12])}")
         try:
             rows = self._open(self.key or self._usual_name(names))
-        except (OSError, EOFError, KeyError, SyntaxError) as error:
+        except DataError:
+            raise
+        except (OSError, EOFError, KeyError, ValueError, SyntaxError) as error:
             raise DataError(f"{self.path}: cannot be read: {' '.join(str(error).split())}") from error
         kinds = "iu" if self.integers else "fiub"
         fits_shape = rows.ndim == self.ndim or (not self.integers and rows.ndim > self.ndim == 2)
@@ -149,7 +154,7 @@ class Reader:
 
     def __init__(self, rows: Rows, integers: bool) -> None:
         self._rows = rows
-        self.how, self.n_rows, self.width = rows.how, rows.n_rows, rows.width
+        self.how, self.n_rows, self.width, self.overhead = rows.how, rows.n_rows, rows.width, rows.overhead
         stored = rows.stored.newbyteorder("=")
         if integers:
             self._dtype = stored if stored == np.int32 else np.dtype(np.int64)

@@ -50,6 +50,8 @@ class SampleFiles:
     n_rows : int
     row_bytes : int
         Of a sample.
+    overhead : int
+        Bytes that reading takes beside what is read.
     how : str
         The features are read.
     in_place : SuperBatch or None
@@ -66,6 +68,7 @@ class SampleFiles:
                     f"{sources[name].path}: {name} are {reader.n_rows}; wanted {self.n_rows}, one a row of features"
                 )
         self.row_bytes = sum(reader.row_bytes for reader in self._readers.values())
+        self.overhead = max(reader.overhead for reader in self._readers.values())
         self._shapes = {name: (-1,) if SHAPES[name] == "[M]" else (-1, self._readers[name].width) for name in sources}
         mapped = features.mapped(n_reads)
         self.in_place: SuperBatch | None = None

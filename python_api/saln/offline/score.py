@@ -65,6 +65,11 @@ class ScoreTask:
         """All features as they lie in the file, where they can be used so."""
         return self.rows.mapped(self.batches.n_rows * self.batches.width)
 
+    @property
+    def overhead(self) -> int:
+        """Bytes that reading takes beside what is read."""
+        return max(self.rows.overhead, self.batches.overhead)
+
     def block(self, memory: int) -> int:
         """As in `Task`."""
         width = max(1, self.batches.width)
@@ -222,8 +227,8 @@ def score_file(
         "columns": list(columns),
         **conditions.facts(),
     }
-    block = chunk or task.block(to_work_with(memory))
-    with Unfinished(output, facts, restart=restart) as work:
+    block = chunk or task.block(to_work_with(memory, task.overhead))
+    with Unfinished(output, facts, result="scores", restart=restart) as work:
         journal = Journal(work, "scores", (task.batches.n_rows,), dtype)
         resumed = journal.n_done
         finish(task, journal, engine=engine, block=block, progress=partial(progress, "candidates"))

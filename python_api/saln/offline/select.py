@@ -24,7 +24,7 @@ from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles
-from saln.selectors import make_selector
+from saln.selectors import Selector, make_selector
 from saln.superbatch import SuperBatch
 
 ORDER_BYTES = 40
@@ -145,9 +145,7 @@ class SelectTask:
     @cached_property
     def chooser(self) -> Chooser:
         """As a sampler on a single rank has it, but for the samples, which come with every block."""
-        selector = make_selector(self.method, **self.options)
-        if getattr(selector, "reward", None) == "probe":
-            raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {self.method} of it")
+        selector = _selector(self.method, self.options)
         nothing = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
         return Chooser(nothing, selector, self.order, self.batch_size, Ranks(0, 1), self.n_epochs)
 
@@ -279,6 +277,7 @@ def select_file(
     options = options or {}
     options = options or {}
     offered = super_batch_size(batch_size, filter_ratio)
+    _selector(method, options)
     sources = {"features": Source("features", features, feature_key, tuple(columns))}
     for name, path in (values or {}).items():
         if name not in VALUES:
@@ -300,8 +299,8 @@ def select_file(
         **conditions.facts(),
     }
     scan = FiniteTask(sources, conditions)
-    free = to_work_with(memory)
-    with Unfinished(output, facts, restart=restart) as work:
+    free = to_work_with(memory, scan.files.overhead)
+    with Unfinished(output, facts, result="candidates", restart=restart) as work:
         finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
         counted = partial(progress, "rows looked at")
         finish(scan, finite, engine=engine, block=scan.block(free), progress=counted)
@@ -330,6 +329,17 @@ def select_file(
         resumed=resumed,
         features=task.files.how,
     )
+
+
+def _selector(method: str, options: Mapping[str, Any]) -> Selector:
+    try:
+        selector = make_selector(method, **options)
+    except TypeError as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise TypeError(f"options of {method} are {given}: {error}") from error
+    if getattr(selector, "reward", None) == "probe":
+        raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {method} of it")
+    return selector
 
 
 class _Memories:

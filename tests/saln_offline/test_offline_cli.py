@@ -1,0 +1,87 @@
+"""`saln score` and `saln select` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from saln.cli import app
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.normal(size=(200, 6)).astype(np.float32))
+    np.save(tmp_path / "losses.npy", rng.random(200).astype(np.float32))
+    return tmp_path / "x.npy", tmp_path / "losses.npy"
+
+
+def test_select_then_score(files: tuple[Path, Path], tmp_path: Path) -> None:
+    selected = tmp_path / "selected.npy"
+    arguments = ["--batch-size", "8", "--epochs", "2", "--option", "n_candidates=16", "--option", "criterion=energy"]
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(selected), *arguments])
+    assert done.exit_code == 0, done.output
+    assert "10 batches of 8 by spectral_candidates, each from 40 of 200 samples" in done.stdout
+    assert np.load(selected).shape == (10, 8)
+    done = RUNNER.invoke(app, ["score", str(files[0]), str(selected), "-o", str(tmp_path / "s.npy"), "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert (document["schema"], document["candidates"], document["resumed"]) == ("saln.score/1", 10, 0)
+    assert document["features"] == "mapped"
+
+
+def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
+    arguments = ["--method", "selective_backprop", "--losses", str(files[1]), "--batch-size", "50", "--seed", "4"]
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(tmp_path / "s.npz"), *arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["schema"] == "saln.select/1"
+    assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 1)
+    assert document["samples"] == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--method", "guess"], "guess"),
+        (["--option", "n_candidates"], "n_candidates"),
+        (["--option", "colour=1"], "colour"),
+        (["--option", "n_candidates=many"], "n_candidates"),
+        (["--method", "rho_loss"], "losses"),
+        (["--losses", "absent.npy"], "absent.npy"),
+        (["--memory", "much"], "memory is 'much'"),
+        (["--memory", "1MB"], "memory"),
+        (["--engine", "steam"], "engine is 'steam'"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["-o", "s.txt"], "s.txt"),
+        (["-o", "no/such/folder/s.npy"], "no/such/folder"),
+        (["--feature-key", "nothere", "--columns", "a"], "a"),
+    ],
+)
+def test_select_errors_are_one_line(files: tuple[Path, Path], tmp_path: Path, arguments: list[str], word: str) -> None:
+    output = [] if "-o" in arguments else ["-o", str(tmp_path / "s.npy")]
+    done = RUNNER.invoke(app, ["select", str(files[0]), *output, *arguments])
+    assert done.exit_code == 2, done.output
+    assert word in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_begun_otherwise_is_one_line_and_restart_helps(files: tuple[Path, Path], tmp_path: Path) -> None:
+    output, partial = tmp_path / "s.npy", tmp_path / "s.npy.partial"
+    np.save(tmp_path / "c.npy", np.zeros((9, 2), dtype=np.int64))
+    partial.mkdir()
+    (partial / "facts.json").write_text('{"criterion": "beauty"}')
+    (partial / "scores.done").write_text("[0, 1, 5]\n")
+    arguments = ["score", str(files[0]), str(tmp_path / "c.npy"), "-o", str(output)]
+    done = RUNNER.invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "criterion was 'beauty', is 'effective_rank'" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert RUNNER.invoke(app, [*arguments, "--restart"]).exit_code == 0
+    assert np.load(output).shape == (9,)

@@ -1,0 +1,176 @@
+"""Scores of files are those of the kernels, to the bit, however they come about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import saln_kernels
+from saln.datasets import read_array
+from saln.offline import score_file
+from saln.offline.journal import Journal
+from saln.offline.score import ScoreTask
+from saln.offline.summary import summarise
+
+
+def _want(features: Path, candidates: Path, criterion: str = "effective_rank", **options: Any) -> bytes:
+    x, c = torch.from_numpy(np.load(features)), torch.from_numpy(np.load(candidates))
+    return saln_kernels.score_batches(x, c, criterion, **options).numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("criterion", "options"),
+    [
+        ("effective_rank", {"similarity": "cosine", "center": True}),
+        ("energy", {"k": 2}),
+        ("algebraic_connectivity", {"similarity": "rbf", "gamma": 0.3}),
+        ("vendi", {"similarity": "cosine", "q": float("inf"), "solver": "randomized"}),
+        ("logdet", {"laplacian": "unnormalized", "negative": "shift", "sigma": 0.5}),
+    ],
+)
+def test_bits_are_those_of_one_call(
+    features: Path, candidates: Path, in_place: bool, criterion: str, options: dict[str, Any]
+) -> None:
+    output = features.with_name("s.npy")
+    for chunk in (7, 300, None):
+        summary = score_file(features, candidates, output, criterion, chunk=chunk, **options)
+        assert np.load(output).tobytes() == _want(features, candidates, criterion, **options)
+        assert (summary.candidates, summary.resumed, summary.features) == (300, 0, "mapped")
+
+
+def test_bits_do_not_depend_on_the_kind_of_file(features: Path, candidates: Path, tmp_path: Path) -> None:
+    x, c = np.load(features), np.load(candidates)
+    np.savez(tmp_path / "x.npz", x=x)
+    np.savez_compressed(tmp_path / "z.npz", x=x)
+    save_file({"x": torch.from_numpy(x)}, tmp_path / "x.safetensors")
+    table = pa.table({"x": pa.array(list(x), type=pa.list_(pa.float32()))})
+    pq.write_table(table, tmp_path / "x.parquet", row_group_size=37)
+    pq.write_table(pa.table({"candidates": list(c)}), tmp_path / "c.parquet", row_group_size=41)
+    save_file({"candidates": torch.from_numpy(c).int()}, tmp_path / "c.safetensors")
+    want = _want(features, candidates)
+    for name in ("x.npz", "z.npz", "x.safetensors", "x.parquet"):
+        for batches in ("c.npy", "c.parquet", "c.safetensors"):
+            score_file(tmp_path / name, tmp_path / batches, tmp_path / "s.npy", chunk=64)
+            assert np.load(tmp_path / "s.npy").tobytes() == want
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_every_element_type(candidates: Path, tmp_path: Path, in_place: bool, dtype: torch.dtype) -> None:
+    x = torch.randn(400, 12, generator=torch.Generator().manual_seed(0)).to(dtype)
+    save_file({"x": x}, tmp_path / "x.safetensors")
+    score_file(tmp_path / "x.safetensors", candidates, tmp_path / "s.npy", similarity="cosine", chunk=50)
+    want = saln_kernels.score_batches(x, torch.from_numpy(np.load(candidates)), similarity="cosine").numpy()
+    assert np.load(tmp_path / "s.npy").dtype == want.dtype
+    assert np.load(tmp_path / "s.npy").tobytes() == want.tobytes()
+
+
+def test_precomputed_similarities(candidates: Path, tmp_path: Path, in_place: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 30))
+    np.save(tmp_path / "k.npy", x @ x.T)
+    score_file(tmp_path / "k.npy", candidates, tmp_path / "s.npy", similarity="precomputed", chunk=9)
+    assert np.load(tmp_path / "s.npy").tobytes() == _want(tmp_path / "k.npy", candidates, similarity="precomputed")
+    np.save(tmp_path / "k.npy", x)
+    with pytest.raises(ValueError, match=r"features are \[400, 30\].*square"):
+        score_file(tmp_path / "k.npy", candidates, tmp_path / "s.npy", similarity="precomputed")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet"])
+def test_other_endings(features: Path, candidates: Path, tmp_path: Path, ending: str) -> None:
+    score_file(features, candidates, tmp_path / f"s{ending}")
+    name = {".npz": "scores", ".parquet": "score"}[ending]
+    assert read_array(tmp_path / f"s{ending}", name).tobytes() == _want(features, candidates)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_was_finished_is_not_computed_again(
+    features: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored, most = 0, 5
+    compute = ScoreTask.compute
+
+    def counted(self: ScoreTask, prepared: Any) -> Any:
+        nonlocal scored
+        if scored == most:
+            raise KeyboardInterrupt
+        scored += 1
+        return compute(self, prepared)
+
+    monkeypatch.setattr(ScoreTask, "compute", counted)
+    output = tmp_path / "s.npy"
+    with pytest.raises(KeyboardInterrupt):
+        score_file(features, candidates, output, chunk=20)
+    assert not output.exists()
+    with pytest.raises(ValueError, match="criterion was 'effective_rank', is 'energy'"):
+        score_file(features, candidates, output, "energy")
+    scored = 0
+    summary = score_file(features, candidates, output, chunk=300)  # another cut of the rest
+    assert (summary.resumed, scored) == (100, 1)
+    assert np.load(output).tobytes() == _want(features, candidates)
+
+
+def test_changed_input_is_refused(
+    features: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, record = tmp_path / "s.npy", Journal.record
+
+    def interrupted(*arguments: Any) -> None:
+        record(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score_file(features, candidates, output, chunk=20)
+    monkeypatch.setattr(Journal, "record", record)
+    x = np.load(features)
+    x[0, 0] += 1
+    np.save(features, x)
+    with pytest.raises(ValueError, match=r"features .* was .*--restart"):
+        score_file(features, candidates, output)
+    assert score_file(features, candidates, output, restart=True).resumed == 0
+    assert np.load(output).tobytes() == _want(features, candidates)
+
+
+def test_input_that_changes_meanwhile_is_noticed(features: Path, candidates: Path, tmp_path: Path) -> None:
+    def change(what: str, finished: int, total: int) -> None:
+        if finished == total:
+            np.save(features, np.load(features) + 1)
+
+    with pytest.raises(RuntimeError, match="features checksum was"):
+        score_file(features, candidates, tmp_path / "s.npy", progress=change)
+    assert not (tmp_path / "s.npy").exists()
+
+
+def test_no_candidates_and_bad_rows(features: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "none.npy", np.zeros((0, 4), dtype=np.int64))
+    assert score_file(features, tmp_path / "none.npy", tmp_path / "s.npy").minimum is None
+    assert np.load(tmp_path / "s.npy").shape == (0,)
+    for value in (400, -2):
+        c = np.zeros((50, 4), dtype=np.int64)
+        c[33, 2] = value
+        np.save(tmp_path / "bad.npy", c)
+        with pytest.raises(IndexError, match=rf"candidates\[33, 2\] is {value}"):
+            score_file(features, tmp_path / "bad.npy", tmp_path / f"{value}.npy", chunk=8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 7, 3000])
+def test_summary(dtype: type[np.floating[Any]], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saln.offline.summary.BLOCK", 100)
+    rng = np.random.default_rng(count)
+    scores = np.round(rng.normal(size=count) * 10.0 ** rng.integers(-3, 9, size=count), 1).astype(dtype)
+    scores[rng.random(count) < 0.3] = [np.nan, np.inf, -0.0][count % 3]
+    found, finite = summarise(scores, 0.0), scores[np.isfinite(scores)].astype(np.float64)
+    assert found.not_finite == count - len(finite)
+    if not len(finite):
+        assert found.median is None
+        return
+    assert (found.minimum, found.median, found.maximum) == (finite.min(), np.median(finite), finite.max())
+    order = np.argsort(-np.where(np.isfinite(scores), scores, -np.inf), kind="stable")[: min(5, len(finite))]
+    assert [number for number, _ in found.best] == order.tolist()
