@@ -7,8 +7,6 @@
 
 namespace saln::device {
 
-SALN_HD inline int64_t packed_elements(int64_t order) { return order * (order + 1) / 2; }
-
 // Self offers reduce(g, tile): from the tile to d, e, tau and reflectors in it.
 template <class Self, class T_, class G_, int kOrder>
 class CandidateKernel {
@@ -55,7 +53,7 @@ class CandidateKernel {
   SALN_DEVICE const Self& self() const { return static_cast<const Self&>(*this); }
 
   SALN_DEVICE Tile<T> tile() const {
-    return Tile<T>{tile_, state_->n, call_.choice.fiedler ? trivial_ : nullptr, state_->sigma};
+    return Tile<T>{tile_, state_->n, call_.choice.fiedler ? trivial_ : nullptr, state_->sigma, Self::kQuads};
   }
 
   // In the workspace, where vectors are wanted; where not, no register holds its pointers.
@@ -75,7 +73,7 @@ class CandidateKernel {
   template <bool kColumns>
   SALN_DEVICE void build(G& g, int64_t c) const {
     const Choice& choice = call_.choice;
-    Tile<T> tile{tile_, 0, choice.fiedler ? trivial_ : nullptr};
+    Tile<T> tile{tile_, 0, choice.fiedler ? trivial_ : nullptr, 0, Self::kQuads};
     const Built<T> built = builder_.template build<kColumns>(g, c, tile);
     const bool good = !built.bad && built.real > 0, values = choice.need == Need::eigenvalues;
     Moments seen;

@@ -71,6 +71,21 @@ double reduction(double n, double threads, double chunk) {
   return total;
 }
 
+// Warp instructions of a sweep over the leading m rows in memory (csrc/cuda/tridiagonalize_memory.cuh): 39 for two
+// rows' 32 columns, or 21 without an update; those that cross the diagonal masked; 46 for eight rows and 100 for every
+// warp in each panel of 128 columns.
+double sweep(double m, bool update) {
+  const double entries = m / 64 * (update ? 39 : 21), diagonal = update ? 48 : 30;
+  return m / 8 * (entries + diagonal + 46 * (m / 256 + 0.5)) + 8 * std::ceil(m / 128) * 100;
+}
+
+// Of the reduction by sweeps: 150 in all eight warps of a step go to vectors.
+double reduction_in_memory(double n) {
+  double total = 0;
+  for (double m = n - 1; m > 0; --m) total += sweep(m, true) + 8 * 150;
+  return total;
+}
+
 // Warp instructions of one candidate's Gram matrix, transforms and moments.
 double building(const Problem& problem, const Plan& n) {
   const double order = double(n.order), strips = std::ceil(order / 16), passes = order * order / 2 / 32 * 8 * 4;
@@ -83,21 +98,20 @@ double building(const Problem& problem, const Plan& n) {
 // Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
 double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const Plan& n = p.numbers;
-  const double order = double(n.order), threads = p.threads, warps = threads / 32, count = double(n.count);
+  const double order = double(n.order), threads = p.threads, count = double(n.count);
   double issued = building(problem, n), steps = 0;
   if (n.need == Need::pivots) {
     issued += order * order * order / 6 / 32 * 4;
     steps = 0.3 * order;
   } else if (n.need == Need::eigenvalues && n.solver == Solver::randomized) {
     const double m = double(n.n_iter), d = double(problem.features.cols);
-    const double product = n.side == Side::matrix_free ? 2 * order * d * 4 : order * order / 2 * 6;
-    issued += m * (product + 4 * m / 2 * order * 2) / 32 + multisection(threads, m, count);
+    const double product = n.side == Side::matrix_free ? 2 * order * d * 4 / 32 : sweep(order, false);
+    issued += m * (product + 4 * m / 2 * order * 2 / 32) + multisection(threads, m, count);
     steps = m * 1.6;
   } else if (n.need == Need::eigenvalues) {
     const bool registers =
         p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
-    issued +=
-        registers ? reduction(order, threads, threads / 8) : order * order * order / 6 / 32 * 7 + warps * 150 * order;
+    issued += registers ? reduction(order, threads, threads / 8) : reduction_in_memory(order);
     issued += multisection(threads, order, count);
     steps = order * (registers ? 0.6 : 1);
     if (n.vectors) issued += count * order * (order / 32 * 10 + 40), steps += 6 * count;

@@ -37,24 +37,26 @@ struct VectorSpace {
   T* vectors;  // [count, order]
   T* work;     // [count, 5 order]
   T* along;    // [count]
-  T* copy;     // [order (order + 1) / 2] the matrix, for a Fiedler residual
+  T* copy;     // the tile, for a Fiedler residual
 
   SALN_HD VectorSpace(int64_t order, int64_t count, Memory& far)
       : vectors(far.take<T>(count * order)),
         work(far.take<T>(count * 5 * order)),
         along(far.take<T>(count)),
-        copy(far.take<T>(order * (order + 1) / 2)) {}
+        copy(far.take<T>(tile_elements(order, true))) {}
 
   // Of the values found and not scaled yet, through the reflectors in the tile. Ends with a barrier.
   template <class G>
   SALN_DEVICE void find(G& g, const Tile<T>& tile, const Exact<T>& exact, int count) const {
     tridiagonal_vectors(g, tile.n, count, exact.d, exact.e, exact.values, vectors, work, along);
-    apply_reflectors(g, tile.n, count, tile.data, exact.tau, vectors);
+    apply_reflectors(g, tile, count, exact.tau, vectors);
     fix_signs(g, tile.n, count, vectors);
   }
   template <class G>
   SALN_DEVICE void keep(const G& g, const Tile<T>& tile) const {
-    each_entry(g, tile, [&](int i, int j, T x) { copy[packed_row(i) + j] = x; });
+    Tile<T> kept = tile;
+    kept.data = copy;
+    each_entry(g, tile, [&](int i, int j, T x) { kept.at(i, j) = x; });
     g.sync();
   }
 };

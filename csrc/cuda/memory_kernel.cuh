@@ -14,7 +14,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   friend Base;
 
  public:
-  static constexpr bool kEstimates = true, kSolvesInPlace = false, kHasColumns = true;
+  static constexpr bool kEstimates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
   static constexpr int blocks = 1;
 
   SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
@@ -23,6 +23,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
 
   SALN_DEVICE void reduce(G& g, const Tile<T>& tile) const {
     const Choice& choice = this->call_.choice;
+    matrix_.complete(g, tile);
     if (!randomized(choice)) {
       matrix_.reduce(g, tile, this->exact_.d, this->exact_.e, this->exact_.tau);
       return;
@@ -55,7 +56,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   SALN_HD MemoryKernel(const Call& call, Memory& shared, EitherMemory near, Memory& global, char* region)
       : Base(call, shared, region, near, call.choice.order, call.choice.count), matrix_(near, call.choice.order) {
     const Choice& choice = call.choice;
-    const int64_t elements = packed_elements(choice.order);
+    const int64_t elements = tile_elements(choice.order, kQuads);
     this->tile_ = kShared ? shared.take<T>(elements) : global.take<T>(elements);
     if (randomized(choice))
       lanczos_ = Lanczos<T>(choice.order, choice.n_iter, choice.count,

@@ -12,7 +12,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   using G = Group<kThreads>;
 
  public:
-  static constexpr bool kEstimates = false, kHasColumns = false;
+  static constexpr bool kEstimates = false, kHasColumns = false, kQuads = false;
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
@@ -20,7 +20,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
       : Base(call, shared, shared.take<char>(Base::kStages), shared, kOrder, kOrder), vectors_(shared) {
-    this->tile_ = shared.take<float>(packed_elements(kOrder));
+    this->tile_ = shared.take<float>(tile_elements(kOrder, kQuads));
     if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
   }
 

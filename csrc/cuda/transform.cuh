@@ -1,5 +1,5 @@
-// From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md. The tile is a
-// packed lower triangle: 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do.
+// From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md. The tile is a lower
+// triangle. Packed, 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do.
 #pragma once
 #include "../linalg/tridiagonalize.h"
 #include "../problem.h"
@@ -7,15 +7,28 @@
 
 namespace saln::device {
 
+// Where row i of a tile starts whose rows are rounded up to quads of four columns: 16-byte accesses, and the 4×4 blocks
+// on the diagonal have room for both triangles.
+SALN_HD inline int quad_row(int i) {
+  const int quad = i / 4;
+  return 4 * (quad + 1) * (2 * quad + i % 4);
+}
+
 template <class T>
 struct Tile {
-  T* data;  // [order (order + 1) / 2]
+  T* data;
   int n = 0;
   T* trivial = nullptr;  // [n] the eigenvector every graph has, where a Fiedler pair is asked for
   T sigma = 0;           // what was added along it
+  bool quads = false;    // rows start where quad_row says
 
-  SALN_DEVICE T& at(int i, int j) const { return data[packed_row(i) + j]; }  // j ≤ i
+  SALN_DEVICE T* row(int i) const { return data + (quads ? quad_row(i) : packed_row(i)); }
+  SALN_DEVICE T& at(int i, int j) const { return row(i)[j]; }  // j ≤ i
 };
+
+SALN_HD inline int64_t tile_elements(int64_t order, bool quads) {
+  return quads ? quad_row(int(order + 3) / 4 * 4) : order * (order + 1) / 2;
+}
 
 // f(i, j, entry) for every j ≤ i, a warp a row.
 template <class T, class G, class F>

@@ -143,13 +143,14 @@ SALN_DEVICE void tridiagonal_vectors(G& g, int n, int count, const T* d, const T
   g.sync();
 }
 
-// z [count, n] ← Q z through the reflectors that the packed triangle keeps, a warp a vector.
+// z [count, n] ← Q z through the reflectors that the tile keeps, a warp a vector.
 template <class T, class G>
-SALN_DEVICE void apply_reflectors(const G& g, int n, int count, const T* packed, const T* tau, T* vectors) {
+SALN_DEVICE void apply_reflectors(const G& g, const Tile<T>& tile, int count, const T* tau, T* vectors) {
+  const int n = tile.n;
   for (int j = g.warp; j < count; j += G::warps) {
     T* z = vectors + int64_t(j) * n;
     for (int r = 1; r < n; ++r) {
-      const T* u = packed + packed_row(r);
+      const T* u = tile.row(r);
       T dot = 0;
       for (int i = g.lane; i < r; i += 32) dot += u[i] * z[i];
       dot = warp_sum(dot) * tau[r];

@@ -1,6 +1,7 @@
-// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a packed lower triangle in memory, and
-// products with it. A warp takes four rows at a time; its lanes hold the vectors' entries of a panel of columns in
-// registers, and the rank-2 update of one step shares a sweep with the product of the next.
+// Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a lower triangle in memory, and products with
+// it. A warp takes eight rows at a time; a lane, four consecutive columns of two of them in every 32. The vectors'
+// entries of a panel of columns stay in registers, and the rank-2 update of one step shares a sweep with the product of
+// the next. The 4×4 blocks on the diagonal hold both triangles, so that no access is masked by the entry.
 #pragma once
 #include "transform.cuh"
 
@@ -9,26 +10,38 @@ namespace saln::device {
 template <class T, class G>
 class MemoryMatrix {
   static_assert(G::warps > 1, "a sum is relied on as a barrier");
-  static constexpr int kRows = 4;   // of a warp at a time
-  static constexpr int kLanes = 8;  // columns a lane holds of a panel
-  static constexpr int kColumns = 32 * kLanes;
+  static constexpr int kQuads = sizeof(T) == 4 ? 4 : 2;  // of columns that a lane holds of a panel
+  static constexpr int kHeld = 4 * kQuads, kColumns = 8 * kHeld;
+  static_assert(kColumns % (8 * G::warps) == 0, "a row is the same warp's in every panel");
 
  public:
   template <class Near>
   SALN_HD MemoryMatrix(Near& near, int64_t order)
-      : x_(near.template take<T>(order)),
-        u_(near.template take<T>(order)),
-        v_(near.template take<T>(order)),
-        w_(near.template take<T>(order)),
-        dots_(near.template take<T>(order)),
-        columns_(int((order + kColumns - 1) / kColumns * kColumns)),
+      : columns_(int((order + kColumns - 1) / kColumns * kColumns)),
+        x_(near.template take<T>(columns_)),
+        u_(near.template take<T>(columns_)),
+        v_(near.template take<T>(columns_)),
+        w_(near.template take<T>(columns_)),
+        dots_(near.template take<T>(columns_)),
         sums_(near.template take<T>(G::warps * columns_)) {}
+
+  // Fills the upper halves of the blocks on the diagonal, and what a last incomplete block lacks with zeros. Ends with
+  // a barrier.
+  SALN_DEVICE void complete(const G& g, const Tile<T>& tile) const {
+    const int n = tile.n, end = (n + 3) / 4 * 4;
+    each_row(g, end, [&](int i) {
+      T* row = tile.row(i);
+      const int corner = i / 4 * 4;
+      for (int c = i < n ? i + 1 : 0; c < corner + 4; ++c) row[c] = i < n && c < n ? tile.at(c, i) : T(0);
+    });
+    g.sync();
+  }
 
   // Destroys the tile: row j keeps the reflector u of step j in its first j entries. d [n], e [n − 1], tau [n]. Ends
   // with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<T>& tile, T* d, T* e, T* tau) const {
     const int n = tile.n;
-    each_row(g, n, [&](int i) { v_[i] = w_[i] = T(0); });
+    each_row(g, columns_, [&](int i) { u_[i] = v_[i] = w_[i] = T(0); });
     g.sync();
     for (int j = n - 1; j > 0; --j) {
       const T vj = v_[j], wj = w_[j];
@@ -44,13 +57,14 @@ class MemoryMatrix {
         d[j] = tile.at(j, j) - (vj * wj + wj * vj);
         e[j - 1] = h.beta;
         tau[j] = h.tau;
+        u_[j] = v_[j] = w_[j] = 0;
       }
       each_row(g, j, [&](int i) {
         u_[i] = i < j - 1 ? x_[i] * h.inverse : T(1);
         tile.at(j, i) = u_[i];
       });
       g.sync();
-      sweep<true>(g, tile, j, u_);
+      sweep<true>(g, tile, j);
       T along = 0;
       each_row(g, j, [&](int i) {
         x_[i] = product(i);
@@ -69,60 +83,123 @@ class MemoryMatrix {
 
   // y = A x; x and y [n] are two arrays. Ends with a barrier.
   SALN_DEVICE void multiply(G& g, const Tile<T>& tile, const T* x, T* y) const {
-    sweep<false>(g, tile, tile.n, x);
+    each_row(g, columns_, [&](int i) { u_[i] = i < tile.n ? x[i] : T(0); });
+    g.sync();
+    sweep<false>(g, tile, tile.n);
     each_row(g, tile.n, [&](int i) { y[i] = product(i); });
     g.sync();
   }
 
  private:
-  // Products of the leading m rows with u, after A ← A − v wᵀ − w vᵀ if kUpdate: a row's own part in dots_, what rows
-  // below give to a column in sums_, one array a warp. Ends with a barrier.
+  static SALN_DEVICE void load_quad(const T* from, T (&to)[4]) {
+    if constexpr (sizeof(T) == 4) {
+      load_four(from, to);
+    } else {
+      for (int e = 0; e < 4; ++e) to[e] = from[e];
+    }
+  }
+  static SALN_DEVICE void store_quad(T* to, const T (&from)[4]) {
+    if constexpr (sizeof(T) == 4) {
+      store_four(to, from[0], from[1], from[2], from[3]);
+    } else {
+      for (int e = 0; e < 4; ++e) to[e] = from[e];
+    }
+  }
+
+  // What a lane holds of a panel of columns: entries of the vectors, and what the rows give to the columns.
+  struct Panel {
+    T u[kHeld], v[kHeld], w[kHeld], sum[kHeld];
+  };
+  // A row's entries of the vectors, and its product with u so far.
+  struct Row {
+    T* data;
+    T u, v, w, dot;
+  };
+
+  // Four columns of a row. What they give to the columns is `given` times their entries.
   template <bool kUpdate>
-  SALN_DEVICE void sweep(const G& g, const Tile<T>& tile, int m, const T* u) const {
+  static SALN_DEVICE void quad(Panel& p, Row& row, int q, T given) {
+    T a[4];
+    load_quad(row.data + 32 * q, a);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) {
+      const int k = 4 * q + e;
+      if constexpr (kUpdate) {
+        a[e] -= p.v[k] * row.w;
+        a[e] -= p.w[k] * row.v;
+      }
+      row.dot += a[e] * p.u[k];
+      p.sum[k] += a[e] * given;
+    }
+    if constexpr (kUpdate) store_quad(row.data + 32 * q, a);
+  }
+
+  static SALN_DEVICE void load_panel(const T* from, T (&to)[kHeld]) {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      T four[4];
+      load_quad(from + 32 * q, four);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) to[4 * q + e] = four[e];
+    }
+  }
+
+  // One step of a sum over lanes that differ in kMask: each keeps half of x, in its first kHalf entries.
+  template <int kHalf, int kMask>
+  static SALN_DEVICE void fold(T (&x)[kHeld], int lane) {
+    const bool upper = lane & kMask;
+#pragma unroll
+    for (int k = 0; k < kHalf; ++k) {
+      const T low = x[k], high = x[kHalf + k];
+      x[k] = (upper ? high : low) + shuffle_xor(upper ? low : high, kMask);
+    }
+  }
+
+  // Products of the leading m rows with u, after A ← A − v wᵀ − w vᵀ if kUpdate: a row's own part in dots_, what rows
+  // of blocks below give to a column in sums_, one array a warp. The vectors are zero from m on. Ends with a barrier.
+  template <bool kUpdate>
+  SALN_DEVICE void sweep(const G& g, const Tile<T>& tile, int m) const {
+    const int part = g.lane / 8, offset = 4 * (g.lane % 8);
     for (int first = 0; first < m; first += kColumns) {
-      T uc[kLanes], vc[kLanes], wc[kLanes], sum[kLanes];
+      Panel p{};
+      load_panel(u_ + first + offset, p.u);
+      if constexpr (kUpdate) load_panel(v_ + first + offset, p.v), load_panel(w_ + first + offset, p.w);
+      for (int r = first + g.warp * 8; r < m; r += G::warps * 8) {
+        const int below = r - first;
+        const bool both = r + 4 < m;
+        Row rows[2];
 #pragma unroll
-      for (int q = 0; q < kLanes; ++q) {
-        const int c = first + 32 * q + g.lane;
-        uc[q] = c < m ? u[c] : T(0);
-        vc[q] = kUpdate && c < m ? v_[c] : T(0);
-        wc[q] = kUpdate && c < m ? w_[c] : T(0);
-        sum[q] = 0;
-      }
-      for (int r = first / kRows * kRows + g.warp * kRows; r < m; r += G::warps * kRows) {
-        T dot[kRows];
+        for (int h = 0; h < 2; ++h) {
+          const int i = r + 4 * h + part;
+          rows[h] = {tile.row(i) + first + offset, u_[i], kUpdate ? v_[i] : T(0), kUpdate ? w_[i] : T(0), 0};
+        }
 #pragma unroll
-        for (int k = 0; k < kRows; ++k) {
-          dot[k] = 0;
-          const int i = r + k;
-          if (i >= m) continue;
-          T* row = tile.data + packed_row(i) + first;
-          const T ui = u[i], vi = kUpdate ? v_[i] : T(0), wi = kUpdate ? w_[i] : T(0);
-#pragma unroll
-          for (int q = 0; q < kLanes; ++q) {
-            if (32 * q > i - first) continue;
-            const int c = 32 * q + g.lane, below = i - first - c;
-            if (below < 0) continue;
-            T a = row[c];
-            if constexpr (kUpdate) {
-              a -= vc[q] * wi + wc[q] * vi;
-              row[c] = a;
-            }
-            dot[k] += a * uc[q];
-            if (below > 0) sum[q] += a * ui;
+        for (int q = 0; q < kQuads; ++q) {
+          if (both && 32 * q + 32 <= below) {
+            quad<kUpdate>(p, rows[0], q, rows[0].u);
+            quad<kUpdate>(p, rows[1], q, rows[1].u);
+            continue;
           }
+          if (32 * q > below + 4) break;
+          const int c = 32 * q + offset;
+          if (c <= below) quad<kUpdate>(p, rows[0], q, c < below ? rows[0].u : T(0));
+          if (both && c <= below + 4) quad<kUpdate>(p, rows[1], q, c < below + 4 ? rows[1].u : T(0));
         }
 #pragma unroll
-        for (int k = 0; k < kRows; ++k) dot[k] = warp_sum(dot[k]);
-        if (g.lane < kRows && r + g.lane < m) {
-          T mine = dot[0];
-#pragma unroll
-          for (int k = 1; k < kRows; ++k) mine = g.lane == k ? dot[k] : mine;
-          dots_[r + g.lane] = first ? dots_[r + g.lane] + mine : mine;
+        for (int h = 0; h < 2; ++h) {
+          T dot = rows[h].dot;
+          for (int mask = 4; mask > 0; mask /= 2) dot += shuffle_xor(dot, mask);
+          const int i = r + 4 * h + part;
+          if (offset == 0) dots_[i] = first ? dots_[i] + dot : dot;
         }
       }
+      fold<kHeld / 2, 16>(p.sum, g.lane);
+      fold<kHeld / 4, 8>(p.sum, g.lane);
 #pragma unroll
-      for (int q = 0; q < kLanes; ++q) sums_[g.warp * columns_ + first + 32 * q + g.lane] = sum[q];
+      for (int k = 0; k < kHeld / 4; ++k) {
+        const int held = part * (kHeld / 4) + k;
+        sums_[g.warp * columns_ + first + held / 4 * 32 + offset + held % 4] = p.sum[k];
+      }
     }
     g.sync();
   }
@@ -134,9 +211,8 @@ class MemoryMatrix {
     return total;
   }
 
-  T *x_, *u_, *v_, *w_, *dots_;
   int columns_;
-  T* sums_;
+  T *x_, *u_, *v_, *w_, *dots_, *sums_;
 };
 
 }  // namespace saln::device

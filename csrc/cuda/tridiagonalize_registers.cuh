@@ -66,7 +66,7 @@ class RegisterMatrix {
     }
     g.sync();
     const float pivot = x_[j - 1];
-    float x[kLive], u[kLive], p[kLive], w[kLive], rest = 0;
+    float x[kLive], u[kLive], p[kLive] = {}, w[kLive], rest = 0;
 #pragma unroll
     for (int s = 0; s < kLive; ++s) {
       const int i = g.rank + s * kThreads;
@@ -91,7 +91,7 @@ class RegisterMatrix {
     if (busy) multiply<kLive, kColumns>(p);
     float along = 0;
 #pragma unroll
-    for (int s = 0; s < kLive; ++s) along += busy ? p[s] * u[s] : 0.0f;
+    for (int s = 0; s < kLive; ++s) along += p[s] * u[s];
     const float half = 0.5f * h.tau * h.tau * g.sum(along);
 #pragma unroll
     for (int s = 0; s < kLive; ++s) {

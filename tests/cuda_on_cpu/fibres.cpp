@@ -132,8 +132,10 @@ void acquire([[maybe_unused]] char* order) {
 #endif
 }
 
+// Most texts are one and the same; those of different files may only be equal.
+bool same(const char* a, const char* b) { return a == b || !std::strcmp(a, b); }
 bool same(const Where& a, const Where& b) {
-  return a.line() == b.line() && a.column() == b.column() && !std::strcmp(a.file_name(), b.file_name());
+  return a.line() == b.line() && a.column() == b.column() && same(a.file_name(), b.file_name());
 }
 
 // The calling lane has come to a meeting of its warp. True if it is the last.
@@ -142,7 +144,7 @@ bool join(Warp& w, const char* what, const Where& where) {
   if (w.arrived == 0) {
     w.what = what;
     w.where = where;
-  } else if (w.what != what && std::strcmp(w.what, what)) {
+  } else if (!same(w.what, what)) {
     fail(where, "%s, while threads of the same warp wait at %s (%s:%u)", what, w.what, w.where.file_name(),
          w.where.line());
   } else if (!same(w.where, where)) {
