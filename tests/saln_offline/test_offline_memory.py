@@ -24,7 +24,8 @@ from pathlib import Path
 from saln.offline import rows, score_file, select_file
 from saln.offline.budget import anonymous_bytes
 
-candidates, features, folder, in_place, memory = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5]
+candidates, in_place, memory = sys.argv[1], sys.argv[4], sys.argv[5]
+features, folder = Path(sys.argv[2]), Path(sys.argv[3])
 rows.fits = lambda n_bytes: in_place == "in place"
 peak, over = anonymous_bytes(), threading.Event()
 
