@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ def stop_of(seed: int, world_size: int = 1) -> int:
     """After how many steps a run is interrupted: anywhere, the ends of epochs among them."""
     n_steps = 10 // world_size
     return n_steps * (1 + seed % 2) if seed % 5 == 4 else random.Random(seed).randrange(1, n_steps * N_EPOCHS - 1)
+
+
+def message(call: Callable[[], Any]) -> str:
+    """The error that a call raises, in words."""
+    try:
+        call()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
 
 
 def launch(task: str, folder: Path, *args: Any, n: int = 1) -> list[Any]:

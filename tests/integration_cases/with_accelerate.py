@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from torch.utils.data import DataLoader
 
-from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, stop_of
+from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
 from saln.integrations.accelerate import prepare_loader
+from saln.integrations.tensorboard import SelectionLog
 
 
 def loader_of(seed: int, **options) -> DataLoader:
@@ -61,3 +64,31 @@ def resume(folder):
         train(accelerator, wrapped, optimizer, loader, name_epochs=seed % 2 == 1)
         result.append(model.batches)
     return result
+
+
+def misuse(folder: Path) -> dict[str, Any]:
+    """What goes wrong, in words, and what the other way of sharding gives; on two processes."""
+    accelerator = Accelerator(cpu=True)
+    twice = accelerator.prepare(loader_of(0))
+    told = {"sharded twice": message(lambda: list(twice))}
+    whole = loader_of(0, rank=0, world_size=1)
+    told["not its rank"] = message(lambda: prepare_loader(accelerator, whole))
+    told["no batch sampler"] = message(lambda: prepare_loader(accelerator, DataLoader(Indices())))
+    accelerator.even_batches = False
+    told["sharded by accelerate"] = [batch.tolist() for batch in accelerator.prepare(whole)]
+    loader = prepare_loader(accelerator, loader_of(0))
+    told["skipped"] = [batch.tolist() for batch in accelerator.skip_first_batches(loader, 3)]
+    next(iter(accelerator.skip_first_batches(loader, 1)))
+    told["saved elsewhere"] = message(lambda: accelerator.save_state(folder / "never"))
+    return told
+
+
+def logged(folder: Path) -> None:
+    """Figures of an epoch."""
+    accelerator, wrapped, optimizer, loader, _ = prepared(0)
+    log = SelectionLog(loader.spectral_sampler, folder / "accelerate", every=5)
+    for batch in loader:
+        accelerator.backward(wrapped(batch))
+        optimizer.step()
+        log.update(*loader.place)
+    log.close()

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.utils.data import DataLoader
 
-from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, stop_of
+from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
 from saln.integrations.lightning import SpectralDataModule, SpectralSelection
+from saln.integrations.tensorboard import SelectionLog
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -64,13 +66,12 @@ def make_trainer(folder: Path, callbacks: list[Callback], **options: Any) -> Tra
         max_epochs=N_EPOCHS,
         default_root_dir=folder,
         callbacks=callbacks,
-        use_distributed_sampler=False,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         devices=WORLD_SIZE,
         strategy="ddp" if WORLD_SIZE > 1 else "auto",
-        **options,
+        **{"use_distributed_sampler": False, **options},
     )
 
 
@@ -97,3 +98,41 @@ def resume(folder: Path) -> list[list[list[int]]]:
         trainer.fit(module, datamodule=data, ckpt_path=folder / str(seed) / "kept.ckpt")
         result.append(module.model.batches)
     return result
+
+
+class Hook(LightningModule):
+    """Makes its sampler where Lightning writes down how."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Without the callback."""
+        return DataLoader(Indices(), batch_sampler=make_sampler(0))
+
+    training_step = Module.training_step
+    configure_optimizers = Module.configure_optimizers
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Recorder()
+
+
+def misuse(folder: Path) -> dict[str, str]:
+    """What goes wrong, in words; on two processes."""
+    own = {"use_distributed_sampler": True}
+    outside = DataLoader(Indices(), batch_sampler=make_sampler(0))
+    return {
+        "with the callback": message(
+            lambda: make_trainer(folder, [SpectralSelection()], **own).fit(Module(), datamodule=Data(0))
+        ),
+        "without": message(lambda: make_trainer(folder, [], **own).fit(Module(), outside)),
+        "in the hook": message(lambda: make_trainer(folder, [], **own).fit(Hook())),
+        "no sampler": message(lambda: make_trainer(folder, [SpectralSelection()]).fit(Module(), outside)),
+        "not written": message(lambda: SpectralDataModule().batch_sampler),
+    }
+
+
+def logged(folder: Path) -> None:
+    """Figures of an epoch."""
+    loader = DataLoader(Indices(), batch_sampler=make_sampler(0), num_workers=2)
+    log = SelectionLog(loader.batch_sampler, folder / "lightning", every=5)
+    make_trainer(folder, [SpectralSelection(loader.batch_sampler, log)], max_steps=10).fit(Module(), loader)
+    log.close()

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from integration_cases.runs import BATCH_SIZE, N_EPOCHS, N_ROWS, SEEDS, Recorder, make_sampler, stop_of
+from integration_cases.runs import BATCH_SIZE, N_EPOCHS, N_ROWS, SEEDS, Recorder, make_sampler, message, stop_of
+from saln.integrations.tensorboard import SelectionLog
 from saln.integrations.transformers import SpectralTrainerMixin
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
@@ -92,9 +93,8 @@ def make_trainer(folder: Path, seed: int, **options: Any) -> SpectralTrainer:
         report_to=[],
         logging_strategy="no",
     )
-    return SpectralTrainer(
-        model=Model(), args=arguments, train_dataset=Named(), batch_sampler=make_sampler(seed), **options
-    )
+    options = {"batch_sampler": make_sampler(seed), **options}
+    return SpectralTrainer(model=Model(), args=arguments, train_dataset=Named(), **options)
 
 
 def interrupt(folder: Path) -> list[list[list[int]]]:
@@ -117,3 +117,45 @@ def resume(folder: Path) -> list[list[list[int]]]:
         trainer.train(resume_from_checkpoint=True)
         result.append(trainer.model.recorder.batches)
     return result
+
+
+def misuse(folder: Path) -> dict[str, str]:
+    """What goes wrong, in words."""
+    trainer = make_trainer(folder, 1)
+    trainer.train()
+    told = {}
+    (checkpoint,) = (folder / "1").glob("checkpoint-*")
+    trainer.args.ignore_data_skip = True
+    told["ignored"] = message(lambda: trainer.train(resume_from_checkpoint=True))
+    trainer.args.ignore_data_skip = False
+    (checkpoint / "saln_batch_sampler.pt").unlink()
+    told["no state"] = message(lambda: trainer.train(resume_from_checkpoint=str(checkpoint)))
+    trainer.args.per_device_train_batch_size = 7
+    told["batch size"] = message(
+        lambda: SpectralTrainer(
+            model=Model(), args=trainer.args, train_dataset=Named(), batch_sampler=trainer.batch_sampler
+        )
+    )
+    return told
+
+
+def skipping(folder: Path) -> tuple[list[list[int]], int]:
+    """The rest of a run whose checkpoint has no state of the sampler, which needs none."""
+    with contextlib.suppress(Accident):
+        make_trainer(folder, 0, callbacks=[BreakOff(29)]).train()
+    (checkpoint,) = (folder / "0").glob("checkpoint-*")
+    (checkpoint / "saln_batch_sampler.pt").unlink()
+    trainer = make_trainer(folder, 0)
+    chosen = []
+    select = trainer.batch_sampler.selector.select
+    trainer.batch_sampler.selector.select = lambda *args, **options: chosen.append(1) or select(*args, **options)
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+    return trainer.model.recorder.batches, len(chosen)
+
+
+def logged(folder: Path) -> None:
+    """Figures of an epoch, three batches a step."""
+    sampler = make_sampler(1)
+    log = SelectionLog(sampler, folder / "transformers", every=5)
+    make_trainer(folder, 1, batch_sampler=sampler, selection_log=log).train()
+    log.close()

@@ -13,3 +13,15 @@ def test_interrupted_runs_go_on_exactly_in_new_processes(n, tmp_path):
         for rank in range(n):
             assert len(first[rank][seed]) == stop_of(seed, n)
             assert first[rank][seed] + rest[rank][seed] == expected(seed, rank, n)
+
+
+def test_misuse_is_told_and_the_other_way_of_sharding_works(tmp_path):
+    told = launch("with_accelerate.misuse", tmp_path, n=2)
+    for rank in range(2):
+        assert "RuntimeError: the batches would be sharded twice" in told[rank]["sharded twice"]
+        assert "saln.integrations.accelerate.prepare_loader" in told[rank]["sharded twice"]
+        assert f"rank 0 of 1, this process is {rank} of 2: leave rank and" in told[rank]["not its rank"]
+        assert "TypeError: the loader's batch sampler is a BatchSampler, want" in told[rank]["no batch sampler"]
+        assert "without skip_first_batches, which is not needed" in told[rank]["saved elsewhere"]
+        assert told[rank]["skipped"] == expected(0, rank, 2)[3:5]
+        assert told[rank]["sharded by accelerate"] == expected(0, rank, 2)[:5]
