@@ -188,7 +188,7 @@ def audit_selection(
     counts = np.bincount(within[within >= 0], minlength=int(inside.sum()))
     of_pool = [each.take(inside) for each in groups]
     n_tests = sum(2 * len(each.names) + 3 for each in groups) + 1
-    exchanges = permutations or min(MOST_PERMUTATIONS, max(LEAST_PERMUTATIONS, math.ceil(10 * n_tests / limits.alpha)))
+    exchanges = permutations or min(MOST_PERMUTATIONS, max(LEAST_PERMUTATIONS, math.ceil(2 * n_tests / limits.alpha)))
     generator = np.random.default_rng(seed)
 
     p_values: dict[Key, float] = {}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.audit.groups import Groups
-from saln.audit.permutation import SLACK
+from saln.audit.permutation import CELLS, SLACK
 
 WINDOWS = 20
 BLOCKS = 200
@@ -130,13 +130,18 @@ def _change_test(drawn: Ints, permutations: int, generator: np.random.Generator)
     starts = np.linspace(0, n_blocks, windows + 1).round().astype(np.int64)[:-1]
     share = blocks.sum(axis=0) / max(1, blocks.sum())
 
-    def spread(order: Ints | slice) -> float:
-        table = np.add.reduceat(blocks[order], starts, axis=0)  # [windows, G]
-        expected = table.sum(axis=1, keepdims=True) * share
-        return float(
-            np.divide((table - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0).sum()
-        )
-
-    seen = spread(slice(None)) * (1 - SLACK) - SLACK
-    as_far = sum(spread(generator.permutation(n_blocks)) >= seen for _ in range(permutations))
+    chunk = max(1, CELLS // blocks.size)
+    seen = float(_spread(blocks[None], starts, share)[0]) * (1 - SLACK) - SLACK
+    as_far = 0
+    for start in range(0, permutations, chunk):
+        places = np.tile(np.arange(n_blocks), (min(chunk, permutations - start), 1))
+        orders = generator.permuted(places, axis=1)  # [R, blocks]
+        as_far += int((_spread(blocks[orders], starts, share) >= seen).sum())
     return (1 + as_far) / (1 + permutations)
+
+
+def _spread(blocks: Ints, starts: Ints, share: Floats) -> Floats:
+    """Chi-square of (window × group) for each order of blocks `[R, blocks, G]`."""
+    table = np.add.reduceat(blocks, starts, axis=1)  # [R, windows, G]
+    expected = table.sum(axis=2, keepdims=True) * share
+    return np.asarray(((table - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=(1, 2)))

@@ -151,10 +151,10 @@ def _rate_finding(
 
 
 def _median_rate(rates: Rates) -> float:
-    """The draw rate of the group that the median row of the pool is in."""
+    """The draw rate of the group that the median row of the pool is in; the higher of two middle ones."""
     groups = sorted(rates.groups, key=lambda each: each.draw_rate)
     rows = list(accumulate(each.rows for each in groups))
-    return next(each.draw_rate for each, upto in zip(groups, rows, strict=True) if 2 * upto >= rows[-1])
+    return next(each.draw_rate for each, upto in zip(groups, rows, strict=True) if 2 * upto > rows[-1])
 
 
 def change_findings(coverage: Coverage, p_values: Mapping[Key, float], limits: Limits) -> list[Finding]:

@@ -163,7 +163,7 @@ def read_evaluation(
     """Labels and predictions of `FILE` or `FILE:PREDICTIONS,LABELS`, with the groups of the same rows.
 
     A file that has the group columns brings its own rows, such as those of a test set. Else its rows are those of the
-    group columns, and where some are marked for testing, they alone count.
+    group columns. Where some are marked for testing, they alone count.
 
     Parameters
     ----------
@@ -191,16 +191,16 @@ def read_evaluation(
     if (predictions.dtype.kind in "US") != (labels.dtype.kind in "US"):
         raise DataError(f"{path}: '{predicted}' is {describe(predictions)}, but '{label}' is {describe(labels)}")
     single = groups[:-1] if cross and len(groups) > 1 else groups
-    own = [each for each in single if each.column in available and not each.cut]
+    own = [each.column for each in single if each.column in available and not each.cut]
     if own:
-        missing = [each.column for each in single if each not in own]
-        of_rows = [_column(path, each.column) for each in own]
+        mark = next((key for key in TEST_KEYS if key in available), None)
+        tested = np.ones(len(labels), dtype=bool) if mark is None else read_array(path, mark).astype(np.bool_)
+        of_rows = [_column(path, name) for name in own]
+        missing = ", ".join(each.column for each in single if each.column not in own)
         if len(single) < len(groups) and not missing:
             of_rows.append(crossed(of_rows))
-        notes = (
-            [f"Accuracy was not looked at by {', '.join(missing)}, which {path.name} cannot tell."] if missing else []
-        )
-        return Evaluation(labels, predictions, of_rows), notes
+        notes = [f"Accuracy was not looked at by {missing}, which {path.name} cannot tell."] if missing else []
+        return Evaluation(labels[tested], predictions[tested], [each.take(tested) for each in of_rows]), notes
     if len(labels) != len(groups[0].codes):
         raise DataError(f"{path}: {len(labels)} predictions, but the group columns have {len(groups[0].codes)} rows")
     if test_rows is None or not test_rows.any():
