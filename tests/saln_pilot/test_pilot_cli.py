@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 import saln_kernels
 from saln.cli import app
+from saln.pilot.config import DEFAULT_METHODS
 from saln.selectors import SELECTORS
 
 RUNNER = CliRunner()
@@ -27,14 +30,97 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data.npz"
 
 
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than these pilots, and has tests of its own."""
+    monkeypatch.setattr("saln.report.render_report", lambda result, path, *rest, **more: path)
+
+
 def test_pilot_prints_verdicts_and_leaves_a_report(data: Path, tmp_path: Path) -> None:
     report = tmp_path / "out.html"
     done = RUNNER.invoke(app, ["pilot", str(data), *QUICK, "-o", str(report)])
     assert done.exit_code == 0, done.output
     assert report.exists()
-    for name in ("uniform", "saln", "jest", "spectral_candidates", "Accuracy", "Only 2 seeds"):
+    for name in (*DEFAULT_METHODS, "Accuracy", "Only 2 seeds"):
         assert name in done.stdout
     assert str(report.name) in done.stdout
+    assert {each.name for each in (tmp_path / "out.pilot").iterdir()} >= {"result.json", "figures.csv", "chosen"}
+
+
+@pytest.mark.parametrize(
+    ("gate", "status"),
+    [("final_accuracy >= -100", 0), ("final_accuracy >= 100", 1), ("final_accuracy >= uniform + 0", 3)],
+)
+@pytest.mark.usefixtures("no_report")
+def test_pilot_ends_with_the_status_of_its_gates(data: Path, tmp_path: Path, gate: str, status: int) -> None:
+    """The last is undecided: with two seeds, an interval holds nearly everything."""
+    command = ["pilot", str(data), *QUICK, "--methods", "jest", "-o", str(tmp_path / "r.html"), "--gate", gate]
+    done = RUNNER.invoke(app, command)
+    assert done.exit_code == status, done.output
+    word = {0: "passed", 1: "failed", 3: "undecided"}[status]
+    assert f"jest: {gate}: {word}" in " ".join(done.stdout.split())
+
+
+@pytest.mark.usefixtures("no_report")
+def test_pilot_with_everything(data: Path, tmp_path: Path) -> None:
+    """Stages, gates of a file and of the command line, prices, spoiled data, TensorBoard, folders of their own."""
+    (tmp_path / "gates.txt").write_text("final_accuracy >= -100  # anything\n")
+    arguments = [
+        "pilot", str(data), *QUICK, "--methods", "jest,saln:keep=positive", "--stages", "0.6,1", "--gate",
+        "jest: overhead <= 100", "--gates", str(tmp_path / "gates.txt"), "--price-per-hour", "2.5", "--currency", "USD",
+        "--full-training-hours", "100", "--trainings", "4", "--label-noise", "0.2", "--duplicates", "0.3",
+        "--imbalance", "0.5", "--feature-noise", "0.1", "--tensorboard", str(tmp_path / "tb"), "--csv",
+        str(tmp_path / "tables"), "--work", str(tmp_path / "work"), "-o", str(tmp_path / "r.html"), "--json",
+    ]  # fmt: skip
+    done = RUNNER.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert [stage["ran"] for stage in document["stages"]] == [True, True]
+    assert document["gate_outcome"] == "passed"
+    assert len(document["gates"]) == 3
+    assert document["costs"]["currency"] == "USD"
+    assert document["costs"]["trainings"] == 4
+    assert document["config"]["label_noise"] == 0.2
+    assert document["data"]["wrong_labels"] > 0
+    assert json.loads((tmp_path / "work" / "result.json").read_text())["kpis"] == document["kpis"]
+    assert len(list((tmp_path / "work").glob("runs-*.jsonl"))) == 2
+    assert "USD" in RUNNER.invoke(app, arguments[:-1]).stdout
+    _check_tables(tmp_path / "tables", document)
+    _check_chosen(tmp_path / "work" / "chosen" / "saln-keep=positive-seed1.npz", data, document)
+    events = list((tmp_path / "tb").rglob("events.*"))
+    # Three methods, two seeds, two stages; TensorBoard may open another file when the command is repeated.
+    assert len({each.parent for each in events}) == 12
+
+
+def _check_tables(folder: Path, document: dict[str, Any]) -> None:
+    tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in folder.glob("*.csv")}
+    assert set(tables) == {"curves", "figures_by_seed", "figures", "gates", "classes"}
+    by_seed = {(row["method"], row["figure"], int(row["seed"])): row for row in tables["figures_by_seed"]}
+    for kpis in document["kpis"]:
+        for figure, values in kpis["values"].items():
+            for seed, value in enumerate(values):
+                written = by_seed[kpis["method"], figure, seed]["value"]
+                assert (float(written) if written else None) == value
+    assert by_seed["jest", "cost", 0]["unit"] == "USD"
+    first = document["runs"][0]["curve"]
+    assert [float(row["accuracy"]) for row in tables["curves"][: len(first)]] == [each["accuracy"] for each in first]
+    assert {row["stage"] for row in tables["gates"]} == {"0.6", "1.0"}
+    shares = [
+        float(row["chosen_share"]) for row in tables["classes"] if row["method"] == "jest" and row["tenth"] == "0"
+    ]
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def _check_chosen(path: Path, data: Path, document: dict[str, Any]) -> None:
+    with np.load(path) as chosen, np.load(data) as original:
+        assert chosen["chosen"].shape == (4, 16)
+        assert bool(chosen["pool"][chosen["chosen"]].all())
+        assert not bool((chosen["pool"] & chosen["is_test"]).any())
+        assert np.array_equal(chosen["labels"], original["labels"])
+        assert set(np.unique(chosen["told"][~chosen["pool"]])) == {-1}
+        right = (chosen["predictions"] == chosen["labels"])[chosen["is_test"]].mean()
+    run = next(run for run in document["runs"] if run["method"] == "saln:keep=positive" and run["seed"] == 1)
+    assert right == pytest.approx(run["curve"][-1]["accuracy"])
 
 
 def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> None:
@@ -65,6 +151,15 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
         (["digits", "--batch-size", "100000"], ["batch_size"]),
         (["digits", "--output", "no/such/folder/r.html"], ["no/such/folder"]),
         (["digits", "--steps", "many"], ["--steps"]),
+        (["digits", "--label-noise", "1.5"], ["label_noise", "1.5"]),
+        (["digits", "--gate", "beauty >= 1"], ["beauty", "final_accuracy"]),
+        (["digits", "--gates", "absent.toml"], ["absent.toml"]),
+        (["digits", "--stages", "0.1,1"], ["stages need gates"]),
+        (["digits", "--stages", "1,0.1", "--gate", "overhead < 1"], ["stages", "ascending"]),
+        (["digits", "--stages", "a"], ["stages", "'a'"]),
+        (["digits", "--methods", "saln:keep=most"], ["saln:keep=most"]),
+        (["digits", "--model", "resnet"], ["resnet needs images"]),
+        (["digits", "--price-per-hour", "-1"], ["price_per_hour", "-1"]),
         (["DATA", "--label-key", "nothere"], ["nothere", "labels"]),
         (["DATA", "--feature-key", "nothere"], ["nothere"]),
     ],
