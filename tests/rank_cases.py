@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
+import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch, make_selector
 from saln.refresh import Refresh
 
@@ -22,6 +25,7 @@ SELECTORS: dict[str, dict[str, Any]] = {
     "guard": {"method": "selective_backprop", "epsilon": 0.3},
     "portfolio": {"arms": ["uniform", "herding", "selective_backprop"]},
     "consecutive_candidates": {"n_candidates": 6},
+    "curriculum": {"method": "guard:spectral_candidates"},
 }
 
 
@@ -77,12 +81,31 @@ def epochs(sampler: SpectralBatchSampler, count: int) -> list[list[list[int]]]:
     return [list(sampler) for _ in range(count)]
 
 
+@contextlib.contextmanager
+def scored_candidates() -> Iterator[list[int]]:
+    """How many candidates each call scores that this process makes meanwhile."""
+    counts: list[int] = []
+    real = saln_kernels.score_batches
+
+    def counting(features: torch.Tensor, candidates: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
+        counts.append(len(candidates))
+        return real(features, candidates, *args, **options)
+
+    saln_kernels.score_batches = counting
+    try:
+        yield counts
+    finally:
+        saln_kernels.score_batches = real
+
+
 def everything(rank: int, world_size: int) -> dict[str, Any]:
     """What the tests look at, in one start of the processes."""
     result: dict[str, Any] = {"sizes": (len(make("infobatch")), make("infobatch").n_batches_left_out)}
     for name in SELECTORS:
         sampler = make(name, ahead=2 * (name in ("guard", "infobatch")))
-        result[name] = epochs(sampler, 2)
+        with scored_candidates() as counts:
+            result[name] = epochs(sampler, 2)
+        result[f"{name} scored"] = sum(counts)
         walk = iter(sampler)
         done = [next(walk) for _ in range(2)]
         resumed = make(name)
@@ -90,10 +113,10 @@ def everything(rank: int, world_size: int) -> dict[str, Any]:
         resumed.load_state_dict(state)
         result[f"{name} resumed"] = [*done, *resumed]
         result[f"{name} state"] = {key: value for key, value in state.items() if key != "memory"}
-    for lag in (0, 1):
+    for lag in (0, 1, 4):
         sampler, model = refreshing("guard", lag=lag)
         batches = []
-        for batch in sampler:
+        for batch in itertools.chain(sampler, sampler, sampler):
             batches.append(batch)
             nn.init.constant_(model.weight, len(batches) + 1.0)
         result[f"live {lag}"] = (batches, sampler.samples)

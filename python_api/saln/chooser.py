@@ -14,6 +14,7 @@ from saln.memory import memory_of
 from saln.refresh import LiveValues, Refresh
 from saln.selectors import SelectionReport, Selector
 from saln.selectors.protocol import reset, set_progress
+from saln.selectors.scoring import work_out
 from saln.served import ServedBatch
 from saln.superbatch import SuperBatch
 
@@ -22,7 +23,8 @@ class Chooser:
     """Lets a selector choose this rank's batches.
 
     Without a memory a batch follows from its place alone, and only this rank's are chosen. With one, those before it
-    are chosen too, on every rank alike.
+    are chosen too, on every rank alike; then each scores a share of the candidates, where the ranks can talk and do not
+    choose ahead: what a background thread has under way when it is called off differs from rank to rank.
 
     Parameters
     ----------
@@ -76,6 +78,7 @@ class Chooser:
         self.ranks = ranks
         self.memory = memory_of(selector)
         self.keeps_memory = ahead > 0
+        self._shares_scores = ahead == 0
         self.live: LiveValues | None = None
         self._samples = samples
         self._batch_size = batch_size
@@ -155,7 +158,13 @@ class Chooser:
             set_progress(self.selector, min(1.0, (epoch + number / self.order.n_super_batches) / self._n_epochs))
         super_batch = samples.take(offered)
         size = min(self._batch_size, offered.numel())
-        chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
+        shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
+        before = work_out.set(self.ranks.work_out) if shared else None
+        try:
+            chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
+        finally:
+            if before is not None:
+                work_out.reset(before)
         return offered[chosen], self.selector.last_report or SelectionReport(len(super_batch), 0)
 
     def _numbers(self, step: int) -> range:

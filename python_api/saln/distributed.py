@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.distributed as dist
@@ -13,7 +13,7 @@ from torch import Tensor
 from saln.superbatch import SHAPES, SuperBatch
 
 # Each has a group of its own, because they talk from different threads, in an order that differs from rank to rank.
-PURPOSES = ("agreement", "values")
+PURPOSES = ("agreement", "values", "scores")
 
 
 class Ranks:
@@ -88,24 +88,29 @@ class Ranks:
 
         Goes over the host, by gloo, so that it may run in the background of whatever training sends.
         """
-        each = -(-n_rows // self.world_size)
-        gathered: dict[str, Tensor] = {}
-        for name in SHAPES:
-            value: Tensor | None = getattr(share, name)
-            if value is None:
-                continue
-            row_bytes = value.element_size() * value[:1].numel() if len(value) else 0
-            width = torch.tensor([row_bytes, *value.shape[1:]])
-            dist.all_reduce(width, op=dist.ReduceOp.MAX, group=self._groups["values"])
-            padded = torch.zeros(each, *width[1:].tolist(), dtype=value.dtype)
-            padded[: len(value)] = value.cpu()
-            # As bytes, since gloo does not know every dtype.
-            sent = padded.view(each, -1).contiguous().view(torch.uint8)
-            received = [torch.empty_like(sent) for _ in range(self.world_size)]
-            dist.all_gather(received, sent, group=self._groups["values"])
-            whole = torch.cat(received).view(value.dtype).view(-1, *padded.shape[1:])[:n_rows]
-            gathered[name] = whole.to(value.device)
-        return dataclasses.replace(share, **gathered)
+        values = {name: getattr(share, name) for name in SHAPES if getattr(share, name) is not None}
+        return dataclasses.replace(
+            share, **{name: self._gather(value, n_rows, "values") for name, value in values.items()}
+        )
+
+    def work_out(self, rows_of: Callable[[Tensor], Tensor], candidates: Tensor) -> Tensor:
+        """`rows_of(candidates)`, every rank working out its share of the rows; all of them have to call it."""
+        n_rows = candidates.shape[0]
+        return self._gather(rows_of(candidates[self.share_of(n_rows)]), n_rows, "scores")
+
+    def _gather(self, value: Tensor, n_rows: int, purpose: str) -> Tensor:
+        group, each = self._groups[purpose], -(-n_rows // self.world_size)
+        # A rank without rows may not know how wide they are.
+        shape = torch.tensor([0, *value.shape[1:]])
+        dist.all_reduce(shape, op=dist.ReduceOp.MAX, group=group)
+        padded = torch.zeros(each, *shape[1:].tolist(), dtype=value.dtype)
+        padded[: len(value)] = value.cpu()
+        # As bytes, since gloo does not know every dtype.
+        sent = padded.view(each, -1).contiguous().view(torch.uint8)
+        received = [torch.empty_like(sent) for _ in range(self.world_size)]
+        dist.all_gather(received, sent, group=group)
+        whole = torch.cat(received).view(value.dtype).view(-1, *padded.shape[1:])[:n_rows]
+        return whole.to(value.device)
 
     def _meet(self) -> None:
         if self._world is not dist.group.WORLD:

@@ -46,9 +46,9 @@ class SpectralBatchSampler(BatchSampler):
     state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the same.
 
     Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
-    own, without a word to the others, or all of them where the selector has a memory. Batches that do not suffice for
-    all ranks at an epoch's end are left out and counted. At the start of every epoch the ranks compare their features,
-    seeds and options.
+    own, without a word to the others. Where the selector has a memory all ranks choose all of them, each scoring a
+    share of the candidates (without `ahead`). Batches that do not suffice for all ranks at an epoch's end are left out
+    and counted. At the start of every epoch the ranks compare their features, seeds and options.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ class SpectralBatchSampler(BatchSampler):
         return self.order.super_batch(epoch, self._chooser.number_of(step))
 
     def remember(self, n_batches: int) -> None:
-        """Let `state_at` go back so many batches from now on; keeps a copy of the selector's memory for each, if any."""
+        """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
         self._n_memories = n_batches + 1
         if self._chooser.memory is not None and not self._chooser.keeps_memory:
             self._note_memory(self.place, self._chooser.memory.state_dict())

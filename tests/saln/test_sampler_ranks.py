@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rank_cases import SELECTORS, epochs, everything, make, run_ranks
+from rank_cases import SELECTORS, epochs, everything, make, run_ranks, scored_candidates
 from saln import SpectralBatchSampler
 from saln.distributed import Ranks
 
@@ -28,6 +28,16 @@ def test_ranks_serve_together_what_one_serves_alone(ranks, name):
     assert all(each["sizes"] == (17 // len(ranks), 17 % len(ranks)) for each in ranks)
 
 
+@pytest.mark.parametrize("name", ["spectral_candidates", "consecutive_candidates", "curriculum"])
+def test_a_rank_scores_its_share_of_the_candidates(ranks, name):
+    """Those of its own batches; where the selector has a memory, a share of those of every batch."""
+    with scored_candidates() as counts:
+        epochs(make(name), 2)
+    scored = [each[f"{name} scored"] for each in ranks]
+    assert sum(scored) == sum(counts)  # the batch that the ranks' tail leaves out is the whole of the rows left
+    assert max(scored) <= sum(counts) / len(ranks) + len(counts)
+
+
 @pytest.mark.parametrize("name", SELECTORS)
 def test_ranks_resume_exactly_and_save_the_same(ranks, name):
     alone = epochs(make(name), 3)[2]
@@ -39,12 +49,14 @@ def test_ranks_resume_exactly_and_save_the_same(ranks, name):
         make(name).load_state_dict(ranks[0][f"{name} state"])
 
 
-@pytest.mark.parametrize("lag", [0, 1])
+@pytest.mark.parametrize("lag", [0, 1, 4])
 def test_refreshed_values_are_the_same_on_every_rank(ranks, lag):
     """A selector with a memory looks at all of them; each rank worked out a share."""
     batches = interleaved([each[f"live {lag}"][0] for each in ranks])
-    flat = [index for batch in batches for index in batch]
-    assert len(flat) == len(set(flat)) == 3 * (17 - 17 % len(ranks))
+    per_epoch = 17 - 17 % len(ranks)
+    for epoch in range(3):
+        flat = [index for batch in batches[epoch * per_epoch : (epoch + 1) * per_epoch] for index in batch]
+        assert len(flat) == len(set(flat)) == 3 * per_epoch
     for each in ranks:
         for name in ("features", "losses"):
             assert torch.equal(getattr(each[f"live {lag}"][1], name), getattr(ranks[0][f"live {lag}"][1], name))

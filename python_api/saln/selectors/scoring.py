@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +15,11 @@ from saln.selectors.logdet import unit_diagonal_quality
 from saln.superbatch import SuperBatch
 
 MAX_GRAM_ROWS = 2048  # 16 MiB of float32
+
+Rows = Callable[[Tensor], Tensor]
+# How f(candidates) is worked out, where every row of the result is one candidate's: here, unless ranks that all choose
+# the same batch share the candidates out.
+work_out: ContextVar[Callable[[Rows, Tensor], Tensor]] = ContextVar("work_out", default=lambda f, rows: f(rows))
 
 
 class Scorer:
@@ -56,15 +64,16 @@ class Scorer:
         if self._shared is None and self._pays(*places.shape):
             self._share()
         candidates = self._rows[places] if self._shared is None else places
-        return saln_kernels.score_batches(
+        score = partial(
+            saln_kernels.score_batches,
             self._features if self._shared is None else self._shared,
-            candidates,
-            criterion,
+            criterion=criterion,
             similarity=self._similarity,
             residuals=self._residuals,
             quality=self._quality,
             **self._options,
         )
+        return work_out.get()(score, candidates)
 
     def grow(self, pools: Tensor, size: int, ridge: float) -> Tensor:
         """Of each pool, places `[C, p]`, the greedy log-det choice: places `[C, size]`. The ridge is as in `LogDet`."""
