@@ -13,6 +13,7 @@ from saln.pilot.config import PilotError
 from saln.pilot.costs import reckon
 from saln.pilot.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
 from saln.pilot.kpi import compute_all_kpis
+from saln.pilot.measures import MEASURES
 from saln.pilot.runner import run_pilot
 from saln.pilot.trainer import Method, Run
 
@@ -169,3 +170,10 @@ def test_stages_go_on_with_those_that_passed() -> None:
     assert stopped.config.train_share == 0.5
     with pytest.raises(PilotError, match="stages need gates"):
         run_pilot(blobs(), dataclasses.replace(config, gates=()), methods)
+
+
+def test_the_documentation_names_every_figure() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "pilot.md").read_text("utf-8")
+    assert [name for name in MEASURES if f"`{name}`" not in text] == []
+    for line in text.split("```")[3].strip().splitlines():
+        parse_gate(line)
