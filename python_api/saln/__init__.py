@@ -2,7 +2,7 @@
 
 Layers, each importing only those below it:
 
-    cli -> pilot, report; integrations -> sampler -> epoch_walk, epoch_order, memory, background, refresh -> distributed
+    cli -> pilot, report; integrations -> sampler -> epoch_walk, background, chooser -> refresh, memory -> distributed
     functional, sampler -> selectors -> candidates, schedule, superbatch
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a

@@ -12,7 +12,7 @@ import saln_kernels
 from saln.choices import one_of
 from saln.schedule import Schedule, not_negative_throughout, value_at
 from saln.selectors.rows import unit_rows
-from saln.selectors.scoring import Scorer
+from saln.selectors.scoring import Scorer, work_out
 from saln.selectors.spectral_candidates import SpectralCandidates
 from saln.superbatch import SuperBatch
 
@@ -118,7 +118,7 @@ class ConsecutiveCandidates(SpectralCandidates):
         everything = torch.arange(served.shape[0], device=x.device).unsqueeze(0)
         directions = served.T @ principal(served, everything, k)[0]  # V, [d, k]
         along = x @ directions  # [m, k]
-        own = principal(x, candidates, k)  # [C, b, k], with U = Xᵀ own
+        own = work_out.get()(lambda some: principal(x, some, k), candidates)  # [C, b, k], with U = Xᵀ own
         return torch.einsum("cbk,cbj->ckj", own, along[candidates]).square().sum(dim=(1, 2)) / k
 
     def _reuse(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
