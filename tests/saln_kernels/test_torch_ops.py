@@ -102,7 +102,7 @@ def test_meta_shapes(cpu: str) -> None:
     """The fakes agree with the ops on shapes and dtypes, at no cost."""
     features = torch.empty(1000, 64, device="meta", dtype=torch.bfloat16)
     candidates = torch.empty(10**6, 64, device="meta", dtype=torch.int32)
-    problem = (features, candidates, None, None, "linear", False, 1.0, "none", "clamp")
+    problem = (features, candidates, None, None, "linear", False, 1.0, "none", "clamp", False)
     values, vectors, bounds = torch.ops.saln.eigh(*problem, 8, "auto", 0, 0)
     assert values.shape == bounds.shape == (10**6, 8)
     assert vectors.shape == (10**6, 64, 8)
