@@ -54,15 +54,20 @@ def _assert_narrow(page: str, tree: _Tree) -> None:
     styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
     for width in re.findall(r"(?<!max-)(?<!device-)width:\s*([\d.]+)(px|rem|in|cm)", styles):
         assert float(width[0]) * {"px": 1, "rem": 16, "in": 96, "cm": 38}[width[1]] < PHONE
-    for rule in ("figure svg { display: block; width: 100%", ".fold td { display: flex", "pre-wrap"):
+    for rule in (
+        "@media screen and (max-width: 60rem)",
+        "figure svg { display: block; width: 100%",
+        ".fold td { display: flex",
+        "pre-wrap",
+    ):
         assert rule in styles
     assert "@media print" in styles
     for tag, attributes, _ in tree.tags:
         if tag in ("svg", "img", "table", "div"):
             assert "width" not in attributes
         if tag == "table":
-            assert attributes["class"] in ("fold", "facts")
-    for row in re.findall(r'<table class="fold">.*?</table>', page, re.DOTALL):
+            assert (attributes["class"] or "").split()[0] in ("fold", "facts")
+    for row in re.findall(r'<table class="fold[^>]*>.*?</table>', page, re.DOTALL):
         cells = re.findall(r"<td[^>]*>", row)
         assert all("data-label" in cell for cell in cells if cell != "<td>")
     ids = re.findall(r'<clipPath id="([^"]+)"', page) + re.findall(r'<h3 id="([^"]+)"', page)

@@ -114,7 +114,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
         middle, low, high = _band(runs)
         data += [Datum(method, *each) for each in zip(steps, middle, low, high, strict=True)]
         axes.plot(steps, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
-        axes.fill_between(steps, low, high, color=look.colour, alpha=0.15, linewidth=0)
+        axes.fill_between(steps, low, high, color=look.colour, alpha=_faint(result), linewidth=0)
     axes.axhline(result.target, color=INK, linewidth=0.8, linestyle=":")
     axes.annotate(
         f"target {result.target:.3f}", (0, result.target), xycoords=("axes fraction", "data"), va="bottom",
@@ -147,7 +147,7 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
             seconds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0) + setup
             middle, low, high = _band(runs)
             axes.plot(seconds, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
-            axes.fill_between(seconds, low, high, color=look.colour, alpha=0.15, linewidth=0)
+            axes.fill_between(seconds, low, high, color=look.colour, alpha=_faint(result), linewidth=0)
             points = zip(seconds.tolist(), middle, low, high, strict=True)
             data += [Datum(f"{title}: {method}", *each) for each in points]
         longer = _longer(result)
@@ -292,6 +292,11 @@ def _band(runs: Sequence[Run]) -> tuple[list[float], list[float], list[float]]:
         low.append(found.mean if found.low is None else max(0.0, found.low))
         high.append(found.mean if found.high is None else min(1.0, found.high))
     return middle, low, high
+
+
+def _faint(result: PilotResult) -> float:
+    """Opacity of a band: fainter where many lie on one another."""
+    return min(0.15, 0.75 / len(result.methods))
 
 
 def _longer(result: PilotResult) -> tuple[list[float], list[float]] | None:

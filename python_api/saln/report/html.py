@@ -23,6 +23,8 @@ QUESTIONS = (
     "Accuracy, equal time, selection counted",
     "The same, everything counted",
 )
+SIDE_BY_SIDE = 5
+"""Methods beside uniform in one table."""
 TONES = {
     BETTER: "better", WORSE: "worse", GAIN: "better", STEPS_ONLY: "better", LOSS: "worse", "passed": "better",
     "failed": "worse",
@@ -61,6 +63,7 @@ def report_html(result: PilotResult, command: str | None = None, images: torch.T
         headline=headline(result.verdicts).partition(". "),
         cards=[(each, _answers(each)) for each in result.verdicts],
         rows=_rows(result),
+        key_columns=_key_columns(len(result.methods)),
         pictures=inline(pilot_figures(result)),
         samples=samples_of(result, images),
         look=looks(result.methods),
@@ -68,6 +71,19 @@ def report_html(result: PilotResult, command: str | None = None, images: torch.T
         command=command,
         settings=[(name.replace("_", " "), value) for name, value in result.config.as_dict().items()],
     )
+
+
+def _key_columns(n: int) -> list[list[int]]:
+    """Methods of each table of key figures: as many as fit on a desk, uniform first in each.
+
+    Examples
+    --------
+    >>> _key_columns(8)
+    [[0, 1, 2, 3, 4, 5], [0, 6, 7]]
+    """
+    others = list(range(1, n))
+    parts = [others[start : start + SIDE_BY_SIDE] for start in range(0, len(others), SIDE_BY_SIDE)]
+    return [[0, *part] for part in parts] or [[0]]
 
 
 def _answers(verdict: Verdict) -> list[tuple[str, str, str]]:
