@@ -197,6 +197,14 @@ def test_errors_are_one_line(folder: Path, pilot: Path, arguments: list[str], wo
     assert all(word in done.stderr for word in words), done.stderr
 
 
+def test_class_numbers_are_classes_however_many(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", labels=np.arange(120) % 60, age=np.arange(120) % 60)
+    (labels, age), notes = read_groups([str(tmp_path / "data.npz")])
+    assert (len(labels.names), labels.cut) == (60, False)
+    assert (len(age.names), age.cut) == (4, True)
+    assert notes == ["age has more than 50 values and was cut at its quartiles."]
+
+
 def test_names_after_a_colon(tmp_path: Path) -> None:
     odd = tmp_path / "a:b.npy"
     np.save(odd, SITES)

@@ -226,10 +226,13 @@ def _group_columns(path: Path, notes: list[str]) -> list[str]:
 
 
 def _column(path: Path, name: str) -> Groups:
+    """A column as groups; class numbers are never cut at their quartiles."""
+    array = read_array(path, name)
     names = None
-    if name in LABEL_KEYS and CLASS_NAMES in array_names(path):
-        names = [str(each) for each in read_array(path, CLASS_NAMES)]
-    return make_groups(path.stem if name == NPY_NAME else name, read_array(path, name), names)
+    if name in LABEL_KEYS and array.dtype.kind in "iu":
+        known = CLASS_NAMES in array_names(path)
+        names = [str(each) for each in read_array(path, CLASS_NAMES)] if known else []
+    return make_groups(path.stem if name == NPY_NAME else name, array, names)
 
 
 def _one(path: Path, names: Sequence[str], keys: Sequence[str], what: str) -> str:
