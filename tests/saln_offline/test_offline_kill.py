@@ -37,7 +37,12 @@ def child(output):
         method, options = what.split(":")[1], {"n_candidates": 8}
         select_file(folder / "x.npy", output, method=method, options=options, batch_size=16, epochs=2, memory=1 << 29)
 
-def run(output, seconds):
+def n_records():
+    return (folder / "log").read_bytes().count(b"\\n")
+
+# Killed a moment after so many more records.
+def run(output, more, moment):
+    until = n_records() + more
     pid = os.fork()
     if pid == 0:
         try:
@@ -46,24 +51,26 @@ def run(output, seconds):
             print(type(error), error, file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)
-    begun = time.perf_counter()
-    while os.waitpid(pid, os.WNOHANG)[0] == 0:
-        if time.perf_counter() - begun > seconds:
+    while (ended := os.waitpid(pid, os.WNOHANG))[0] == 0:
+        if n_records() >= until:
+            time.sleep(moment)
             os.kill(pid, signal.SIGKILL)
-            return os.waitpid(pid, 0)[1] == 0, seconds  # it may have been through
-        time.sleep(0.001)
-    return True, time.perf_counter() - begun
+            os.waitpid(pid, 0)
+            # It may have been through, all but the end of the process.
+            return output.exists() and not output.with_name(output.name + ".partial").exists()
+        time.sleep(0.0005)
+    assert ended[1] == 0
+    return True
 
-done, whole = run(folder / "whole.npy", 1e9)
-want = (folder / "whole.npy").read_bytes()
+(folder / "log").touch()
+run(folder / "whole.npy", 10**9, 0)
+want, whole = (folder / "whole.npy").read_bytes(), n_records()
 n_kills = 0
 for seed in range(n_seeds):
     source, output = random.Random(seed), folder / f"{seed}.npy"
-    (folder / "log").unlink()
-    done = False
-    while not done:
-        done, _ = run(output, source.uniform(0.2, 0.9) * whole)
-        n_kills += not done
+    (folder / "log").write_text("")
+    while not run(output, source.randint(0, whole // 3), source.uniform(0, 0.005)):
+        n_kills += 1
     assert output.read_bytes() == want, seed
     assert not output.with_name(output.name + ".partial").exists(), seed
     lines = (folder / "log").read_text().splitlines()

@@ -46,6 +46,7 @@ class Unfinished:
 
     def __init__(self, output: Path, facts: dict[str, Any], *, result: str, restart: bool) -> None:
         self.folder = output.with_name(f"{output.name}.partial")
+        self._rubbish = output.with_name(f"{output.name}.finished")
         self.folder.mkdir(exist_ok=True)
         self._lock = os.open(self.folder, os.O_RDONLY)
         try:
@@ -54,6 +55,7 @@ class Unfinished:
             os.close(self._lock)
             raise RuntimeError(f"another process is at work on {output}") from error
         try:
+            shutil.rmtree(self._rubbish, ignore_errors=True)
             self._begin(output, json.loads(json.dumps(facts)), result, restart)
         except BaseException:
             os.close(self._lock)
@@ -85,8 +87,9 @@ class Unfinished:
 
     def discard(self) -> None:
         """Remove the folder: the result is where it belongs."""
-        (self.folder / FACTS).unlink()
-        shutil.rmtree(self.folder)
+        # In one step, or a kill halfway would have everything begun anew. What it leaves, the next run removes.
+        self.folder.rename(self._rubbish)
+        shutil.rmtree(self._rubbish)
 
     def __enter__(self) -> Unfinished:
         return self
