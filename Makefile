@@ -79,4 +79,4 @@ gpu:  ## tests, sanitizers and benchmarks on the GPU here, with the torch of PYT
 	$(PYTHON) -m bench.gpu
 
 clean:  ## remove what was built, and the virtual environment
-	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report.html
+	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report.html report.pilot

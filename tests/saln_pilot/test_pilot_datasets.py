@@ -356,3 +356,11 @@ def test_images_that_do_not_fit(
     message = str(caught.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+
+
+def test_numeric_columns_of_csv_are_features(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("a,b,site,label\n1,2.5,x,0\n3,,y,1\n")
+    dataset = load_dataset(file)
+    torch.testing.assert_close(dataset.x, torch.tensor([[1.0, 2.5], [3.0, torch.nan]]), equal_nan=True)
+    assert dataset.labels.tolist() == [0, 1]

@@ -20,7 +20,7 @@ TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse"
 def pilot(
     context: typer.Context,
     data: Annotated[
-        str, typer.Argument(help="npz, npy, safetensors or parquet file; or digits, breast_cancer, wine (built in).")
+        str, typer.Argument(help="npz, npy, safetensors, parquet or csv file; or digits, breast_cancer, wine.")
     ] = "digits",
     methods: Annotated[
         str, typer.Option(help="Separated by commas; see `saln methods`. With options: saln:keep=positive,guard:jest.")

@@ -25,11 +25,13 @@ def load_builtin(name: str = "digits") -> Dataset:
     from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
+    x = torch.from_numpy(np.asarray(bunch.data, dtype=np.float32))
     return Dataset(
         name=f"{name} (scikit-learn)",
-        x=torch.from_numpy(np.asarray(bunch.data, dtype=np.float32)),
+        x=x,
         labels=torch.from_numpy(np.asarray(bunch.target, dtype=np.int64)),
         is_test=None,
         class_names=tuple(str(each) for each in bunch.target_names),
         features_given=False,
+        images=x.reshape(-1, 1, 8, 8) / 16 if name == "digits" else None,
     )

@@ -36,7 +36,7 @@ def load_dataset(
     ----------
     path : Path
         npz (`features` and `labels`, or `X` and `y`, optionally `images`, `is_test` and `class_names`), safetensors
-        with the same names, parquet (a list column or scalar columns), npy with `labels_path`, or a folder with a copy
+        with the same names, parquet or csv (a list column or scalar columns), npy with `labels_path`, or a folder with a copy
         of Oxford-IIIT Pet (see `load_pets`). Images may be an array or WebP mosaics (see `read_images`); without
         features, their pixels are x.
     labels_path, images_path : Path, optional
@@ -44,7 +44,7 @@ def load_dataset(
     feature_key, label_key, test_key : str, optional
         Arrays or columns by name, where they have unusual ones.
     columns : sequence of str
-        Scalar parquet columns that make the features; by default all numeric ones but labels and test.
+        Scalar parquet or csv columns that make the features; by default all numeric ones but labels and test.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _features(
     known = [name for name in FEATURE_KEYS if name in names]
     if key is None and images is not None and known in ([], [IMAGES_KEY]):
         return images.numpy(), None
-    if key is None and path.suffix.lower() == ".parquet" and not known:
+    if key is None and path.suffix.lower() in (".parquet", ".csv") and not known:
         numeric = [name for name in names if _is_numeric_column(path, name)]
         if not numeric:
             raise DataError(f"{path}: no numeric columns; it has {', '.join(names[:12])}")
