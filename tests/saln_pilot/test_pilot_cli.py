@@ -183,7 +183,7 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
         (["digits", "--stages", "1,0.1", "--gate", "overhead < 1"], ["stages", "ascending"]),
         (["digits", "--stages", "a"], ["stages", "'a'"]),
         (["digits", "--methods", "saln:keep=most"], ["saln:keep=most"]),
-        (["digits", "--model", "resnet"], ["resnet needs images"]),
+        (["wine", "--model", "resnet"], ["resnet needs images"]),
         (["digits", "--price-per-hour", "-1"], ["price_per_hour", "-1"]),
         (["DATA", "--label-key", "nothere"], ["nothere", "labels"]),
         (["DATA", "--feature-key", "nothere"], ["nothere"]),

@@ -36,8 +36,8 @@ def load_dataset(
     ----------
     path : Path
         npz (`features` and `labels`, or `X` and `y`, optionally `images`, `is_test` and `class_names`), safetensors
-        with the same names, parquet or csv (a list column or scalar columns), npy with `labels_path`, or a folder with a copy
-        of Oxford-IIIT Pet (see `load_pets`). Images may be an array or WebP mosaics (see `read_images`); without
+        with the same names, parquet (a list column or scalar columns), csv, npy with `labels_path`, or a folder with a
+        copy of Oxford-IIIT Pet (see `load_pets`). Images may be an array or WebP mosaics (see `read_images`); without
         features, their pixels are x.
     labels_path, images_path : Path, optional
         Labels, or images, in a file of their own, in the same order of rows.
