@@ -15,7 +15,7 @@ from saln.cli.options import Columns, FeatureKey, JsonOption
 def select(
     features: Annotated[Path, typer.Argument(help="npy, npz, safetensors or parquet: features [N, d].")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Row numbers [batches, batch_size]: npy, npz or parquet.")
+        Path, typer.Option("--output", "-o", help="Row numbers [B, b]: npy, npz or parquet.")
     ] = Path("selected.npy"),
     method: Annotated[str, typer.Option(help="See `saln methods`.")] = "spectral_candidates",
     option: Annotated[
