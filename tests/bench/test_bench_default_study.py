@@ -1,6 +1,7 @@
 """The study of a default: conditions are what they are called, finished runs stay, tables say what was measured."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +9,14 @@ import torch
 from sklearn.datasets import load_digits
 
 from bench import default_study, study_tasks
-from bench.default_study import Key, read, wanted
-from bench.study_methods import METHODS
+from bench.default_study import Key, page, read, wanted
+from bench.study_methods import KEPT, METHODS
+from bench.study_picture import SHOWN, draw
 from bench.study_runs import CHECKED, Run
 from bench.study_tables import compared, costs, tables, verdict
 from bench.study_tasks import CONDITIONS, make_task
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def test_a_seed_is_the_same_problem_again_and_another_is_another(data):
 
 def test_finished_runs_are_kept_and_not_repeated(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(default_study, "CONDITIONS", [("trec", "clean")])
-    options = ["--data", str(data), "--results", str(tmp_path / "runs.csv"), "--seeds", "1"]
+    options = ["--data", str(data), "--results", str(tmp_path / "runs.csv"), "--seeds", "0"]
     default_study.main([*options, "--methods", "uniform"])
     first = (tmp_path / "runs.csv").read_text()
     default_study.main([*options, "--methods", "uniform,bandit_probe,half_agreement_inputs_t1", "--json"])
@@ -69,11 +73,12 @@ def test_finished_runs_are_kept_and_not_repeated(data, tmp_path, monkeypatch, ca
 
 
 def test_seeds_come_one_after_the_other_and_expensive_methods_last():
-    keys = list(wanted(2, list(METHODS)))
-    assert len(keys) == len(set(keys)) == 2 * len(METHODS) * len(CONDITIONS)
+    keys = list(wanted([0, 7], list(METHODS)))
+    assert len(keys) == len(set(keys)) == (len(METHODS) + len(KEPT)) * len(CONDITIONS)
     cheap = [key.seed for key in keys if not METHODS[key.method].late]
     assert cheap == sorted(cheap)
     assert all(METHODS[key.method].late for key in keys[len(cheap) :])
+    assert {key.method for key in keys if key.seed == 7} == set(KEPT)
 
 
 def run_with(accuracy: float) -> Run:
@@ -81,22 +86,49 @@ def run_with(accuracy: float) -> Run:
 
 
 def test_differences_are_paired_by_seed_and_marked_where_the_interval_is_clear_of_zero():
-    level = {0: 0.5, 1: 0.7, 2: 0.9}  # far apart: only paired differences are clear
+    level = {2: 0.5, 3: 0.7, 4: 0.9}  # far apart: only paired differences are clear
     runs = {Key("trec", "clean", "uniform", seed): run_with(value) for seed, value in level.items()}
     runs |= {Key("trec", "clean", "jest", seed): run_with(value - 0.02) for seed, value in level.items()}
-    runs |= {Key("trec", "clean", "saln", seed): run_with(value + 0.01 * (seed - 1)) for seed, value in level.items()}
-    runs[Key("trec", "clean", "saln", 9)] = run_with(0.1)  # no uniform of that seed
+    runs |= {
+        Key("trec", "clean", "mixture", seed): run_with(value + 0.01 * (seed - 3)) for seed, value in level.items()
+    }
+    runs[Key("trec", "clean", "mixture", 9)] = run_with(0.1)  # no uniform of that seed
     assert compared(runs, "jest", 100)["trec", "clean"].mean == pytest.approx(-0.02)
     found = verdict(runs, "jest", 300)
     assert (found.worse, found.better, found.positive, found.conditions) == (1, 0, 0, 1)
-    found = verdict(runs, "saln", 300)
+    found = verdict(runs, "mixture", 300)
     assert (found.worse, found.better, found.lowest) == (0, 0, pytest.approx(0))
     assert verdict(runs, "divbs", 300) is None
     assert costs(runs, "jest", "trec") == {"score_ms": 1, "select_ms": 2, "train_ms": 3, "reference_ms": 400}
-    page = tables(runs)
-    assert "| jest | -2.0 ± 0.0 **-** | - | - | - |" in page
-    assert "| uniform | 70.0 (n = 3) | - | - | - |" in page
-    assert "| jest | 1.00 | 2.00 | 3.00 | 6.00 | 400 |" in page
+    runs[Key("trec", "clean", "uniform", 0)] = run_with(0.1)  # by which something was chosen
+    runs[Key("trec", "clean", "divbs", 0)] = run_with(0.3)
+    found = tables(runs)
+    assert "| jest | -2.0 ± 0.0 **-** | - | - | - |" in found
+    assert "| uniform | 70.0 (n = 3) | - | - | - |" in found
+    assert "| jest | 1.00 | 2.00 | 3.00 | 6.00 | 400 |" in found
+    told, tried = found.split("## All that was tried")
+    assert "divbs" not in told
+    assert "| divbs | - | - | - | - | +20.0 |" in tried
+    assert "jest" not in tried
+
+
+def test_the_page_holds_the_tables_of_the_results():
+    text = (ROOT / "docs" / "default.md").read_text(encoding="utf-8")
+    assert text == page(text, read(ROOT / "bench" / "results" / "default-2026-11-24.csv"))
+    with pytest.raises(ValueError, match="the page has no <!-- python -m"):
+        page("nothing", {})
+
+
+def test_the_picture_shows_the_fresh_seeds_of_the_contenders(tmp_path):
+    runs = {
+        Key("trec", "clean", method, seed): run_with(0.8 + 0.01 * seed + shift)
+        for seed in range(5)
+        for method, shift in [("uniform", 0.0), *((method, 0.02) for method in SHOWN)]
+    }
+    draw(runs, tmp_path / "picture.svg")
+    drawn = (tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert all(label in drawn for label, *_ in SHOWN.values())
+    assert "trec, clean" in drawn
 
 
 def test_wrong_options_are_named(tmp_path, capsys):
