@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.utils import DataLoaderConfiguration
 from torch.utils.data import DataLoader
 
 from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
@@ -81,6 +82,13 @@ def misuse(folder: Path) -> dict[str, Any]:
     next(iter(accelerator.skip_first_batches(loader, 1)))
     told["saved elsewhere"] = message(lambda: accelerator.save_state(folder / "never"))
     return told
+
+
+def dispatched(folder: Path) -> str:
+    """What a loader says that hands one process's batches to all."""
+    accelerator = Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(dispatch_batches=True))
+    loader = accelerator.prepare(loader_of(0, rank=0, world_size=2))
+    return message(lambda: list(loader))
 
 
 def logged(folder: Path) -> None:

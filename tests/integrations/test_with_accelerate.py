@@ -25,3 +25,9 @@ def test_misuse_is_told_and_the_other_way_of_sharding_works(tmp_path):
         assert "without skip_first_batches, which is not needed" in told[rank]["saved elsewhere"]
         assert told[rank]["skipped"] == expected(0, rank, 2)[3:5]
         assert told[rank]["sharded by accelerate"] == expected(0, rank, 2)[:5]
+
+
+def test_dispatching_one_rank_s_share_is_refused(tmp_path):
+    (told,) = launch("with_accelerate.dispatched", tmp_path)
+    assert "RuntimeError: the batches would be sharded twice" in told
+    assert "accelerate's DataLoaderDispatcher shards it again" in told
