@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +66,7 @@ def correlations(
     dataset: Dataset, problem: Problem, seed: int, stages: dict[str, int] = STAGES
 ) -> Iterator[tuple[str, str, dict[str, float]]]:
     """Stage, kind of proposals, and every predictor's rank correlation with the fall of the held-out loss."""
-    settings = config(problem)
+    settings = dataclasses.replace(config(problem), steps=max(stages.values()))
     task = make_task(dataset, settings, seed)
     network = make_classifier("mlp", task.x_train.shape[1], settings.hidden, task.n_classes, seed)
     optimizer = make_optimizer(network, settings.learning_rate)

@@ -54,8 +54,8 @@ CONDITIONS: dict[str, dict[str, float]] = {
 """As switches of the pilot; test rows are always clean."""
 
 SETTINGS: dict[str, Any] = {
-    "steps": 200,
-    "evaluations": 20,
+    "steps": 150,
+    "evaluations": 15,
     "batch_size": 64,
     "filter_ratio": 0.8,
     "hidden": 128,
@@ -73,8 +73,6 @@ IMAGES: dict[str, Any] = {
         "image_size": 32,
         "width": 8,
         "feature_ms": 6.9,
-        "steps": 150,
-        "evaluations": 15,
         "test_rows": 1000,
     },
     "conditions": ("clean", "noise"),

@@ -29,25 +29,33 @@ class Correlation:
         Over models: a model is a set, condition and seed, and its value the mean over its stages.
     certain : bool
         The t interval stays clear of 0 when corrected for all `TESTS` (Bonferroni).
-    positive : float
-        Share of the models with a positive value.
     """
 
     found: Interval
     certain: bool
-    positive: float
 
 
-def correlation(lines: Lines, predictor: str, chosen: Callable[[Key], bool]) -> Correlation | None:
-    """Over the lines chosen; None where the predictor has no value there."""
+def model_means(lines: Lines, predictor: str, chosen: Callable[[Key], bool]) -> list[float]:
+    """A value a model over the lines chosen; a predictor has none where it was the same for all batches."""
     models: dict[tuple[str, str, int], list[float]] = {}
     for key, values in lines.items():
         if chosen(key) and not math.isnan(values[predictor]):
             models.setdefault(key[:3], []).append(values[predictor])
-    if not models:
+    return [statistics.fmean(values) for values in models.values()]
+
+
+def mean(lines: Lines, predictor: str, chosen: Callable[[Key], bool]) -> float:
+    """Over models; NaN without any."""
+    means = model_means(lines, predictor, chosen)
+    return statistics.fmean(means) if means else math.nan
+
+
+def correlation(lines: Lines, predictor: str, kind: str) -> Correlation | None:
+    """Over all models, for a kind of proposals."""
+    means = model_means(lines, predictor, lambda key: key.proposals == kind)
+    if not means:
         return None
-    means = [statistics.fmean(values) for values in models.values()]
-    return Correlation(interval(means), _certain(means), float(np.mean([value > 0 for value in means])))
+    return Correlation(interval(means), _certain(means))
 
 
 def _certain(means: list[float]) -> bool:
@@ -60,12 +68,9 @@ def _certain(means: list[float]) -> bool:
 
 def agreement(lines: Lines, predictor: str, kind: str) -> tuple[int, int]:
     """In how many sets and conditions the mean correlation has the sign it has over all, and of how many."""
-    overall = correlation(lines, predictor, lambda key: key.proposals == kind)
-    if overall is None:
-        return 0, 0
+    overall = mean(lines, predictor, lambda key: key.proposals == kind)
     found = [
-        correlation(lines, predictor, lambda key, at=problem: (*key[:2], key.proposals) == (*at, kind))  # type: ignore[misc]
+        mean(lines, predictor, lambda key, at=problem: (*key[:2], key.proposals) == (*at, kind))  # type: ignore[misc]
         for problem in dict.fromkeys(key[:2] for key in lines)
     ]
-    there = [each.found.mean for each in found if each is not None]
-    return sum((value > 0) == (overall.found.mean > 0) for value in there), len(there)
+    return sum(value * overall > 0 for value in found), sum(value == value for value in found)
