@@ -14,9 +14,9 @@ from saln.cli.options import Columns, FeatureKey, JsonOption
 @app.command()
 def select(
     features: Annotated[Path, typer.Argument(help="npy, npz, safetensors or parquet: features [N, d].")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Row numbers [B, b]: npy, npz or parquet.")
-    ] = Path("selected.npy"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Row numbers [B, b]: npy, npz or parquet.")] = Path(
+        "selected.npy"
+    ),
     method: Annotated[str, typer.Option(help="See `saln methods`.")] = "spectral_candidates",
     option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the method, n_candidates=256 say; may be repeated.")
