@@ -50,9 +50,9 @@ test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included"
 	$(BIN)/python -m pytest -m "not integrations"
 
-test-integrations: $(VENV)/integrations  ## the tests of trainers: accelerate, Lightning, Hugging Face, TensorBoard, DDP
+test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
-	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations
+	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
 
 check: $(VENV)/check  ## ruff, clang-format, mypy --strict
 	@echo "== ruff, clang-format, mypy"
