@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.study import methods, problems, results
+from bench.study.ablations import made
 from bench.study.page import write
 from bench.study.results import Key
 from saln.pilot.clock import cpu_time
-from saln.pilot.methods import make_methods
 from saln.pilot.result import machine, versions
 from saln.pilot.task import make_task
 from saln.pilot.trainer import run_method
@@ -58,7 +58,7 @@ def work(data: Path, file: Path, keys: list[Key]) -> None:
                 dataset, loaded = problems.load(data, key.set), key.set
             if task is None or of != (problem, key.seed):
                 task, of = make_task(dataset, config, key.seed), (problem, key.seed)
-            method = make_methods([key.method])[-1]
+            method = made(key.method, task)
             if key.method not in warm:
                 run_method(method, task, config, steps=WARM_UP_STEPS)
                 warm.add(key.method)

@@ -76,7 +76,15 @@ IMAGES: dict[str, Any] = {
         "test_rows": 1000,
     },
     "conditions": ("clean", "noise"),
-    "methods": ("uniform", "jest", "gradient_logdet_learnable", "default"),
+    "methods": (
+        "uniform",
+        "one_pass",
+        "drawn",
+        "oracle",
+        "jest",
+        "gradient_logdet_learnable",
+        "gradient_logdet_patient",
+    ),
 }
 
 SETS: dict[str, Set] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.markdown import table
-from bench.study.methods import DEFAULT, METHODS, title
+from bench.study.methods import DEFAULT, METHODS, shown
 from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
 from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed, worst_class
@@ -78,7 +78,7 @@ def cost_table(runs: Runs, name: str) -> str:
         found = costs(runs, problem, method)
         if found is not None:
             each = (found.selection, found.training, found.selection + found.training)
-            rows.append([title(method), *(f"{value:.2f}" for value in each), f"{found.setup:.0f}"])
+            rows.append([shown(method), *(f"{value:.2f}" for value in each), f"{found.setup:.0f}"])
     return table(("method", "selection", "training", "a step", "before the first step"), rows)
 
 
@@ -89,7 +89,7 @@ def _by_condition(runs: Runs, name: str, cell: Callable[[Runs, Problem, str], st
     for method in methods:
         cells = [cell(runs, problem, method) for problem in there]
         if method not in without and any(cells):
-            rows.append([title(method), *(each or "-" for each in cells)])
+            rows.append([shown(method), *(each or "-" for each in cells)])
     return table(("method", *(each.condition for each in there)), rows)
 
 

@@ -13,7 +13,7 @@ from saln.epoch_order import EpochOrder
 from saln.memory import memory_of
 from saln.refresh import LiveValues, Refresh
 from saln.selectors import SelectionReport, Selector
-from saln.selectors.protocol import reset, set_progress
+from saln.selectors.protocol import abstains, prepare, reset, set_progress
 from saln.selectors.scoring import work_out
 from saln.served import ServedBatch
 from saln.superbatch import SuperBatch
@@ -31,7 +31,7 @@ class Chooser:
     samples : SuperBatch
         Of the whole dataset, with indices.
     selector : Selector
-        Starts anew.
+        Starts anew, once it has looked at the samples if it does so.
     order : EpochOrder
     batch_size : int
     ranks : Ranks
@@ -83,6 +83,8 @@ class Chooser:
         self._samples = samples
         self._batch_size = batch_size
         self._n_epochs = n_epochs
+        if len(samples):
+            prepare(selector, samples)
         if refresh is not None:
             shared = ranks if self.memory is not None else None
             self.live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
@@ -156,8 +158,10 @@ class Chooser:
         offered = self.order.super_batch(epoch, number).to(samples.device)  # [M]
         if self._n_epochs is not None:
             set_progress(self.selector, min(1.0, (epoch + number / self.order.n_super_batches) / self._n_epochs))
-        super_batch = samples.take(offered)
         size = min(self._batch_size, offered.numel())
+        if abstains(self.selector):
+            return offered[:size], SelectionReport(offered.numel(), 0)
+        super_batch = samples.take(offered)
         shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
         before = work_out.set(self.ranks.work_out) if shared else None
         try:

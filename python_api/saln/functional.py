@@ -14,17 +14,17 @@ from saln.superbatch import SuperBatch
 def select(
     super_batch: SuperBatch | Tensor,
     size: int,
-    method: str | Selector = "default",
+    method: str | Selector = "one_pass",
     *,
     generator: torch.Generator | None = None,
     **options: Any,
 ) -> Tensor:
     """Choose the samples of a super-batch to train on.
 
-    With no method named it is `saln.selectors.Default`: of the methods tried in docs/default.md the one with the best
-    worst case against uniform batches. It needs the losses and residuals of the present model, the losses of a
-    reference model, and labels; where one is missing that is an error, and no other rule steps in, since none with less
-    to go by has been shown to be safe. Compare on a sample of your own data first (`saln pilot`).
+    With no method named it is `saln.selectors.OnePass`. Of a super-batch alone it makes sure that copies do not count
+    twice, and is uniform otherwise; what it is worth it is worth over a dataset that it has looked at, as
+    `SpectralBatchSampler(..., selector=OnePass())` lets it, or `prepare` on a selector of one's own (docs/default.md).
+    Compare on a sample of your own data first (`saln pilot`).
 
     Parameters
     ----------
@@ -54,23 +54,16 @@ def select(
 
     Examples
     --------
-    Inside a training step, with the network's last layer `head` and the activations it reads:
+    Out of a dataset that was looked at:
 
     >>> import torch
     >>> import saln
-    >>> source = torch.Generator().manual_seed(0)
-    >>> activations, labels = torch.randn(20, 4, generator=source), torch.arange(20) % 2
-    >>> head = torch.nn.Linear(4, 2)
-    >>> logits = head(activations).detach()
-    >>> super_batch = saln.SuperBatch(
-    ...     activations,
-    ...     residuals=logits.softmax(dim=1) - torch.nn.functional.one_hot(labels, 2),
-    ...     losses=torch.nn.functional.cross_entropy(logits, labels, reduction="none"),
-    ...     reference_losses=torch.rand(20, generator=source),  # of a model trained on other data
-    ...     labels=labels,
-    ... )
-    >>> saln.select(super_batch, 5, generator=source).shape
-    torch.Size([5])
+    >>> features, labels = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1, 0, 1])
+    >>> dataset = saln.SuperBatch(features, labels=labels, indices=torch.arange(4))
+    >>> selector = saln.selectors.OnePass()
+    >>> selector.prepare(dataset)
+    >>> saln.select(dataset.take(torch.tensor([2, 1, 3])), 2, selector)  # the first is one of two copies
+    tensor([1, 2])
 
     By name, from features alone:
 

@@ -24,6 +24,7 @@ STATEFUL = {
     "guard": {"method": "selective_backprop", "epsilon": 0.3, "max_reuse": 1},
     "guard around guard": {"method": "guard:portfolio", "floor": 1.0},
     "curriculum": {"method": "consecutive_candidates"},
+    "one_pass": {"balance": 1.0},
 }
 every_stateful = pytest.mark.parametrize("name", STATEFUL)
 

@@ -13,10 +13,10 @@ from saln import SuperBatch
 from saln.selectors import (
     KDPP,
     AgreeingGradientLogDet,
-    Default,
     GradientLogDet,
     LearnableGradientLogDet,
     LogDet,
+    PatientGradientLogDet,
 )
 from saln.selectors.k_dpp import draw_eigenvectors, draw_projection
 from saln.selectors.quality import QUALITIES, label_agreement, share_learned
@@ -136,7 +136,7 @@ def test_the_named_forms_are_the_rules():
     for named, rule in (
         (LearnableGradientLogDet(), "learnability"),
         (AgreeingGradientLogDet(), "label_agreement"),
-        (Default(temperature=0.0), "class_learnability_agreement"),
+        (PatientGradientLogDet(temperature=0.0), "class_learnability_agreement"),
     ):
         assert torch.equal(named.select(super_batch, 9), GradientLogDet(rule).select(super_batch, 9))
     assert not torch.equal(GradientLogDet().select(super_batch, 9), LearnableGradientLogDet().select(super_batch, 9))

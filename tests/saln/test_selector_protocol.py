@@ -1,7 +1,6 @@
 """What every selector of the registry must keep."""
 
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -23,7 +22,7 @@ QUALITIES = (
 )
 OPTIONS = {
     "uniform": [{}],
-    "default": [{}, {"temperature": 0.0}],
+    "one_pass": [{}, {"balance": 1.0}, {"copies": False, "credibility": False}],
     "lowest_degree": [{}, {"negative": "keep"}, {"similarity": "rbf"}],
     "gstds": [{}, {"ratio": 0.5}, {"ratio": Schedule(0.2, 0.2, "constant"), "keep": "near_zero"}],
     "joint_growth": [{"n_candidates": 20, "n_chunks": 3, "choice": choice} for choice in ("argmax", "softmax")]
@@ -31,6 +30,7 @@ OPTIONS = {
     "gradient_logdet": [{"quality": quality} for quality in QUALITIES] + [{"temperature": 0.5}, {"ridge": 0.0}],
     "gradient_logdet_learnable": [{}],
     "gradient_logdet_agreement": [{}],
+    "gradient_logdet_patient": [{}, {"temperature": 0.0}],
     "logdet": [{}, {"ridge": 0.0}, {"temperature": 1.0}, {"similarity": "linear", "use_quality": True}],
     "k_dpp": [{"quality": quality} for quality in QUALITIES]
     + [{"ridge": 0.1, "temperature": 2.0}, {"similarity": "gradient"}, {"similarity": "linear"}],
@@ -273,12 +273,8 @@ def test_select_takes_names_selectors_features_and_super_batches():
         saln.select(features, 5, method="jest")
 
 
-def test_select_without_a_name_is_the_default_and_says_all_it_misses():
-    super_batch = make_super_batch()
-    rows = saln.select(super_batch, 6, generator=generator(0))
-    assert torch.equal(rows, make_selector("default").select(super_batch, 6, generator=generator(0)))
-    assert not torch.equal(rows, saln.select(super_batch, 6, temperature=0.0, generator=generator(0)))
-    with pytest.raises(
-        ValueError, match=r"default needs residuals \[M, c\], reference_losses \[M\] in .* has features,"
-    ):
-        saln.select(dataclasses.replace(super_batch, residuals=None, reference_losses=None), 6)
+def test_select_without_a_name_is_the_default_which_needs_features_alone():
+    features = make_super_batch().features
+    rows = saln.select(features, 6, generator=generator(0))
+    assert torch.equal(rows, make_selector("one_pass").select(SuperBatch(features), 6, generator=generator(0)))
+    assert not torch.equal(rows, saln.select(features, 6, generator=generator(1)))

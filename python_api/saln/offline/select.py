@@ -25,6 +25,7 @@ from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles
 from saln.selectors import Selector, make_selector
+from saln.selectors.protocol import wants_dataset
 from saln.superbatch import SuperBatch
 
 ORDER_BYTES = 40
@@ -146,8 +147,15 @@ class SelectTask:
     def chooser(self) -> Chooser:
         """As a sampler on a single rank has it, but for the samples, which come with every block."""
         selector = _selector(self.method, self.options)
-        nothing = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
-        return Chooser(nothing, selector, self.order, self.batch_size, Ranks(0, 1), self.n_epochs)
+        samples = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
+        if wants_dataset(selector):
+            if self.files.in_place is None:
+                raise ValueError(
+                    f"features are {self.files.how}; wanted a file that is mapped (npy, safetensors, npz without "
+                    f"compression): {self.method} looks at all samples before the first batch"
+                )
+            samples = self.files.in_place
+        return Chooser(samples, selector, self.order, self.batch_size, Ranks(0, 1), self.n_epochs)
 
     @property
     def n_batches(self) -> int:

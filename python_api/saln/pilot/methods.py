@@ -23,8 +23,8 @@ from saln.pilot.trainer import Method
 from saln.selectors import SELECTORS, Selector, make_selector
 from saln.selectors.quality import READS
 
-READ_NO_FEATURES = frozenset({"uniform", "jest", "rho_loss", "selective_backprop", "infobatch"})
-"""Methods that go by losses and labels alone."""
+READ_NO_FEATURES = frozenset({"uniform", "jest", "rho_loss", "selective_backprop", "infobatch", "one_pass"})
+"""Methods that look at no features of a super-batch."""
 KNOWN = frozenset({"features", "losses", "reference_losses", "labels", "indices", "residuals"})
 """What a pilot can give a method."""
 WORDS: dict[str, Any] = {"true": True, "false": False, "none": None}

@@ -12,6 +12,7 @@ from saln.pilot.inputs import image_inputs, table_inputs
 from saln.pilot.pool import Pool, make_pool
 from saln.pilot.reference import Reference, build_reference
 from saln.pilot.stream import super_batch_stream
+from saln.superbatch import SuperBatch
 
 REFERENCE_SEED_OFFSET = 1_000_003
 STREAM_SEED_OFFSET = 2_000_003
@@ -63,6 +64,14 @@ class Task:
     @property
     def device(self) -> torch.device:
         return self.x_train.device
+
+    @property
+    def dataset(self) -> SuperBatch:
+        """For methods that look at all of it: what the model trains on, pixels in a row; nothing is extracted."""
+        n_rows = self.x_train.shape[0]
+        return SuperBatch(
+            self.x_train.flatten(1), labels=self.labels_train, indices=torch.arange(n_rows, device=self.device)
+        )
 
     def setup_seconds(self, needs: frozenset[str]) -> float:
         """Seconds that must be spent before a method with these needs can start."""

@@ -17,7 +17,7 @@ from saln.pilot.feedback import Feedback
 from saln.pilot.models import Classifier, make_network, make_optimizer, train_step
 from saln.pilot.residual import ResidualNetwork
 from saln.pilot.task import Task
-from saln.selectors.protocol import reset, set_progress
+from saln.selectors.protocol import abstains, prepare, reset, set_progress
 from saln.superbatch import SuperBatch
 
 SELECTION_SEED_OFFSET = 3_000_017
@@ -145,8 +145,9 @@ def run_method(
     accuracy, worst, predicted = evaluate(network, task, config.metric)
     curve = [Point(0, accuracy, worst, selection, training)]
     on_point(curve[-1])
-    reset(method.selector)
     before = now(device)
+    prepare(method.selector, task.dataset)
+    reset(method.selector)
     feedback = Feedback(method.selector, task, network)
     selection += now(device) - before
     for step in range(n_steps):
@@ -221,7 +222,7 @@ def _choose(
     generator: torch.Generator,
 ) -> torch.Tensor:
     """Rows `[batch_size]` out of a super-batch's rows `[S]`."""
-    if method.selector is None:
+    if method.selector is None or abstains(method.selector):
         return rows[:batch_size]
     super_batch = _super_batch(method.needs, network, task, rows)
     positions = method.selector.select(super_batch, batch_size, generator=generator)
@@ -234,7 +235,8 @@ def _super_batch(
     needs: frozenset[str], network: Classifier | ResidualNetwork, task: Task, rows: torch.Tensor
 ) -> SuperBatch:
     labels = task.labels_train[rows]
-    features = task.features[rows]
+    # A copy of wide rows costs more than many a method; those that do not look at features get rows of none.
+    features = task.features[rows] if "features" in needs else task.features.new_empty(rows.shape[0], 0)
     losses = residuals = None
     if needs & {"losses", "residuals"}:
         with torch.no_grad():

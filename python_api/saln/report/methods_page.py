@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from saln.report.style import COLOURS, INK
 from saln.selectors import SELECTORS, make_selector
-from saln.selectors.protocol import set_progress
+from saln.selectors.protocol import prepare, set_progress
 from saln.superbatch import SuperBatch
 
 SIZE = 20
@@ -54,10 +54,11 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
 - `last_report.weights`, where it is not None, multiplies the losses of the rows chosen, so that their mean is an
   unbiased estimate (InfoBatch, and the guard with a share of uniform batches).
 - `guard:jest` is the guard around JEST, wherever a method is named; likewise `curriculum:...`.
-- Methods with a memory (portfolio, guard, consecutive_candidates, selective_backprop) have `reset`, `state_dict` and
-  `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so that a
-  `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
-
+- Methods with a memory (one_pass, portfolio, guard, consecutive_candidates, selective_backprop) have `reset`,
+  `state_dict` and `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so
+  that a `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
+- A method that looks at the whole dataset once (one_pass, bare or wrapped) is shown it before a run by
+  `saln.selectors.prepare(selector, dataset)`; `SpectralBatchSampler`, `saln select` and the pilot do so.
 - A method that learns from what its batches were worth (a portfolio with `reward="probe"`, bare or wrapped) is told so
   after every training step by `saln.selectors.give_reward(selector, reward)`; `wants_reward(selector)` says whether it
   waits for that.
@@ -77,6 +78,10 @@ gradients are of the features (x, y, 1).
 """
 
 
+HEAP = slice(136, 150)
+"""The near-duplicates among the rows."""
+
+
 def scene() -> SuperBatch:
     """The super-batch of the pictures: 150 rows, float64, features the plane."""
     source = torch.Generator().manual_seed(4)
@@ -93,7 +98,7 @@ def scene() -> SuperBatch:
         labels += [label] * count
     x, true = torch.cat(places), torch.tensor(labels)
     given = true.clone()
-    wrong = torch.randperm(136, generator=source)[:6]  # not in the heap
+    wrong = torch.randperm(HEAP.start, generator=source)[:6]
     given[wrong] = (true[wrong] + 1) % 3
     inputs = torch.cat([x, torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
     learner, reference = _train(inputs, given, 12), _train(inputs, true, 400)
@@ -123,6 +128,24 @@ def _variants(name: str, *variants: tuple[str, dict[str, Any]]) -> Callable[[Sup
         return [(title, _select(make_selector(name, **options), super_batch)) for title, options in variants]
 
     return panels
+
+
+def _prepared(super_batch: SuperBatch) -> list[Panel]:
+    """Batches of the super-batch, shuffled, from a dataset of 1650: the heap are copies, a fifth of the rest wrong."""
+    source = torch.Generator().manual_seed(0)
+    x, given = super_batch.features.clone(), super_batch.require("labels", by="the picture")
+    x[HEAP] = x[HEAP][0]
+    among = torch.randint(HEAP.start, (1500,), generator=source)  # more of what is beside the heap
+    more = x[among] + 0.2 * torch.randn(1500, 2, generator=source, dtype=x.dtype)
+    others = torch.where(torch.rand(1500, generator=source) < 0.2, (given[among] + 1) % 3, given[among])
+    dataset = SuperBatch(torch.cat([x, more]), labels=torch.cat([given, others]), indices=torch.arange(1650))
+    selector = make_selector("one_pass")
+    prepare(selector, dataset)
+    found = []
+    for number in range(3):
+        order = torch.randperm(len(x), generator=source)
+        found.append((f"batch {number + 1}", order[selector.select(dataset.take(order), SIZE)]))
+    return found
 
 
 def _over_training(name: str, **options: Any) -> Callable[[SuperBatch], list[Panel]]:
@@ -156,7 +179,7 @@ def _select(selector: Any, super_batch: SuperBatch) -> Tensor:
 
 PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
     "uniform": _variants("uniform", ("", {})),
-    "default": _variants("default", ("", {})),
+    "one_pass": _prepared,
     "saln": _variants(
         "saln", *((f"keep={keep!r}", {"keep": keep, **RBF}) for keep in ("abs", "both_ends", "near_zero"))
     ),
@@ -174,6 +197,7 @@ PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
         "gradient_logdet_learnable", ("default", {}), ("quality='gate'", {"quality": "gate"})
     ),
     "gradient_logdet_agreement": _variants("gradient_logdet_agreement", ("", {})),
+    "gradient_logdet_patient": _variants("gradient_logdet_patient", ("", {})),
     "logdet": _variants("logdet", ("default", RBF), ("temperature=1", {"temperature": 1.0, **RBF})),
     "k_dpp": _variants("k_dpp", ("default", RBF), ("temperature=4", {"temperature": 4.0, **RBF})),
     "jest": _variants("jest", ("default", {}), ("temperature=0.2", {"temperature": 0.2})),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
-from saln.selectors.default import Default
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
-from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
+from saln.selectors.gradient_logdet import (
+    AgreeingGradientLogDet,
+    GradientLogDet,
+    LearnableGradientLogDet,
+    PatientGradientLogDet,
+)
 from saln.selectors.graft import GRAFT
 from saln.selectors.gstds import GSTDS
 from saln.selectors.guard import Guard
@@ -19,8 +23,9 @@ from saln.selectors.k_center import KCenter
 from saln.selectors.k_dpp import KDPP
 from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
+from saln.selectors.one_pass import OnePass
 from saln.selectors.portfolio import Portfolio
-from saln.selectors.protocol import SelectionReport, Selector, give_reward, wants_reward
+from saln.selectors.protocol import SelectionReport, Selector, give_reward, prepare, wants_reward
 from saln.selectors.registry import SELECTORS, make_selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
@@ -38,7 +43,6 @@ __all__ = [
     "AgreeingGradientLogDet",
     "ConsecutiveCandidates",
     "Curriculum",
-    "Default",
     "DivBS",
     "FacilityLocation",
     "GradientLogDet",
@@ -50,6 +54,8 @@ __all__ = [
     "LearnableGradientLogDet",
     "LogDet",
     "LowestDegree",
+    "OnePass",
+    "PatientGradientLogDet",
     "Portfolio",
     "RHOLoss",
     "SelectionReport",
@@ -59,5 +65,6 @@ __all__ = [
     "Uniform",
     "give_reward",
     "make_selector",
+    "prepare",
     "wants_reward",
 ]

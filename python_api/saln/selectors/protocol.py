@@ -109,6 +109,51 @@ class Stateful(Protocol):
         ...
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """A selector that may look at the whole dataset before the first batch: see `prepare`."""
+
+    @property
+    def wants_dataset(self) -> bool:
+        """Whether, with its present options, it does."""
+        ...
+
+    def prepare(self, pool: SuperBatch) -> None:
+        """Look at all samples that batches will be chosen from, row by row what is known of each."""
+        ...
+
+
+def prepare(selector: object, pool: SuperBatch) -> None:
+    """Show a selector the whole dataset, once, before a run; most selectors look at super-batches alone.
+
+    >>> import torch
+    >>> from saln import SuperBatch, make_selector
+    >>> from saln.selectors.protocol import prepare
+    >>> selector = make_selector("one_pass")
+    >>> prepare(selector, SuperBatch(torch.eye(3)))
+    >>> selector.worth
+    tensor([1., 1., 1.], dtype=torch.float64)
+    """
+    if wants_dataset(selector):
+        selector.prepare(pool)  # type: ignore[attr-defined]
+
+
+def wants_dataset(selector: object) -> bool:
+    """Whether a selector is to be shown the whole dataset before a run."""
+    return isinstance(selector, Prepared) and selector.wants_dataset
+
+
+def abstains(selector: object) -> bool:
+    """Whether a selector has found nothing to choose by: then the first rows of a super-batch are as good, at no cost.
+
+    >>> from saln.selectors import make_selector
+    >>> from saln.selectors.protocol import abstains
+    >>> abstains(make_selector("herding"))
+    False
+    """
+    return bool(getattr(selector, "abstains", False))
+
+
 def set_progress(selector: object, progress: float) -> None:
     """Tell a selector what share of training is over, 0 to 1; those that do not change over training ignore it.
 

@@ -7,10 +7,14 @@ from typing import Any
 
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
-from saln.selectors.default import Default
 from saln.selectors.divbs import DivBS
 from saln.selectors.facility_location import FacilityLocation
-from saln.selectors.gradient_logdet import AgreeingGradientLogDet, GradientLogDet, LearnableGradientLogDet
+from saln.selectors.gradient_logdet import (
+    AgreeingGradientLogDet,
+    GradientLogDet,
+    LearnableGradientLogDet,
+    PatientGradientLogDet,
+)
 from saln.selectors.graft import GRAFT
 from saln.selectors.gstds import GSTDS
 from saln.selectors.guard import Guard
@@ -22,6 +26,7 @@ from saln.selectors.k_center import KCenter
 from saln.selectors.k_dpp import KDPP
 from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
+from saln.selectors.one_pass import OnePass
 from saln.selectors.portfolio import Portfolio
 from saln.selectors.protocol import Selector
 from saln.selectors.rho_loss import RHOLoss
@@ -34,7 +39,7 @@ SELECTORS: dict[str, type[Selector]] = {
     cls.name: cls
     for cls in (
         Uniform,
-        Default,
+        OnePass,
         SALN,
         LowestDegree,
         GSTDS,
@@ -43,6 +48,7 @@ SELECTORS: dict[str, type[Selector]] = {
         GradientLogDet,
         LearnableGradientLogDet,
         AgreeingGradientLogDet,
+        PatientGradientLogDet,
         LogDet,
         KDPP,
         JEST,

@@ -13,9 +13,11 @@ from saln.selectors.protocol import (
     Selector,
     Stateful,
     give_reward,
+    prepare,
     reset,
     set_progress,
     start_epoch,
+    wants_dataset,
     wants_reward,
 )
 from saln.superbatch import SuperBatch
@@ -68,6 +70,16 @@ class Wrapper:
         """As in `Rewarded`; passed on to the selectors inside."""
         for each in self._inner:
             give_reward(each, reward)
+
+    @property
+    def wants_dataset(self) -> bool:
+        """As in `Prepared`: whether one of the selectors inside does."""
+        return any(wants_dataset(each) for each in self._inner)
+
+    def prepare(self, pool: SuperBatch) -> None:
+        """As in `Prepared`; passed on to the selectors inside."""
+        for each in self._inner:
+            prepare(each, pool)
 
     def start_epoch(self) -> None:
         """Pass it on to the selectors inside."""

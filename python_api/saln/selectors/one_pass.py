@@ -1,0 +1,190 @@
+"""The default, `saln.select` without a method: one look at the dataset, then every sample in its turn."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from saln.selectors.copies import find_copies
+from saln.selectors.credibility import label_credibility
+from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
+from saln.superbatch import SuperBatch
+
+LEAST_CREDIBLE = 0.05
+"""Nothing is left out for good: the least credible sample comes this many times as often as the most of its class."""
+
+
+class OnePass:
+    """Every sample in its turn, as often as one look at the dataset says it is worth.
+
+    This project's own, and of all methods of docs/study.md the one that never cost much and most often paid. `prepare`
+    looks at the dataset once: how many copies each sample has (`saln.selectors.copies`), and how likely its label is
+    right (`saln.selectors.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number
+    of copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is
+    looked at while training goes on, so that a step costs what a step without selection costs.
+
+    Samples then take turns: with w the worth over the largest one, a sample comes first in a round between 1 and 1/w,
+    drawn evenly, and again 1/w rounds later. From a super-batch those whose round comes first are taken, in the order
+    in which the super-batch offers them: it is to come shuffled, as those of loaders do. Unlike with independent draws
+    nothing is repeated before its turn, which matters as much as the weights do where labels are wrong. Where all
+    samples are worth the same there is nothing to choose by: it `abstains`, and the first rows of the super-batch are
+    taken, what a shuffled epoch would have given.
+
+    A super-batch of a dataset that was not looked at stands for itself, its order counts for nothing, and nothing is
+    remembered of it.
+
+    O(N d) time for the look, less where it finds nothing (see there), O(N) memory; O(M log M) a batch. With one class,
+    or without labels, copies alone count.
+
+    Parameters
+    ----------
+    copies : bool
+        Whether copies share one sample's turns.
+    credibility : bool
+        Whether labels are doubted.
+    balance : float
+        0: classes keep their shares; 1: all get the same; between, shares to the power of 1 - balance. What is right
+        depends on what the model is for, and is not to be seen in the data.
+    seed : int
+        Of rounds and looks.
+
+    Attributes
+    ----------
+    worth : Tensor or None
+        `[N]` float64, at most 1, of the dataset that was looked at, by ascending index.
+    noise : float or None
+        Estimated share of wrong labels.
+    abstains : bool
+        Whether all samples of the dataset that was looked at are worth the same.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import OnePass
+    >>> features = torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [5.0, 6.0]])
+    >>> dataset = SuperBatch(features, indices=torch.arange(4))
+    >>> selector = OnePass()
+    >>> selector.prepare(dataset)
+    >>> selector.worth
+    tensor([0.5000, 1.0000, 0.5000, 1.0000], dtype=torch.float64)
+    >>> [selector.select(dataset, 3).tolist() for _ in range(2)]
+    [[0, 1, 3], [1, 2, 3]]
+    """
+
+    name: ClassVar[str] = "one_pass"
+    description: ClassVar[str] = "every sample in its turn, by copies and label credibility; one look, no cost a step"
+    paper: ClassVar[str] = "this project"
+    needs: ClassVar[tuple[str, ...]] = ()
+    wants_dataset: ClassVar[bool] = True
+
+    def __init__(self, *, copies: bool = True, credibility: bool = True, balance: float = 0.0, seed: int = 0) -> None:
+        if not 0 <= balance <= 1:
+            raise ValueError(f"balance is {balance}, want 0 to 1")
+        self.copies = copies
+        self.credibility = credibility
+        self.balance = balance
+        self.seed = seed
+        self.last_report: SelectionReport | None = None
+        self.worth: Tensor | None = None
+        self.noise: float | None = None
+        self._indices: npt.NDArray[np.int64] | None = None  # [N] ascending, if they are not 0 to N - 1
+        self.abstains = False
+        self._turn = np.empty(0)  # [N] when each comes next, in rounds
+        self._pause = self._turn  # [N] rounds from one turn to the next
+
+    @torch.no_grad()
+    def prepare(self, pool: SuperBatch) -> None:
+        """As in `Prepared`: look at the whole dataset; features, and labels and indices where it has them.
+
+        Raises a ValueError if two of the indices are the same.
+        """
+        indices = pool.indices if pool.indices is not None else torch.arange(len(pool), device=pool.device)
+        worth, self.noise = self.look(pool)
+        self._indices = None
+        if not torch.equal(indices, torch.arange(len(pool), device=pool.device)):
+            ascending, order = indices.sort()
+            if bool((ascending.diff() == 0).any()):
+                raise ValueError("indices of the dataset holds one twice, want each once")
+            self._indices, worth = ascending.cpu().numpy(), worth[order]
+        self.worth = worth
+        self.abstains = bool((worth == 1).all())
+        self._pause = 1 / worth.cpu().numpy()
+        self.reset()
+
+    def reset(self) -> None:
+        """As in `Stateful`; what `prepare` saw stays."""
+        drawn = torch.rand(len(self._pause), generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
+        self._turn = (1 - drawn.numpy()) * self._pause
+
+    def state_dict(self) -> dict[str, Any]:
+        """As in `Stateful`: when each sample comes next."""
+        return {"turn": torch.from_numpy(self._turn.copy())}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As in `Stateful`; a ValueError if it is of another dataset."""
+        turn = state_dict["turn"]
+        if len(turn) != len(self._turn):
+            raise ValueError(f"state_dict is of {len(turn)} samples, want {len(self._turn)}: `prepare` comes first")
+        self._turn = turn.numpy().copy()
+
+    @torch.no_grad()
+    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """As in `Selector`; after `prepare` the super-batch needs indices, which are looked up in the dataset."""
+        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
+        if self.worth is None:
+            worth, _ = self.look(super_batch.take(rows))
+            drawn = random_uniform(rows.shape, generator=generator, device=rows.device)
+            # Exponential waiting times: one draw after another, without replacement, in proportion to worth.
+            return rows[((-drawn.log()).log() - worth.log()).argsort(stable=True)[:size]]
+        if self.abstains:
+            return rows[:size]
+        places = self._places(super_batch.require("indices", by=self.name).cpu().numpy(), rows)
+        turn = self._turn[places]
+        first = np.ceil(turn).argsort(kind="stable")[:size]
+        places = places[first]
+        self._turn[places] = turn[first] + self._pause[places]
+        return rows.index_select(0, torch.from_numpy(first).to(rows.device))
+
+    def _places(self, indices: npt.NDArray[np.int64], rows: Tensor) -> npt.NDArray[np.int64]:
+        """Where samples lie in the dataset, by index."""
+        if len(rows) < len(indices):
+            indices = indices[rows.cpu().numpy()]
+        n = len(self._turn)
+        if self._indices is None:
+            places, known = indices, (indices >= 0) & (indices < n)
+        else:
+            places = np.searchsorted(self._indices, indices).clip(max=n - 1)
+            known = self._indices[places] == indices
+        if not known.all():
+            raise ValueError(f"indices has {indices[~known][0]}, which is not in the dataset given to `prepare`")
+        return places
+
+    def look(self, pool: SuperBatch) -> tuple[Tensor, float | None]:
+        """Worth `[N]` over the largest, and the estimated share of wrong labels, if any were looked at."""
+        different = torch.ones(len(pool), dtype=torch.float64, device=pool.device)
+        among = noise = None
+        if self.copies:
+            found = find_copies(pool.features, seed=self.seed)
+            different, among = 1 / found.counts, found.different
+        worth = different
+        if pool.labels is not None:
+            if self.credibility:
+                credibility = label_credibility(pool.features, pool.labels, among=among, seed=self.seed)
+                noise = credibility.noise
+                if credibility.values is not None:
+                    worth = worth * credibility.values.nan_to_num(0.0).clamp_min(LEAST_CREDIBLE)
+            worth = worth * self._class_factors(worth, different, pool.labels)
+        return worth / worth.amax() if len(worth) else worth, noise
+
+    def _class_factors(self, worth: Tensor, different: Tensor, labels: Tensor) -> Tensor:
+        """What brings each row's class to its share `[N]`: doubts move turns within a class, not between classes."""
+        if worth is different and self.balance == 0:
+            return torch.ones_like(worth)
+        _, classes, sizes = torch.unique(labels, return_inverse=True, return_counts=True)
+        shares, doubted = (each.new_zeros(len(sizes)).index_add_(0, classes, each) for each in (different, worth))
+        return (shares.pow(1 - self.balance) / doubted)[classes]

@@ -1,0 +1,271 @@
+"""The default: copies are found, labels are doubted where features say so, and every sample has its turn."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from saln import SpectralBatchSampler, SuperBatch, make_selector
+from saln.offline import select_file
+from saln.selectors import OnePass
+from saln.selectors.copies import find_copies
+from saln.selectors.credibility import LEAST_NOISE, label_credibility
+from saln.selectors.protocol import abstains, prepare
+from selector_cases import assert_drawn_with, cloud, every_set, generator
+
+
+def classes(n: int, n_classes: int, seed: int, apart: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gaussian clouds around random means: features `[n, 20]`, labels `[n]`."""
+    labels = torch.randint(n_classes, (n,), generator=generator(seed))
+    means = apart / 20**0.5 * torch.randn(n_classes, 20, generator=generator(1000 + seed))
+    return means[labels] + torch.randn(n, 20, generator=generator(2000 + seed)), labels
+
+
+def spoiled(labels: torch.Tensor, share: float, n_classes: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Labels of which a share is another class, and which."""
+    wrong = torch.rand(len(labels), generator=generator(seed)) < share
+    shift = torch.randint(1, n_classes, (len(labels),), generator=generator(seed + 1))
+    return torch.where(wrong, (labels + shift) % n_classes, labels), wrong
+
+
+class TestCopies:
+    @pytest.mark.parametrize("n", [1, 2, 30, 5000])
+    @pytest.mark.parametrize("width", [1, 7, 100])
+    def test_counts_are_those_of_comparing_all(self, n, width):
+        x = cloud(n, width, seed=n, dtype=torch.float32)[torch.randint(max(1, n // 3), (n,), generator=generator(n))]
+        found = find_copies(x)
+        _, which, counts = x.unique(dim=0, return_inverse=True, return_counts=True)
+        assert torch.equal(found.counts, counts[which].double())
+        if n > 2:
+            assert found.different is not None
+            assert len(found.different) == len(counts)
+            assert len(x[found.different].unique(dim=0)) == len(counts)
+
+    def test_rows_that_differ_in_few_columns_are_different(self):
+        x = torch.zeros(3000, 400)
+        x[torch.arange(3000), torch.randint(400, (3000,), generator=generator(0))] = torch.rand(
+            3000, generator=generator(1)
+        )
+        assert find_copies(x).different is None
+
+    def test_few_copies_do_not_count(self):
+        x = cloud(3000, 5, seed=0)
+        x[:100] = x[100:200]
+        assert find_copies(x).different is None
+        x[:200] = x[200:400]
+        assert find_copies(x).counts.sum() == 2800 - 200 + 4 * 200
+
+    def test_rows_that_are_not_finite_are_different(self):
+        x = cloud(60, 5, seed=0)[torch.arange(60) % 30]
+        x[0, 1] = torch.nan
+        x[31, 2] = torch.inf
+        counts = find_copies(x).counts
+        assert counts[[0, 1, 30, 31]].tolist() == [1, 1, 1, 1]
+        assert counts[2] == 2
+
+
+class TestCredibility:
+    @pytest.mark.parametrize("share", [0.2, 0.3, 0.45])
+    @pytest.mark.parametrize("n_classes", [2, 10])
+    def test_the_share_of_wrong_labels_is_found_and_which_they_are(self, share, n_classes):
+        x, truth = classes(4000, n_classes, seed=1, apart=5.0)
+        labels, wrong = spoiled(truth, share, n_classes, seed=2)
+        found = label_credibility(x, labels)
+        assert found.noise == pytest.approx(share, abs=0.04)
+        assert found.values is not None
+        ranks = found.values.argsort().argsort().double()
+        below = ranks[wrong].mean() - (wrong.sum() - 1) / 2
+        area = 1 - below / (~wrong).sum()
+        assert area > 0.95
+
+    @pytest.mark.parametrize("apart", [1.5, 2.5, 5.0])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_weak_features_are_not_taken_for_wrong_labels(self, apart, seed):
+        x, labels = classes(3000, 4, seed=seed, apart=apart)
+        found = label_credibility(x, labels)
+        assert found.values is None
+        assert found.noise < LEAST_NOISE
+
+    def test_features_that_say_nothing_doubt_nobody(self):
+        labels = torch.randint(5, (3000,), generator=generator(0))
+        assert label_credibility(cloud(3000, 8, seed=1), labels).values is None
+
+    def test_classes_in_many_pieces_which_means_do_not_tell_apart_are_believed(self):
+        x = 6 * torch.randint(-2, 3, (4000, 6), generator=generator(0)).float() + 0.3 * torch.randn(
+            4000, 6, generator=generator(1)
+        )
+        labels = ((x / 6).round().sum(dim=1).long() % 3).abs()
+        assert label_credibility(x, labels).values is None
+
+    def test_units_and_correlations_do_not_matter(self):
+        x, truth = classes(4000, 5, seed=3, apart=4.0)
+        labels, wrong = spoiled(truth, 0.3, 5, seed=4)
+        units = 10.0 ** torch.linspace(-6, 6, 20)
+        plain, scaled = (label_credibility(each, labels) for each in (x, x * units + 3 * units))
+        assert plain.values is not None
+        assert scaled.values is not None
+        assert scaled.noise == pytest.approx(plain.noise, abs=0.02)
+        # One strong common direction hides the classes from means, but not from covariances.
+        x, truth = classes(4000, 5, seed=3, apart=6.0)
+        labels, wrong = spoiled(truth, 0.3, 5, seed=4)
+        shared = 10 * torch.randn(4000, 1, generator=generator(5)) * torch.ones(20)
+        found = label_credibility(x + shared, labels)
+        assert found.values is not None
+        assert found.values[wrong].mean() < 0.3
+        assert found.values[~wrong].mean() > 0.8
+
+    def test_rare_classes_and_broken_rows_are_not_judged(self):
+        x, truth = classes(3000, 4, seed=6, apart=5.0)
+        labels, _ = spoiled(truth, 0.3, 4, seed=7)
+        labels[:5] = 17
+        x[5, 0] = torch.nan
+        found = label_credibility(x, labels)
+        assert found.values is not None
+        assert found.values[:5].tolist() == [1.0] * 5
+        assert found.values[5].isnan()
+        assert found.values[6:].isfinite().all()
+
+    def test_small_datasets_and_one_class_are_believed(self):
+        x, truth = classes(900, 4, seed=8, apart=5.0)
+        assert label_credibility(x, spoiled(truth, 0.4, 4, seed=9)[0]).values is None
+        assert label_credibility(cloud(2000, 3, seed=0), torch.zeros(2000, dtype=torch.int64)).values is None
+
+
+def dataset(x: torch.Tensor, labels: torch.Tensor | None = None) -> SuperBatch:
+    return SuperBatch(x, labels=labels, indices=torch.arange(len(x)))
+
+
+def prepared(pool: SuperBatch, **options: object) -> OnePass:
+    selector = OnePass(**options)
+    selector.prepare(pool)
+    return selector
+
+
+class TestTurns:
+    def test_every_sample_comes_as_often_as_it_is_worth(self):
+        pool = dataset(cloud(60, 4, seed=0)[torch.randint(20, (60,), generator=generator(1))])
+        selector = prepared(pool)
+        assert selector.worth is not None
+        times = torch.zeros(60)
+        for step in range(200):
+            rows = torch.randperm(60, generator=generator(step))
+            times[rows[selector.select(pool.take(rows), 10)]] += 1
+        # 2000 samples in turns of `worth` each; a turn more or less at the ends.
+        expected = 2000 * selector.worth / selector.worth.sum()
+        assert ((times - expected).abs() <= 1 + 0.02 * expected).all()
+
+    def test_nothing_is_repeated_before_all_that_are_worth_as_much_had_their_turn(self):
+        x, truth = classes(2000, 4, seed=3, apart=5.0)
+        labels, _ = spoiled(truth, 0.3, 4, seed=4)
+        pool = dataset(x, labels)
+        selector = prepared(pool)
+        assert selector.noise == pytest.approx(0.3, abs=0.04)
+        assert selector.worth is not None
+        best = selector.worth > 0.95
+        times = torch.zeros(2000)
+        while times[best].min() == 0:
+            rows = torch.randperm(2000, generator=generator(int(times.sum())))
+            times[rows[selector.select(pool.take(rows), 50)]] += 1
+        assert times.max() <= 2
+
+    def test_doubts_and_copies_leave_classes_their_shares(self):
+        x, truth = classes(4000, 3, seed=5, apart=5.0)
+        labels, wrong = spoiled(truth, 0.3, 3, seed=6)
+        x[wrong], labels[wrong] = x[wrong][0], labels[wrong][0]  # one heap of copies
+        for balance, shares in ((0.0, [1, 1, 1]), (1.0, None)):
+            selector = prepared(dataset(x, labels), balance=balance)
+            assert selector.worth is not None
+            found = torch.stack([selector.worth[labels == c].sum() for c in range(3)])
+            distinct = torch.stack([(~wrong[labels == c]).sum() for c in range(3)]).double()
+            distinct[labels[wrong][0]] += 1
+            expected = torch.tensor(shares).double() * distinct if shares else torch.ones(3)
+            assert torch.allclose(found / found.sum(), (expected / expected.sum()).double(), atol=1e-6)
+
+    def test_it_abstains_where_all_are_alike_and_takes_the_first_rows(self):
+        x, labels = classes(3000, 4, seed=0)
+        selector = prepared(dataset(x, labels))
+        assert selector.abstains
+        assert abstains(selector)
+        assert not abstains(prepared(dataset(x, labels), balance=0.5))
+        rows = torch.randperm(3000, generator=generator(0))[:40]
+        assert selector.select(dataset(x, labels).take(rows), 8).tolist() == list(range(8))
+
+    def test_without_a_dataset_it_draws_by_copies_whatever_the_order(self):
+        x = torch.tensor([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [4.0, 5.0]])
+        worth = {0: 0.5, 1: 1.0, 2: 0.5, 3: 1.0}
+        chances = dict.fromkeys(every_set(4, 2), 0.0)
+        for first in range(4):
+            for second in set(range(4)) - {first}:
+                at_first = worth[first] / 3
+                chances[tuple(sorted((first, second)))] += at_first * worth[second] / (3 - worth[first])
+        source = generator(0)
+        assert_drawn_with(chances, lambda: OnePass().select(SuperBatch(x), 2, generator=source), 4000)
+
+    def test_indices_need_not_be_in_order_nor_consecutive_but_known(self):
+        x = cloud(30, 3, seed=0)[torch.arange(30) ** 2 // 40]
+        indices = 7 * torch.randperm(30, generator=generator(1))
+        pool = SuperBatch(x, indices=indices)
+        one, other = prepared(pool), prepared(dataset(x))
+        assert torch.equal(one.worth[indices.argsort().argsort()], other.worth)
+        rows = torch.arange(5, 25)
+        chosen = one.select(pool.take(rows), 6)
+        assert set(pool.take(rows).indices[chosen].tolist()) <= set(indices.tolist())
+        with pytest.raises(ValueError, match="indices has 3, which is not in the dataset given to `prepare`"):
+            one.select(SuperBatch(x[:4], indices=torch.tensor([0, 7, 3, 14])), 2)
+        with pytest.raises(ValueError, match="indices has -1, which is not in"):
+            other.select(SuperBatch(x[:2], indices=torch.tensor([0, -1])), 1)
+        with pytest.raises(ValueError, match="one_pass needs indices"):
+            one.select(SuperBatch(x), 2)
+        with pytest.raises(ValueError, match="indices of the dataset holds one twice"):
+            prepared(SuperBatch(x, indices=indices // 14))
+
+    def test_a_state_goes_on_and_is_of_its_dataset(self):
+        pool = dataset(cloud(40, 3, seed=0)[torch.arange(40) // 2])
+        whole, other = prepared(pool), prepared(pool)
+        for _ in range(5):
+            whole.select(pool, 7)
+        other.load_state_dict(copy.deepcopy(whole.state_dict()))
+        for _ in range(5):
+            assert torch.equal(whole.select(pool, 7), other.select(pool, 7))
+        with pytest.raises(ValueError, match="state_dict is of 40 samples, want 0: `prepare` comes first"):
+            OnePass().load_state_dict(whole.state_dict())
+
+    def test_options_are_checked(self):
+        with pytest.raises(ValueError, match=r"balance is 1\.5, want 0 to 1"):
+            OnePass(balance=1.5)
+
+
+class TestAtWork:
+    def test_a_sampler_shows_it_the_dataset_and_copies_share_turns(self):
+        x = cloud(400, 6, seed=0)
+        x[100:] = x[:10].repeat(30, 1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            x[7, 2] = torch.nan
+            sampler = SpectralBatchSampler(x, batch_size=8, selector=OnePass(), filter_ratio=0.75)
+        assert any("not finite" in str(each.message) for each in caught)
+        chosen = [index for _ in range(3) for batch in sampler for index in batch]
+        assert 7 not in chosen
+        among_copies = np.mean([index >= 100 for index in chosen])
+        assert among_copies < 0.25  # of 75 %
+
+    def test_wrapped_it_is_shown_the_dataset_too(self):
+        pool = dataset(cloud(30, 3, seed=0)[torch.arange(30) // 2], torch.arange(30) % 3)
+        guard = make_selector("guard:one_pass")
+        prepare(guard, pool)
+        assert guard.method.worth is not None
+
+    def test_files_give_what_a_sampler_gives(self, tmp_path: Path):
+        x = cloud(300, 4, seed=0, dtype=torch.float32)
+        x[100:] = x[:50].repeat(4, 1)
+        np.save(tmp_path / "x.npy", x.numpy())
+        select_file(tmp_path / "x.npy", tmp_path / "s.npy", method="one_pass", batch_size=8, epochs=3)
+        sampler = SpectralBatchSampler(x, batch_size=8, selector=OnePass(), n_epochs=3)
+        served = [batch for _ in range(3) for batch in sampler]
+        found = np.load(tmp_path / "s.npy")
+        assert [[index for index in row if index >= 0] for row in found.tolist()] == served
