@@ -207,7 +207,7 @@ def test_class_numbers_are_classes_however_many(tmp_path: Path) -> None:
 
 def test_help_shows_the_shapes_that_are_wanted() -> None:
     shown = " ".join(RUNNER.invoke(app, ["audit", "--help"]).stdout.replace("│", " ").split())
-    assert "row numbers [steps, batch] or [n]; FOLDER:RUN" in shown
+    assert "with rows [steps, batch] or [n]; FOLDER:RUN" in shown
 
 
 def test_names_after_a_colon(tmp_path: Path) -> None:

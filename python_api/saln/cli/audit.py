@@ -14,7 +14,7 @@ from saln.cli.options import JsonOption
 def audit(
     context: typer.Context,
     selection: Annotated[
-        str, typer.Argument(help="FILE or FILE:ARRAY with row numbers \\[steps, batch] or \\[n]; FOLDER:RUN of a pilot.")
+        str, typer.Argument(help="FILE or FILE:ARRAY with rows \\[steps, batch] or \\[n]; FOLDER:RUN of a pilot.")
     ],
     groups: Annotated[
         list[str] | None,

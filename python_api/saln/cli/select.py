@@ -49,7 +49,7 @@ def select(
 
         writable(output)
         if "=" in method:
-            raise ValueError(f"method is {method!r}; wanted a name such as guard:jest, and options as --option NAME=VALUE")
+            raise ValueError(f"method is {method!r}; wanted a name, guard:jest say, and options as --option NAME=VALUE")
         files = {
             "labels": labels, "losses": losses, "reference_losses": reference_losses, "residuals": residuals,
             "quality": quality,

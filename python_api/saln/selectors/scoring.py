@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -20,6 +20,20 @@ Rows = Callable[[Tensor], Tensor]
 # How f(candidates) is worked out, where every row of the result is one candidate's: here, unless ranks that all choose
 # the same batch share the candidates out.
 work_out: ContextVar[Callable[[Rows, Tensor], Tensor]] = ContextVar("work_out", default=lambda f, rows: f(rows))
+SCORE_OPTIONS = ("k", "q", "sigma", "center", "gamma", "laplacian", "negative", "solver", "n_iter", "seed")
+
+
+def known_score_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """These options of `saln_kernels.score_batches`, or a TypeError that names one that is none.
+
+    >>> from saln.selectors.scoring import known_score_options
+    >>> known_score_options({"center": True})
+    {'center': True}
+    """
+    for name in options:
+        if name not in SCORE_OPTIONS:
+            raise TypeError(f"there is no option {name!r}; of the scores there are {', '.join(SCORE_OPTIONS)}")
+    return dict(options)
 
 
 class Scorer:
