@@ -74,7 +74,7 @@ class Scorer:
         self._shared: Tensor | None = None  # [m, m]
 
     def score(self, places: Tensor, criterion: str) -> Tensor:
-        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows."""
+        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows; -inf where a score is not defined."""
         if self._shared is None and self._pays(*places.shape):
             self._share()
         candidates = self._rows[places] if self._shared is None else places
@@ -87,7 +87,9 @@ class Scorer:
             quality=self._quality,
             **self._options,
         )
-        return work_out.get()(score, candidates)
+        scores = work_out.get()(score, candidates)
+        # "logdet" of an indefinite matrix is NaN, which argmax takes for the largest number there is.
+        return scores.masked_fill(scores.isnan(), -math.inf)
 
     def grow(self, pools: Tensor, size: int, ridge: float) -> Tensor:
         """Of each pool, places `[C, p]`, the greedy log-det choice: places `[C, size]`. The ridge is as in `LogDet`."""
