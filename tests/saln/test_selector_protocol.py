@@ -258,6 +258,9 @@ def test_unknown_selectors_and_options_are_named():
         make_selector("spectral_candidates", n_candidates=0)
     with pytest.raises(TypeError, match="kept"):
         make_selector("saln", kept="abs")
+    for name in ("spectral_candidates", "joint_growth", "consecutive_candidates"):
+        with pytest.raises(TypeError, match="there is no option 'colour'; of the scores there are k, q, sigma"):
+            make_selector(name, colour=1)
 
 
 def test_select_takes_names_selectors_features_and_super_batches():

@@ -7,7 +7,7 @@ import torch
 
 import saln_kernels
 from saln import SuperBatch
-from saln.selectors import SpectralCandidates, scoring
+from saln.selectors import SpectralCandidates, make_selector, scoring
 from saln_kernels.criteria import CRITERIA
 
 
@@ -147,6 +147,17 @@ def test_comparing_the_super_batch_as_a_whole_first_changes_no_choice(options, m
     (_, shared), (_, alone) = scored
     # A graph in two parts has connectivity 0, up to the rounding of degrees that are at most 6.
     assert torch.allclose(shared, alone, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["spectral_candidates", "joint_growth", "consecutive_candidates"])
+def test_a_batch_without_a_score_is_not_the_best(name: str):
+    """Logdet has no value where I + K/σ² is not positive definite."""
+    matrix = torch.randn(40, 40, generator=generator(0)) * 3
+    matrix = (matrix + matrix.mT) / 2
+    selector = make_selector(name, n_candidates=512, criterion="logdet", similarity="precomputed", sigma=2.0)
+    rows = selector.select(SuperBatch(matrix), 4, generator=generator(1))
+    score = saln_kernels.score_batches(matrix, rows.unsqueeze(0), "logdet", similarity="precomputed", sigma=2.0)
+    assert score.isfinite()
 
 
 def test_a_given_similarity_matrix():

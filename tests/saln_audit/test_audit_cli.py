@@ -205,6 +205,11 @@ def test_class_numbers_are_classes_however_many(tmp_path: Path) -> None:
     assert notes == ["age has more than 50 values and was cut at its quartiles."]
 
 
+def test_help_shows_the_shapes_that_are_wanted() -> None:
+    shown = " ".join(RUNNER.invoke(app, ["audit", "--help"]).stdout.replace("│", " ").split())
+    assert "with rows [steps, batch] or [n]; FOLDER:RUN" in shown
+
+
 def test_names_after_a_colon(tmp_path: Path) -> None:
     odd = tmp_path / "a:b.npy"
     np.save(odd, SITES)

@@ -54,6 +54,7 @@ def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
         (["--option", "colour=1"], "colour"),
         (["--option", "n_candidates=many"], "n_candidates"),
         (["--method", "rho_loss"], "losses"),
+        (["--method", "saln:keep=positive"], "options as --option NAME=VALUE"),
         (["--losses", "absent.npy"], "absent.npy"),
         (["--memory", "much"], "memory is 'much'"),
         (["--memory", "1MB"], "memory"),
@@ -70,6 +71,24 @@ def test_select_errors_are_one_line(files: tuple[Path, Path], tmp_path: Path, ar
     assert done.exit_code == 2, done.output
     assert word in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("candidates", "arguments", "words"),
+    [
+        (np.zeros((9, 2)), [], "candidates are float64 with 2 dimensions; wanted integers [C, b]"),
+        (np.zeros((9, 2), dtype=np.int64), ["--similarity", "gradient"], "wanted linear, cosine, rbf or precomputed"),
+    ],
+)
+def test_score_errors_say_what_was_wanted(
+    files: tuple[Path, Path], tmp_path: Path, candidates: np.ndarray, arguments: list[str], words: str
+) -> None:
+    np.save(tmp_path / "c.npy", candidates)
+    done = RUNNER.invoke(
+        app, ["score", str(files[0]), str(tmp_path / "c.npy"), "-o", str(tmp_path / "s.npy"), *arguments]
+    )
+    assert done.exit_code == 2
+    assert words in done.stderr
 
 
 def test_begun_otherwise_is_one_line_and_restart_helps(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -185,6 +185,8 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
         (["digits", "--methods", "saln:keep=most"], ["saln:keep=most"]),
         (["wine", "--model", "resnet"], ["resnet needs images"]),
         (["digits", "--price-per-hour", "-1"], ["price_per_hour", "-1"]),
+        (["digits", "--full-training-hours", "40"], ["price_per_hour is missing", "full_training_hours"]),
+        (["digits", "--trainings", "3"], ["price_per_hour is missing", "trainings"]),
         (["DATA", "--label-key", "nothere"], ["nothere", "labels"]),
         (["DATA", "--feature-key", "nothere"], ["nothere"]),
     ],

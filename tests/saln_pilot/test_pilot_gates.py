@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pilot_cases import TINY, OneClass, blobs, make_run
 from saln.pilot.config import PilotError
-from saln.pilot.costs import reckon
+from saln.pilot.costs import Costs, MethodCost, reckon
 from saln.pilot.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
 from saln.pilot.kpi import compute_all_kpis
 from saln.pilot.measures import MEASURES
 from saln.pilot.runner import run_pilot
+from saln.pilot.screen import cost_table
 from saln.pilot.trainer import Method, Run
 
 
@@ -146,6 +149,20 @@ def test_costs_by_hand() -> None:
     assert assumed.assumed
     assert assumed.full_training_hours == pytest.approx(0.06 / 3600)
     assert assumed.methods[0].return_on_pilot == pytest.approx(-1.0, abs=1e-3)
+
+
+def test_money_on_the_screen_has_no_exponents_and_says_what_is_a_bound() -> None:
+    method = MethodCost("m", None, None, 1123.4, 1e6, None, None, -1.9e6, 1234.5, at_most=True)
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(cost_table(Costs(2.5, "EUR", 8.0, 0.005, 40.0, False, 10, (method,))))
+    assert re.split(r"\s{2,}", shown.get().strip().splitlines()[-1].strip()) == [
+        "m",
+        "1 123",
+        "≤ 1 000 000",
+        "≤ -1 900 000 ×",
+        "≥ 1 234 trainings",
+    ]
 
 
 def test_stages_go_on_with_those_that_passed() -> None:

@@ -21,6 +21,7 @@ from saln.pilot.config import PilotConfig
 from saln.pilot.result import PilotResult
 from saln.pilot.runner import run_pilot
 from saln.pilot.trainer import Method
+from saln.pilot.words import amount
 from saln.report import render_report, write_data
 from saln.report.contents import pilot_figures
 from saln.report.samples import SIDE, samples_of, thumbnails
@@ -72,7 +73,7 @@ def test_verdict_gates_stages_costs_come_before_figures(page: str, result: Pilot
     assert page.count('<td data-label="why">') == len(CONFIG.stages)
     assert result.costs is not None
     for each in result.costs.methods:
-        assert f"{each.full_training:.4g}" in page
+        assert amount(each.full_training) in page
 
 
 def test_what_was_spoiled_is_drawn(result: PilotResult, page: str) -> None:

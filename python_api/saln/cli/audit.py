@@ -14,7 +14,7 @@ from saln.cli.options import JsonOption
 def audit(
     context: typer.Context,
     selection: Annotated[
-        str, typer.Argument(help="FILE or FILE:ARRAY with row numbers [steps, batch] or [n]; FOLDER:RUN of a pilot.")
+        str, typer.Argument(help="FILE or FILE:ARRAY with rows \\[steps, batch] or \\[n]; FOLDER:RUN of a pilot.")
     ],
     groups: Annotated[
         list[str] | None,
@@ -34,7 +34,7 @@ def audit(
     correction: Annotated[str, typer.Option(help="For many tests: holm or bh (Benjamini-Hochberg).")] = "holm",
     seed: Annotated[int, typer.Option(help="Of the permutation tests.")] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png).")
+        Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png, pdf).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

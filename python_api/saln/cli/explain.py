@@ -31,7 +31,7 @@ def explain(
     images: Annotated[Path | None, typer.Option(help="File with the images of the samples, for a page.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random batches.")] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png).")
+        Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png, pdf).")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -151,6 +151,8 @@ def pilot(
         from saln.report import render_report, write_data
 
         writable(output)
+        if price_per_hour is None and (full_training_hours is not None or trainings != 1):
+            raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
         folder = work or output.with_suffix(".pilot")
         given = {
             "methods": tuple(split(methods)),

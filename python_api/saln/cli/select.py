@@ -48,6 +48,8 @@ def select(
         from saln.offline.budget import parse_bytes
 
         writable(output)
+        if "=" in method:
+            raise ValueError(f"method is {method!r}; wanted a name, guard:jest say, and options as --option NAME=VALUE")
         files = {
             "labels": labels, "losses": losses, "reference_losses": reference_losses, "residuals": residuals,
             "quality": quality,

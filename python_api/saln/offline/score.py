@@ -106,6 +106,10 @@ class ScoreTask:
         """Raise what a call with these options would raise; otherwise the scores' dtype."""
         n_rows, width = self.rows.n_rows, self.rows.width
         precomputed = self.options.get("similarity") == "precomputed"
+        if self.options.get("similarity") == "gradient":
+            raise ValueError(
+                "similarity is 'gradient', which needs residuals; wanted linear, cosine, rbf or precomputed here"
+            )
         if precomputed and n_rows != width:
             raise ValueError(
                 f"{self.features.path}: features are [{n_rows}, {width}]; similarity='precomputed' wants the square "

@@ -10,7 +10,7 @@ from rich.text import Text
 from saln.pilot.costs import Costs
 from saln.pilot.result import PilotResult
 from saln.pilot.verdict import BETTER, GAIN, LOSS, WORSE, Verdict, headline
-from saln.pilot.words import number, points, short_times
+from saln.pilot.words import amount, number, points, short_times
 
 STYLES = {BETTER: "bold blue", WORSE: "bold yellow", GAIN: "bold blue", LOSS: "bold yellow"}
 GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
@@ -95,11 +95,13 @@ def cost_table(costs: Costs) -> Table:
         most = "≤ " if each.at_most else ""
         table.add_row(
             each.method,
-            "" if each.run is None else f"{each.run.mean:.4g}",
-            f"{each.full_training:.4g}",
-            f"{most}{each.saved:.4g}",
-            f"{most}{100 * each.return_on_pilot:.0f} %",
-            "never" if each.break_even is None else f"{each.break_even:.3g} trainings",
+            "" if each.run is None else amount(each.run.mean),
+            amount(each.full_training),
+            most + amount(each.saved),
+            f"{most}{amount(each.return_on_pilot, '+')} ×",
+            "never"
+            if each.break_even is None
+            else f"{'≥ ' if each.at_most else ''}{amount(each.break_even)} trainings",
         )
     return table
 
@@ -107,8 +109,9 @@ def cost_table(costs: Costs) -> Table:
 def _pilot_cost(costs: Costs) -> str:
     whose = "as long as uniform's run here" if costs.assumed else f"{costs.full_training_hours:g} h"
     return (
-        f"The pilot took {costs.pilot_seconds / 60:.1f} min and cost {costs.pilot_cost:.4g} {costs.currency}; returns "
-        f"are over {costs.trainings} full training{'' if costs.trainings == 1 else 's'} of {whose}."
+        f"The pilot took {costs.pilot_seconds / 60:.1f} min and cost {amount(costs.pilot_cost)} {costs.currency}; "
+        f"returns are times its cost, over {costs.trainings} full training"
+        f"{'' if costs.trainings == 1 else 's'} of {whose}."
     )
 
 

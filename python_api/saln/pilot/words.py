@@ -36,6 +36,27 @@ def number(value: float | None, form: str) -> str:
     return NEVER if value is None else format(value, form)
 
 
+def amount(value: float, sign: str = "") -> str:
+    """Money and ratios of it: three digits at least, all before the point, and never an exponent for large ones.
+
+    >>> amount(0.0123456), amount(1123.4), amount(-1902560.0, "+")
+    ('0.0123', '1 123', '-1 902 560')
+    """
+    if abs(value) < 1000:
+        return format(value, f"{sign}.3g")
+    return format(value, f"{sign},.0f").replace(",", " ")
+
+
+def amounts(value: float, low: float | None, high: float | None) -> str:
+    """A gain or loss with its interval, as `amount`.
+
+    >>> amounts(-1023.0, -2430.0, -398.0), amounts(5.0, None, None)
+    ('-1 023 [-2 430, -398]', '+5')
+    """
+    bounds = "" if low is None or high is None else f" [{amount(low, '+')}, {amount(high, '+')}]"
+    return amount(value, "+") + bounds
+
+
 def _bounds(found: Interval, scale: float, form: str) -> str:
     if found.low is None or found.high is None:
         return ""

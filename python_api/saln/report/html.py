@@ -10,7 +10,7 @@ from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.selection import Selection
 from saln.pilot.verdict import BETTER, GAIN, LOSS, STEPS_ONLY, WORSE, Verdict, headline
-from saln.pilot.words import number, points, times
+from saln.pilot.words import amount, amounts, number, points, times
 from saln.report.contents import pilot_figures
 from saln.report.page import inline, render
 from saln.report.samples import samples_of
@@ -69,6 +69,8 @@ def report_html(result: PilotResult, command: str | None = None, images: torch.T
         look=looks(result.methods),
         tones=TONES,
         command=command,
+        amount=amount,
+        amounts=amounts,
         settings=[(name.replace("_", " "), value) for name, value in result.config.as_dict().items()],
     )
 

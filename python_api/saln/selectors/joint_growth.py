@@ -12,7 +12,7 @@ from saln.choices import one_of
 from saln.schedule import Schedule, positive_throughout, value_at
 from saln.selectors.jest import chunk_sizes
 from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
-from saln.selectors.scoring import Scorer
+from saln.selectors.scoring import Scorer, known_score_options
 from saln.superbatch import SuperBatch
 
 CHOICES = ("argmax", "softmax")
@@ -46,8 +46,10 @@ class JointGrowth:
     Raises
     ------
     ValueError
-        If an option is unknown or not positive; from `select`, if the size does not fit or the super-batch lacks a
-        tensor.
+        If an option has no such value or is not positive; from `select`, if the size does not fit or the super-batch
+        lacks a tensor.
+    TypeError
+        If there is no such option.
 
     Examples
     --------
@@ -89,7 +91,7 @@ class JointGrowth:
         self.temperature = positive_throughout("temperature", temperature)
         self.use_quality = use_quality
         self.backend = backend
-        self.score_options = score_options
+        self.score_options = known_score_options(score_options)
         self.progress = 0.0
         self.last_report: SelectionReport | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -20,6 +20,20 @@ Rows = Callable[[Tensor], Tensor]
 # How f(candidates) is worked out, where every row of the result is one candidate's: here, unless ranks that all choose
 # the same batch share the candidates out.
 work_out: ContextVar[Callable[[Rows, Tensor], Tensor]] = ContextVar("work_out", default=lambda f, rows: f(rows))
+SCORE_OPTIONS = ("k", "q", "sigma", "center", "gamma", "laplacian", "negative", "solver", "n_iter", "seed")
+
+
+def known_score_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """These options of `saln_kernels.score_batches`, or a TypeError that names one that is none.
+
+    >>> from saln.selectors.scoring import known_score_options
+    >>> known_score_options({"center": True})
+    {'center': True}
+    """
+    for name in options:
+        if name not in SCORE_OPTIONS:
+            raise TypeError(f"there is no option {name!r}; of the scores there are {', '.join(SCORE_OPTIONS)}")
+    return dict(options)
 
 
 class Scorer:
@@ -60,7 +74,7 @@ class Scorer:
         self._shared: Tensor | None = None  # [m, m]
 
     def score(self, places: Tensor, criterion: str) -> Tensor:
-        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows."""
+        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows; -inf where a score is not defined."""
         if self._shared is None and self._pays(*places.shape):
             self._share()
         candidates = self._rows[places] if self._shared is None else places
@@ -73,7 +87,9 @@ class Scorer:
             quality=self._quality,
             **self._options,
         )
-        return work_out.get()(score, candidates)
+        scores = work_out.get()(score, candidates)
+        # "logdet" of an indefinite matrix is NaN, which argmax takes for the largest number there is.
+        return scores.masked_fill(scores.isnan(), -math.inf)
 
     def grow(self, pools: Tensor, size: int, ridge: float) -> Tensor:
         """Of each pool, places `[C, p]`, the greedy log-det choice: places `[C, size]`. The ridge is as in `LogDet`."""

@@ -11,7 +11,7 @@ from saln.candidates import stratified_candidates, uniform_candidates
 from saln.choices import one_of
 from saln.schedule import Schedule, positive_throughout, value_at
 from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
-from saln.selectors.scoring import Scorer
+from saln.selectors.scoring import Scorer, known_score_options
 from saln.superbatch import SuperBatch
 
 CANDIDATES = ("uniform", "stratified", "grown")
@@ -54,8 +54,10 @@ class SpectralCandidates:
     Raises
     ------
     ValueError
-        If an option is unknown or not positive; from `select`, if the size does not fit or the super-batch lacks a
-        tensor.
+        If an option has no such value or is not positive; from `select`, if the size does not fit or the super-batch
+        lacks a tensor.
+    TypeError
+        If there is no such option.
 
     Examples
     --------
@@ -102,7 +104,7 @@ class SpectralCandidates:
         self.growth = growth
         self.use_quality = use_quality
         self.backend = backend
-        self.score_options = score_options
+        self.score_options = known_score_options(score_options)
         self.progress = 0.0
         self.last_report: SelectionReport | None = None
 
