@@ -1,4 +1,4 @@
-"""The methods of the default's study, each a selector of the package with its options."""
+"""The methods of the study of rules for every step, each a selector of the package with its options."""
 
 import dataclasses
 from collections.abc import Callable
@@ -151,19 +151,19 @@ METHODS: dict[str, Method] = {
     "half_both_t1": _both(lambda: Portfolio([_logdet("given", 1.0)], reward="none")),
     "bandit_both_t1": _both(lambda: Portfolio([_logdet("given", 1.0)])),
     # Since:
-    "default": Method(_named("default"), reference=True),
-    "default_maximal": Method(_named("default", temperature=0.0), reference=True),
-    "default_file": Method(_named("default"), reference=True, features="file"),
-    "default_no_diversity": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
-    "guard_default": Method(lambda: Guard("default", floor=0.8), reference=True),
-    "half_default": Method(lambda: Portfolio(["default"], reward="none"), reference=True),
-    "bandit_default": Method(lambda: Portfolio(["default"], reward="probe"), reference=True),
+    "patient": Method(_named("gradient_logdet_patient"), reference=True),
+    "patient_maximal": Method(_named("gradient_logdet_patient", temperature=0.0), reference=True),
+    "patient_file": Method(_named("gradient_logdet_patient"), reference=True, features="file"),
+    "patient_no_diversity": Method(lambda: DrawnByWorth("class_learnability_agreement", gradient=True), reference=True),
+    "guard_patient": Method(lambda: Guard("gradient_logdet_patient", floor=0.8), reference=True),
+    "half_patient": Method(lambda: Portfolio(["gradient_logdet_patient"], reward="none"), reference=True),
+    "bandit_patient": Method(lambda: Portfolio(["gradient_logdet_patient"], reward="probe"), reference=True),
     "k_dpp_learnability": Method(
         _named("k_dpp", similarity="gradient", quality="learnability"), reference=True, late=True
     ),
 }
 CHOSEN_ON = (0, 1)
-"""Seeds by which methods were kept and the default was chosen; what is said of them is told by the others."""
+"""Seeds by which methods were kept and the best was put together; what is said of them is told by the others."""
 KEPT = (
     "uniform",
     "uniform_all_rows",
@@ -175,11 +175,11 @@ KEPT = (
     "bandit_probe",
     "logdet_class_learnability_t1",
     "both_t1",
-    "default",
-    "default_maximal",
-    "default_file",
-    "default_no_diversity",
-    "guard_default",
-    "half_default",
+    "patient",
+    "patient_maximal",
+    "patient_file",
+    "patient_no_diversity",
+    "guard_patient",
+    "half_patient",
 )
-"""Contenders, and the ablations of the one that became the default; time did not suffice for all methods."""
+"""Contenders, and the ablations of the best; time did not suffice for all methods."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.default_study import Key
 
 SHOWN = {
-    "default": ("default", "#0072b2", "o"),
+    "patient": ("patient", "#0072b2", "o"),
     "logdet_learnability_t1": ("log-det × learnability", "#d55e00", "s"),
     "logdet_agreement_t1": ("log-det × agreement", "#009e73", "D"),
     "jest": ("JEST", "#cc79a7", "^"),

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 FITTED = 2_500_000
 """Numbers that everything is fitted on: so many rows as hold that many, within the next two bounds."""
 FEWEST_ROWS, MOST_ROWS = 2000, 8000
-LEAST_SKILL = 0.4
+LEAST_SKILL = 0.45
 """Skill below which every label is believed: features that hardly tell classes apart (pixels, say) do not tell which
 labels are wrong, and what looks like noise is the discriminant's own error."""
 CLEARLY_CLEAN, SKILLED = 0.03, 0.6
