@@ -81,10 +81,15 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(n.order <= 32 ? Kernel::registers32 : n.order <= 64 ? Kernel::registers64 : Kernel::registers128)) return;
   }
   if (!wide) {
-    p.reason = exact ? "exact: the matrix fits shared memory" : "Lanczos on a matrix in shared memory";
+    const bool registers = !exact && n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
     p.choice.basis_is_shared = !exact;
-    if (fits(Kernel::shared)) return;
-    p.choice.basis_is_shared = false;
+    p.choice.in_registers = registers;
+    p.reason = exact       ? "exact: the matrix fits shared memory"
+               : registers ? "Lanczos on a matrix in registers"
+                           : "Lanczos on a matrix in shared memory";
+    if (fits(Kernel::shared) || (registers && fits(Kernel::global))) return;
+    p.choice.basis_is_shared = p.choice.in_registers = false;
+    if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
     if (fits(Kernel::shared)) return;
   }
   p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";
