@@ -103,6 +103,17 @@ double building(const Problem& problem, const Plan& n) {
   return passes + slabs * (blocks * 2 * (4 * split + 4) + order * 4 / 32 * 10 + 40);
 }
 
+// Seconds in which a matrix that lies in the workspace is read again and again: at every step of Lanczos, or, and
+// written too, at every step of the reduction.
+double streaming(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
+  const Plan& n = p.numbers;
+  if (p.kernel != Kernel::global || n.need != Need::eigenvalues) return 0;
+  const double order = double(n.order), matrix = order * order / 2 * (is_wide(problem) ? 8 : 4);
+  const double passes = n.solver == Solver::randomized ? double(n.n_iter) : 2 * order / 3;
+  const bool cached = double(p.grid) * matrix <= double(gpu.l2_bytes);
+  return double(problem.n_candidates) * passes * matrix / (cached ? gpu.l2 : gpu.memory);
+}
+
 // Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
 double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const Plan& n = p.numbers;
@@ -129,7 +140,7 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);
   const double issuing = candidates * issued / (4 * kIssued * machine);
   const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
-  return std::max(p.floor_seconds, std::max(issuing, waiting));
+  return std::max({p.floor_seconds, issuing, waiting, streaming(problem, gpu, p)});
 }
 
 }  // namespace

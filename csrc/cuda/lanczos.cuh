@@ -42,7 +42,7 @@ struct Lanczos {
   // exact arithmetic K q_s has parts along q_s and q_{s−1} alone; without those, one more pass along all is the second
   // of the two that are enough. kOnce: a thread has one row at most. Ends with a barrier.
   template <bool kOnce, class G, class Apply>
-  SALN_DEVICE T iterate(G& g, int n, int steps, uint64_t seed, T norm, const Apply& apply) const {
+  SALN_DEVICE T iterate(G& g, int n, int steps, const uint64_t& seed, T norm, const Apply& apply) const {
     const int m = steps < n ? steps : n;
     const T breakdown = norm * T(4) * T(n) * Arithmetic<T>::eps;
     start<kOnce>(g, n, 0, steps, seed);
@@ -178,9 +178,10 @@ struct Lanczos {
     return length;
   }
 
-  // basis_s: a random unit vector orthogonal to those before it.
+  // basis_s: a random unit vector orthogonal to those before it. The seed is read here and now, lest what is computed
+  // from it be kept in registers.
   template <bool kOnce, class G>
-  SALN_DEVICE void start(const G& g, int n, int s, int steps, uint64_t seed) const {
+  SALN_DEVICE void start(const G& g, int n, int s, int steps, const uint64_t& seed) const {
     for (int attempt = 0; attempt < 3; ++attempt) {
       rows<kOnce>(g, leading(n), [&](int i) {
         basis[s * ld + i] = i < n ? T(philox_uniform(seed, uint32_t(1 + s + attempt * steps), uint64_t(i))) : T(0);

@@ -1,5 +1,5 @@
-// Any order: the matrix lies in shared memory (kShared), else in the workspace. It is reduced there; Lanczos takes it
-// from there into registers where they suffice.
+// Any order: the matrix lies in shared memory (kShared), else in the workspace. It is reduced there; from shared memory
+// Lanczos takes it into registers where they suffice.
 #pragma once
 #include "candidate_kernel.cuh"
 #include "lanczos.cuh"
@@ -27,10 +27,10 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     const Choice& choice = this->call_.choice;
     if (!randomized(choice)) return;
     const T norm = T(sqrt(this->state_->moments.square));
-    const uint64_t seed = this->call_.task.seed;
+    const uint64_t& seed = this->call_.task.seed;
     T rest;
     if (choice.in_registers) {
-      if constexpr (sizeof(T) == 4) {
+      if constexpr (kShared) {
         Lanczos<T> near = lanczos_;
         near.basis = region_;
         const SpreadMatrix<G> matrix(g, tile, spread_space_);
@@ -106,7 +106,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   static SALN_HD int64_t region_bytes(const Choice& choice) {
     int64_t before = Base::kStages, after = basis_bytes(choice);
     if (choice.in_registers) {
-      if (kShared) before += tile_elements(choice.order, kQuads) * int64_t(sizeof(T));
+      before += tile_elements(choice.order, kQuads) * int64_t(sizeof(T));
       after += SpreadSpace<G>::kElements * int64_t(sizeof(float));
     }
     return before > after ? before : after;

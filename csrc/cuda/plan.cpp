@@ -20,11 +20,11 @@ int registers_of(Kernel kernel, bool wide) {
     case Kernel::registers128:
       return 255;
     case Kernel::shared:
-      return 238;
+      return 254;
     case Kernel::global:
-      return wide ? 202 : 250;
+      return wide ? 204 : 250;
     default:
-      return 198;
+      return wide ? 183 : 170;
   }
 }
 
@@ -87,7 +87,7 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     p.reason = exact       ? "exact: the matrix fits shared memory"
                : registers ? "Lanczos on a matrix in registers"
                            : "Lanczos on a matrix in shared memory";
-    if (fits(Kernel::shared) || (registers && fits(Kernel::global))) return;
+    if (fits(Kernel::shared)) return;
     p.choice.basis_is_shared = p.choice.in_registers = false;
     if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
     if (fits(Kernel::shared)) return;

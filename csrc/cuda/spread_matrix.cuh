@@ -87,7 +87,7 @@ class SpreadMatrix {
 #pragma unroll
       for (int q = 0; q < kHalf; ++q) {
         const int I = kHalf * h + q;
-        const float x = space_.vector[row_ * Space::kPitch + I];
+        const float x = load_here(space_.vector + row_ * Space::kPitch + I);
         const float* entry = entry_ + I * (I + 1) / 2 + kFirst;
         float sum = 0;
 #pragma unroll
