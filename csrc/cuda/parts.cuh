@@ -41,6 +41,7 @@ SALN_DEVICE void run_block(const Call& call) {
     else
       solve = part<K, Part::prepare>(c);
     if (solve) {
+      // In the kernel itself: it takes all registers, and what is called must leave some alone.
       if constexpr (K::kIterates) shared_kernel<K>().template run_part<Part::iterate>(c);
       if constexpr (K::kSolvesInPlace)
         shared_kernel<K>().template run_part<Part::solve>(c);

@@ -22,9 +22,9 @@ int registers_of(Kernel kernel, bool wide) {
     case Kernel::shared:
       return 254;
     case Kernel::global:
-      return wide ? 204 : 250;
+      return wide ? 204 : 244;
     default:
-      return wide ? 183 : 170;
+      return wide ? 183 : 174;
   }
 }
 
