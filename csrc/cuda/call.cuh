@@ -15,6 +15,7 @@ struct Choice {
   int n_iter = 0;
   bool near_is_shared = true;    // vectors of a candidate lie in shared memory, not in the workspace
   bool basis_is_shared = false;  // the Krylov basis takes the place of the Gram stages
+  bool in_registers = false;     // Lanczos takes a shared matrix into registers; its basis is shared then
 };
 
 struct Call {

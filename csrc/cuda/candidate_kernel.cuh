@@ -7,7 +7,8 @@
 
 namespace saln::device {
 
-// Self offers reduce(g, tile): from the tile to d, e, tau and reflectors in it.
+// Self offers reduce(g, tile): from the tile to d, e, tau and reflectors in it; and if kIterates, what comes before,
+// iterate(g, tile).
 template <class Self, class T_, class G_, int kOrder>
 class CandidateKernel {
  public:
@@ -24,6 +25,7 @@ class CandidateKernel {
     G g(scratch_);
     if constexpr (kPart == Part::prepare) build<false>(g, c);
     if constexpr (kPart == Part::prepare_columns) build<true>(g, c);
+    if constexpr (kPart == Part::iterate) self().iterate(g, tile());
     if constexpr (kPart == Part::solve) self().reduce(g, tile());
     if constexpr (kPart == Part::write) emit(g, c);
     g.sync();
@@ -36,7 +38,8 @@ class CandidateKernel {
     Moments moments;
     T sigma;
     int n;      // order of the tile
-    int found;  // of an iterative solver: values found
+    T rest;     // of an iterative solver: what its space leaves over
+    int found;  // and how many values it found
     bool solve;
   };
 
@@ -79,7 +82,7 @@ class CandidateKernel {
     Moments seen;
     if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, built.real);
     if (good && choice.fiedler && choice.vectors) space().keep(g, tile);
-    if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, good && values};
+    if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, 0, good && values};
     builder_.look_ahead(g, c + grid_size());
   }
 

@@ -86,6 +86,14 @@ double reduction_in_memory(double n) {
   return total;
 }
 
+// Of Lanczos on a matrix in registers (csrc/cuda/spread_matrix.cuh): 540 in each of eight warps, 270 where half of the
+// strips hold rows.
+double product_in_registers(double n) { return 8 * (n > 128 ? 540 : 270); }
+
+// Of the steps of Lanczos beside the products (csrc/cuda/lanczos.cuh): 45 for each vector of 256 in the basis, 1100
+// else.
+double orthogonalization(double n, double steps) { return steps * (1100 + 45 * n / 256 * steps / 2); }
+
 // Warp instructions of one candidate's Gram matrix, transforms and moments.
 double building(const Problem& problem, const Plan& n) {
   const double order = double(n.order), strips = std::ceil(order / 16), passes = order * order / 2 / 32 * 8 * 4;
@@ -93,6 +101,17 @@ double building(const Problem& problem, const Plan& n) {
   const double bytes = double(problem.features.cols * element_bytes(problem)), slabs = std::ceil(bytes / 64);
   const double blocks = strips * (strips + 1) / 2, split = element_bytes(problem) == 4 ? 4 : 1;
   return passes + slabs * (blocks * 2 * (4 * split + 4) + order * 4 / 32 * 10 + 40);
+}
+
+// Seconds in which a matrix that lies in the workspace is read again and again: at every step of Lanczos, or, and
+// written too, at every step of the reduction.
+double streaming(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
+  const Plan& n = p.numbers;
+  if (p.kernel != Kernel::global || n.need != Need::eigenvalues) return 0;
+  const double order = double(n.order), matrix = order * order / 2 * (is_wide(problem) ? 8 : 4);
+  const double passes = n.solver == Solver::randomized ? double(n.n_iter) : 2 * order / 3;
+  const bool cached = double(p.grid) * matrix <= double(gpu.l2_bytes);
+  return double(problem.n_candidates) * passes * matrix / (cached ? gpu.l2 : gpu.memory);
 }
 
 // Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
@@ -105,9 +124,11 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
     steps = 0.3 * order;
   } else if (n.need == Need::eigenvalues && n.solver == Solver::randomized) {
     const double m = double(n.n_iter), d = double(problem.features.cols);
-    const double product = n.side == Side::matrix_free ? 2 * order * d * 4 / 32 : sweep(order, false);
-    issued += m * (product + 4 * m / 2 * order * 2 / 32) + multisection(threads, m, count);
-    steps = m * 1.6;
+    const double product = n.side == Side::matrix_free ? 2 * order * d * 4 / 32
+                           : p.choice.in_registers     ? product_in_registers(order)
+                                                       : sweep(order, false);
+    issued += m * product + orthogonalization(order, m) + multisection(threads, m, count);
+    steps = m;
   } else if (n.need == Need::eigenvalues) {
     const bool registers =
         p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
@@ -119,7 +140,7 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);
   const double issuing = candidates * issued / (4 * kIssued * machine);
   const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
-  return std::max(p.floor_seconds, std::max(issuing, waiting));
+  return std::max({p.floor_seconds, issuing, waiting, streaming(problem, gpu, p)});
 }
 
 }  // namespace

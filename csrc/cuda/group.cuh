@@ -65,4 +65,15 @@ SALN_DEVICE T warp_sum(T x) {
   return x;
 }
 
+// One step of kSize sums over lanes that differ in kMask: each lane keeps half of them, in the first kHalf entries.
+template <int kHalf, int kMask, int kSize, class T>
+SALN_DEVICE void fold(T (&x)[kSize], int lane) {
+  const bool upper = lane & kMask;
+#pragma unroll
+  for (int k = 0; k < kHalf; ++k) {
+    const T low = x[k], high = x[kHalf + k];
+    x[k] = (upper ? high : low) + shuffle_xor(upper ? low : high, kMask);
+  }
+}
+
 }  // namespace saln::device

@@ -13,7 +13,7 @@ class MatrixFreeKernel {
 
  public:
   static constexpr int threads = G::threads, blocks = 1;
-  static constexpr bool kSolvesInPlace = false, kHasColumns = false;
+  static constexpr bool kIterates = false, kSolvesInPlace = false, kHasColumns = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)
       : MatrixFreeKernel(call, shared, EitherMemory(call.choice.near_is_shared, shared, global), global) {}
@@ -130,9 +130,11 @@ class MatrixFreeKernel {
   }
 
   SALN_DEVICE void solve(G& g) const {
+    const Choice& choice = call_.choice;
     const double trace = state_->trace;
-    const int found = lanczos_.run(g, rows_.n(), call_.choice.n_iter, call_.choice.count, call_.task.seed, true, trace,
-                                   double(INFINITY), T(trace), [&](const T* x, T* y) { product(g, x, y); });
+    const T rest = lanczos_.template iterate<false>(g, rows_.n(), choice.n_iter, call_.task.seed, T(trace),
+                                                    [&](const T* x, T* y) { return product(g, x, y); });
+    const int found = lanczos_.finish(g, rows_.n(), choice.n_iter, choice.count, rest, true, trace, double(INFINITY));
     if (g.rank == 0) state_->found = found;
   }
 
@@ -148,8 +150,8 @@ class MatrixFreeKernel {
     Emitter<T>(call_).spectrum(g, c, state_->built, rows_.position, s);
   }
 
-  // y = K x. Ends with a barrier.
-  SALN_DEVICE void product(G& g, const T* x, T* y) const {
+  // y = K x, each entry by its row's thread. Returns x·y.
+  SALN_DEVICE T product(G& g, const T* x, T* y) const {
     const int n = rows_.n();
     each_row(g, n, [&](int i) { weighted_[i] = quality_[i] * x[i]; });
     g.sync();
@@ -163,8 +165,12 @@ class MatrixFreeKernel {
     }
     g.sync();
     center(g, y);
-    each_row(g, n, [&](int i) { y[i] *= quality_[i]; });
-    g.sync();
+    T along = 0;
+    each_row(g, n, [&](int i) {
+      y[i] *= quality_[i];
+      along += x[i] * y[i];
+    });
+    return g.sum(along);
   }
 
   const Call& call_;

@@ -18,7 +18,7 @@ SALN_DEVICE K shared_kernel() {
   return K(call, near, far);
 }
 
-enum class Part { prepare, prepare_columns, solve, write };
+enum class Part { prepare, prepare_columns, iterate, solve, write };
 
 // K::run_part<kPart>(c) says whether there is something to solve, and ends with a barrier.
 template <class K, Part kPart>
@@ -41,6 +41,8 @@ SALN_DEVICE void run_block(const Call& call) {
     else
       solve = part<K, Part::prepare>(c);
     if (solve) {
+      // In the kernel itself: it takes all registers, and what is called must leave some alone.
+      if constexpr (K::kIterates) shared_kernel<K>().template run_part<Part::iterate>(c);
       if constexpr (K::kSolvesInPlace)
         shared_kernel<K>().template run_part<Part::solve>(c);
       else

@@ -20,11 +20,11 @@ int registers_of(Kernel kernel, bool wide) {
     case Kernel::registers128:
       return 255;
     case Kernel::shared:
-      return 238;
+      return 254;
     case Kernel::global:
-      return wide ? 202 : 250;
+      return wide ? 204 : 244;
     default:
-      return 198;
+      return wide ? 183 : 174;
   }
 }
 
@@ -81,10 +81,15 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(n.order <= 32 ? Kernel::registers32 : n.order <= 64 ? Kernel::registers64 : Kernel::registers128)) return;
   }
   if (!wide) {
-    p.reason = exact ? "exact: the matrix fits shared memory" : "Lanczos on a matrix in shared memory";
+    const bool registers = !exact && n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
     p.choice.basis_is_shared = !exact;
+    p.choice.in_registers = registers;
+    p.reason = exact       ? "exact: the matrix fits shared memory"
+               : registers ? "Lanczos on a matrix in registers"
+                           : "Lanczos on a matrix in shared memory";
     if (fits(Kernel::shared)) return;
-    p.choice.basis_is_shared = false;
+    p.choice.basis_is_shared = p.choice.in_registers = false;
+    if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
     if (fits(Kernel::shared)) return;
   }
   p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";

@@ -12,7 +12,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   using G = Group<kThreads>;
 
  public:
-  static constexpr bool kEstimates = false, kHasColumns = false, kQuads = false;
+  static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false;
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers

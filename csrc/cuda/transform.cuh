@@ -14,6 +14,24 @@ SALN_HD inline int quad_row(int i) {
   return 4 * (quad + 1) * (2 * quad + i % 4);
 }
 
+// Four consecutive numbers; float32 16-byte aligned.
+template <class T>
+SALN_DEVICE void load_quad(const T* from, T (&to)[4]) {
+  if constexpr (sizeof(T) == 4) {
+    load_four(from, to);
+  } else {
+    for (int e = 0; e < 4; ++e) to[e] = from[e];
+  }
+}
+template <class T>
+SALN_DEVICE void store_quad(T* to, const T (&from)[4]) {
+  if constexpr (sizeof(T) == 4) {
+    store_four(to, from[0], from[1], from[2], from[3]);
+  } else {
+    for (int e = 0; e < 4; ++e) to[e] = from[e];
+  }
+}
+
 template <class T>
 struct Tile {
   T* data;

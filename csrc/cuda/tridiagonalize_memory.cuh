@@ -81,31 +81,20 @@ class MemoryMatrix {
     g.sync();
   }
 
-  // y = A x; x and y [n] are two arrays. Ends with a barrier.
-  SALN_DEVICE void multiply(G& g, const Tile<T>& tile, const T* x, T* y) const {
+  // y = A x, each entry by its row's thread; x and y [n] are two arrays. Returns x·y.
+  SALN_DEVICE T multiply(G& g, const Tile<T>& tile, const T* x, T* y) const {
     each_row(g, columns_, [&](int i) { u_[i] = i < tile.n ? x[i] : T(0); });
     g.sync();
     sweep<false>(g, tile, tile.n);
-    each_row(g, tile.n, [&](int i) { y[i] = product(i); });
-    g.sync();
+    T along = 0;
+    each_row(g, tile.n, [&](int i) {
+      y[i] = product(i);
+      along += x[i] * y[i];
+    });
+    return g.sum(along);
   }
 
  private:
-  static SALN_DEVICE void load_quad(const T* from, T (&to)[4]) {
-    if constexpr (sizeof(T) == 4) {
-      load_four(from, to);
-    } else {
-      for (int e = 0; e < 4; ++e) to[e] = from[e];
-    }
-  }
-  static SALN_DEVICE void store_quad(T* to, const T (&from)[4]) {
-    if constexpr (sizeof(T) == 4) {
-      store_four(to, from[0], from[1], from[2], from[3]);
-    } else {
-      for (int e = 0; e < 4; ++e) to[e] = from[e];
-    }
-  }
-
   // What a lane holds of a panel of columns: entries of the vectors, and what the rows give to the columns.
   struct Panel {
     T u[kHeld], v[kHeld], w[kHeld], sum[kHeld];
@@ -141,17 +130,6 @@ class MemoryMatrix {
       load_quad(from + 32 * q, four);
 #pragma unroll
       for (int e = 0; e < 4; ++e) to[4 * q + e] = four[e];
-    }
-  }
-
-  // One step of a sum over lanes that differ in kMask: each keeps half of x, in its first kHalf entries.
-  template <int kHalf, int kMask>
-  static SALN_DEVICE void fold(T (&x)[kHeld], int lane) {
-    const bool upper = lane & kMask;
-#pragma unroll
-    for (int k = 0; k < kHalf; ++k) {
-      const T low = x[k], high = x[kHalf + k];
-      x[k] = (upper ? high : low) + shuffle_xor(upper ? low : high, kMask);
     }
   }
 

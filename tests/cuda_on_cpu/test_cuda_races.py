@@ -36,9 +36,11 @@ def test_no_race(b: int, dtype: torch.dtype, limit: int) -> None:
 @pytest.mark.parametrize(("dtype", "limit"), [(F32, 0), (F32, 42 << 10), (F64, 0), (F64, 38 << 10)])
 def test_no_race_in_lanczos(dtype: torch.dtype, limit: int) -> None:
     dense = make(20, 12, count=2, dtype=dtype, similarity="rbf", laplacian="symmetric")
+    large = make(140, 150, count=2, dtype=dtype)
     free = make(40, 60, count=2, dtype=dtype, similarity="cosine", center=True, quality=True)
     simulate(
         Call(dense.problem, "fiedler", solver="randomized", grid=1, shared_limit=limit),
+        Call(large.problem, "eigh", k=2, solver="randomized", n_iter=4, grid=1, shared_limit=limit),
         Call(free.problem, k=2, solver="randomized", n_iter=3, grid=1, shared_limit=limit),
         Call(free.problem, k=2, solver="randomized", n_iter=12, grid=1, shared_limit=limit),
         sanitizer="thread",
