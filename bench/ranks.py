@@ -6,8 +6,10 @@ serves alone.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def measure(rank: int, world_size: int, folder: str) -> None:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and write bench/results/ranks-<date>.json."""
     alone: dict[str, list[list[int]]] = {}
     seconds: dict[str, list[float]] = {method: [] for method in METHODS}
     for world_size in RANKS:
@@ -71,7 +73,10 @@ def main() -> None:
             if together != alone.setdefault(method, together):
                 raise AssertionError(f"{method}: {world_size} ranks do not serve what one serves")
             seconds[method].append(max(result[method][1] for result in results))
-    machine = describe("bench.ranks")["machine"]
+    about = describe("bench.ranks")
+    machine = about["machine"]
+    file = Path(__file__).parent / f"results/ranks-{date.today()}.json"
+    file.write_text(json.dumps({**about, "ranks": RANKS, "cpu_seconds_a_rank": seconds}, indent=1) + "\n")
     print(f"{machine['cpu']}, one thread a rank; {N_BATCHES} batches of {BATCH_SIZE} from {5 * BATCH_SIZE}")
     print("| method | " + " | ".join(f"{n} rank{'s' * (n > 1)}" for n in RANKS) + " |")
     print("|---" * (len(RANKS) + 1) + "|")

@@ -14,7 +14,15 @@ from bench.study.predictors import CHEAP, PREDICTORS
 from bench.study.problems import SETS
 from bench.study.results import Runs
 from bench.study.speed import MEASURES, problems_of
-from bench.study.tables import cost_table, default_summary, default_table, final_table, speed_table, worst_table
+from bench.study.tables import (
+    ablation_table,
+    cost_table,
+    default_summary,
+    default_table,
+    final_table,
+    speed_table,
+    worst_table,
+)
 from bench.study.usefulness_figures import TESTS, Lines, agreement, correlation, mean
 from bench.usefulness import PROPOSALS, STAGES
 
@@ -22,18 +30,27 @@ SHOWN = 12
 """Predictors in the short table."""
 
 
-def write(file: Path, usefulness_file: Path, page: Path) -> None:
-    """Write the page, and its pictures to a folder of its name beside it."""
+def write(file: Path, alone_file: Path, usefulness_file: Path, page: Path) -> None:
+    """Write the page, and its pictures to a folder of its name beside it.
+
+    The default is compared with uniform by the runs of `alone_file`, where there are any.
+    """
     about, runs = results.read(file)
+    _, alone = results.read(alone_file)
+    alone = alone or runs
     lines = usefulness.read(usefulness_file)
     page.parent.mkdir(parents=True, exist_ok=True)
     draw(runs, lines, page.with_suffix(""))
     parts = [words.HEAD, _what_was_run(about, runs), "## The default against uniform", words.DEFAULT_TABLE]
     parts += [
-        default_table(runs),
-        default_summary(runs),
+        default_table(alone),
+        default_summary(alone),
         _picture(page, "speed", "Times as fast as uniform"),
         words.WHY,
+        "### What its parts are worth, and what there is to gain",
+        words.ABLATIONS,
+        ablation_table(runs),
+        words.WHY_NOT_MORE,
     ]
     parts += ["## The paper's claims", words.CLAIMS, claims_table(runs), words.WHY_CLAIMS, "## Set by set", words.SETS]
     for name in dict.fromkeys(problem.set for problem in problems_of(runs)):

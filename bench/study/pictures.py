@@ -30,6 +30,8 @@ COLOURS = {
     "rho_loss": "#56B4E9",
     "gradient_logdet": "#009E73",
     "gradient_logdet_learnable": "#0072B2",
+    "gradient_logdet_patient": "#7F3C8D",
+    "oracle": "#000000",
     DEFAULT: "#D55E00",
 }
 BANDED = ("uniform", DEFAULT)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.markdown import table
-from bench.study.methods import DEFAULT, METHODS, shown
+from bench.study.methods import ABLATIONS, DEFAULT, METHODS, shown
 from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
 from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed, worst_class
 from saln.pilot.intervals import Interval
 from saln.pilot.kpi import SpeedUp
-from saln.pilot.words import points, times
+from saln.pilot.words import points, short_times, times
 
 AIM, FLOOR = 2.0, 0.95
 """Times as fast as uniform: where data are redundant or noisy, and everywhere."""
@@ -39,6 +39,23 @@ def default_table(runs: Runs) -> str:
         )
     head = ("set", "condition", "points", "× steps", "× seconds", "× seconds, everything", "a step costs ×", "aim")
     return table(head, rows) if rows else "No runs of the default are in the results file yet."
+
+
+def ablation_table(runs: Runs) -> str:
+    """The default, parts of it, and who knows everything: points of the final value, and times by steps."""
+    names = [name for name in (DEFAULT, *ABLATIONS) if any(key.method == name for key in runs)]
+    rows = []
+    for problem in problems_of(runs):
+        found = [(difference(runs, problem, name), speed(runs, problem, name, "steps")) for name in names]
+        cells = [
+            "-"
+            if gained is None or fast is None
+            else f"{_marked(f'{100 * gained.mean:+.1f}', gained, 0.0)}, {short_times(fast)}"
+            for gained, fast in found
+        ]
+        if any(cell != "-" for cell in cells):
+            rows.append([SETS[problem.set].title, problem.condition, *cells])
+    return table(("set", "condition", *map(shown, names)), rows) if rows else ""
 
 
 def aim(problem: Problem, found: SpeedUp) -> str:

@@ -79,7 +79,16 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_runs_are_kept_and_the_page_is_made_of_them(data: Path) -> None:
     file, page = data / "runs.jsonl", data / "page.md"
-    arguments = ["--results", str(file), "--usefulness", str(data / "none.csv"), "--page", str(page)]
+    arguments = [
+        "--results",
+        str(file),
+        "--alone",
+        str(data / "none.jsonl"),
+        "--usefulness",
+        str(data / "none.csv"),
+        "--page",
+        str(page),
+    ]
     wanted = ["--data", str(data), "--methods", "uniform,rho_loss", "--seeds"]
     main([*arguments, *wanted, "1"])
     first = file.read_text(encoding="utf-8")

@@ -131,14 +131,17 @@ def _variants(name: str, *variants: tuple[str, dict[str, Any]]) -> Callable[[Sup
 
 
 def _prepared(super_batch: SuperBatch) -> list[Panel]:
-    """Batches of the super-batch, shuffled, from a dataset of 1650: the heap are copies, a fifth of the rest wrong."""
+    """Batches of the super-batch, shuffled, from a dataset of 1800: the heap are copies, a third of the rest wrong."""
     source = torch.Generator().manual_seed(0)
     x, given = super_batch.features.clone(), super_batch.require("labels", by="the picture")
     x[HEAP] = x[HEAP][0]
     among = torch.randint(HEAP.start, (1500,), generator=source)  # more of what is beside the heap
     more = x[among] + 0.2 * torch.randn(1500, 2, generator=source, dtype=x.dtype)
-    others = torch.where(torch.rand(1500, generator=source) < 0.2, (given[among] + 1) % 3, given[among])
-    dataset = SuperBatch(torch.cat([x, more]), labels=torch.cat([given, others]), indices=torch.arange(1650))
+    shift = torch.randint(1, 3, (1500,), generator=source)
+    others = torch.where(torch.rand(1500, generator=source) < 1 / 3, (given[among] + shift) % 3, given[among])
+    copies = HEAP.start + torch.zeros(150, dtype=torch.int64)
+    features, labels = torch.cat([x, more, x[copies]]), torch.cat([given, others, given[copies]])
+    dataset = SuperBatch(features, labels=labels, indices=torch.arange(len(features)))
     selector = make_selector("one_pass")
     prepare(selector, dataset)
     found = []

@@ -232,7 +232,10 @@ def eligible_rows(
     n_rows = len(super_batch)
     for name in reads:
         super_batch.require(name, by=by)
-    rows = super_batch.finite_rows(reads).nonzero().squeeze(1)  # [m]
+    if all(value is None or not value.numel() for value in (getattr(super_batch, name) for name in reads)):
+        rows = torch.arange(n_rows, device=super_batch.device)  # nothing is read
+    else:
+        rows = super_batch.finite_rows(reads).nonzero().squeeze(1)  # [m]
     report = SelectionReport(n_rows=n_rows, n_left_out=n_rows - rows.numel())
     if not 0 <= size <= rows.numel():
         left_out = f" ({report.n_left_out} of {n_rows} have values that are not finite)" if report.n_left_out else ""
