@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+import saln_kernels
 from saln.cli import app
 
 RUNNER = CliRunner()
@@ -77,7 +79,11 @@ def test_select_errors_are_one_line(files: tuple[Path, Path], tmp_path: Path, ar
     ("candidates", "arguments", "words"),
     [
         (np.zeros((9, 2)), [], "candidates are float64 with 2 dimensions; wanted integers [C, b]"),
-        (np.zeros((9, 2), dtype=np.int64), ["--similarity", "gradient"], "wanted linear, cosine, rbf or precomputed"),
+        (
+            np.zeros((9, 2), dtype=np.int64),
+            ["--similarity", "gradient"],
+            "residuals is None; similarity='gradient' wants a file",
+        ),
     ],
 )
 def test_score_errors_say_what_was_wanted(
@@ -89,6 +95,21 @@ def test_score_errors_say_what_was_wanted(
     )
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_score_takes_residuals_and_quality(files: tuple[Path, Path], tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    arrays = {"residuals": rng.normal(size=(200, 3)).astype(np.float32), "quality": rng.random(200).astype(np.float32)}
+    np.savez(tmp_path / "values.npz", **arrays)
+    np.save(tmp_path / "c.npy", rng.integers(0, 200, size=(9, 4)))
+    arguments = [f"--{name}={tmp_path / 'values.npz'}" for name in arrays]
+    output = ["-o", str(tmp_path / "s.npy"), "--similarity", "gradient"]
+    done = RUNNER.invoke(app, ["score", str(files[0]), str(tmp_path / "c.npy"), *output, *arguments])
+    assert done.exit_code == 0, done.output
+    x, c = (torch.from_numpy(np.load(path)) for path in (files[0], tmp_path / "c.npy"))
+    values = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    want = saln_kernels.score_batches(x, c, similarity="gradient", **values)
+    assert np.load(tmp_path / "s.npy").tobytes() == want.numpy().tobytes()
 
 
 def test_begun_otherwise_is_one_line_and_restart_helps(files: tuple[Path, Path], tmp_path: Path) -> None:
