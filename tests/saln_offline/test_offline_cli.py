@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 import saln_kernels
+from saln import SpectralBatchSampler, make_selector
 from saln.cli import app
 
 RUNNER = CliRunner()
@@ -29,7 +30,7 @@ def test_select_then_score(files: tuple[Path, Path], tmp_path: Path) -> None:
     arguments = ["--batch-size", "8", "--epochs", "2", "--option", "n_candidates=16", "--option", "criterion=energy"]
     done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(selected), *arguments])
     assert done.exit_code == 0, done.output
-    assert "10 batches of 8 by spectral_candidates, each from 40 of 200 samples" in done.stdout
+    assert "spectral_candidates: 10 batches of 8, each from 40 of 200 samples, in" in done.stdout
     assert np.load(selected).shape == (10, 8)
     done = RUNNER.invoke(app, ["score", str(files[0]), str(selected), "-o", str(tmp_path / "s.npy"), "--json"])
     assert done.exit_code == 0, done.output
@@ -46,6 +47,32 @@ def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
     assert document["schema"] == "saln.select/1"
     assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 1)
     assert document["samples"] == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "words"),
+    [
+        ([], (1, 25000), "uniform: 1 batch of 200, from 200 of 200 samples, in"),
+        (["--epochs", "2"], (2, 25000), "uniform: 2 batches of 200, each from 200 of 200 samples, in"),
+        (["--drop-last"], (0, 25000), "uniform: 0 batches of 25000, from 200 of 200 samples, in"),
+    ],
+)
+def test_select_of_more_than_there_are_serves_what_the_sampler_does(
+    files: tuple[Path, Path], tmp_path: Path, arguments: list[str], shape: tuple[int, int], words: str
+) -> None:
+    output = tmp_path / "s.npy"
+    size = ["--method", "uniform", "--batch-size", "25000"]
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(output), *size, *arguments])
+    assert done.exit_code == 0, done.output
+    assert words in done.stdout
+    drop_last = "--drop-last" in arguments
+    sampler = SpectralBatchSampler(
+        torch.from_numpy(np.load(files[0])), 25000, selector=make_selector("uniform"), drop_last=drop_last
+    )
+    served = [batch for _ in range(2 if "--epochs" in arguments else 1) for batch in sampler]
+    chosen = np.load(output)
+    assert chosen.shape == shape
+    assert [[row for row in batch if row >= 0] for batch in chosen.tolist()] == served
 
 
 @pytest.mark.parametrize(
