@@ -98,7 +98,7 @@ def test_directions_without_a_share_are_left_out() -> None:
     assert len(found.directions) == 3
     assert sum(each.share for each in found.directions) == pytest.approx(1.0)
     nothing = explain_batch(torch.zeros(20, 3), torch.arange(5), similarity="linear", references=4)
-    assert [direction_words(each)[:5] for each in nothing.directions] == ["0.0 %"]
+    assert [direction_words(each)[:5] for each in nothing.directions] == ["0.0\u00a0%"]
 
 
 def test_precomputed_similarities_are_explained_alike() -> None:

@@ -48,13 +48,13 @@ def repeated_words(found: Explanation) -> str | None:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in percent, without the sign of a zero.
+    r"""A share in percent, without the sign of a zero, on one line.
 
     >>> from saln.report.explain_page import percent
     >>> percent(-1e-9, 1), percent(0.123)
-    ('0.0 %', '12 %')
+    ('0.0\xa0%', '12\xa0%')
     """
-    return f"{round(100 * share, digits) + 0.0:.{digits}f} %"
+    return f"{round(100 * share, digits) + 0.0:.{digits}f}\u00a0%"
 
 
 def direction_words(direction: Direction) -> str:
