@@ -56,7 +56,8 @@ def _ratios(results: dict[str, Any]) -> Figure:
         chosen.sort(key=lambda v: v["ratio_torch"])
         colors = [OURS if v["ours"] else THEIRS for v in chosen]
         bars = axis.barh([v["name"] for v in chosen], [v["ratio_torch"] for v in chosen], color=colors)
-        axis.bar_label(bars, fmt="%.2g", padding=2, fontsize=7)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # the target's line goes behind the values
+        axis.bar_label(bars, fmt="%.2g", padding=2, fontsize=7, bbox=paper)
         axis.axvline(case["ratio_target"], color=TARGET, linewidth=0.8, linestyle="--")
         axis.set_xscale("log")
         axis.set_xlim(0.02, 40)

@@ -47,6 +47,8 @@ def assert_page(page: str) -> None:
             value = attributes.get(name)
             assert value is None or value.startswith("data:image/" if tag in ("img", "image") else "#")
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+    for text in re.findall(r'<(?:figcaption|p class="lead")>(.*?)</', page, re.DOTALL):
+        assert not re.search(r"\d\s%", text.replace("\u00a0", "&nbsp;")), text  # a line break could part them
     _assert_narrow(page, tree)
 
 

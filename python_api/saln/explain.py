@@ -14,6 +14,7 @@ from saln.datasets import DataError
 
 SCHEMA = "saln.explain/1"
 BANDS = (0.05, 0.5, 0.95)
+SIMILARITIES = ("linear", "cosine", "rbf", "precomputed")
 
 
 @dataclass(frozen=True)
@@ -153,12 +154,15 @@ def explain_batch(
         `[N, d]`.
     batch : Tensor
         `[b]` row numbers, at least 2; -1 is padding.
-    similarity, center, gamma, negative
+    similarity : {"cosine", "linear", "rbf", "precomputed"}
+        As in `saln_kernels.gram`; for "precomputed" the features are the similarities of all rows, `[N, N]`.
+    center, gamma, negative
         As in `saln_kernels.gram` and `saln_kernels.fiedler`.
     laplacian : {"unnormalized", "symmetric"}, optional
         Split the batch by the Fiedler vector of this Laplacian.
     directions, carriers : int
-        How many directions, and samples of each, to give.
+        How many directions, and samples of each, to give at most; directions after the first whose eigenvalue is 0
+        but for rounding are left out.
     references : int
         Random batches to compare with, drawn without replacement from `pool`.
     pool : Tensor, optional
@@ -184,6 +188,11 @@ def explain_batch(
     >>> [round(each.carried_by) for each in found.directions], found.split.sides
     ([4, 2], ((4, 5), (0, 1, 2, 3)))
     """
+    if similarity not in SIMILARITIES:
+        raise DataError(f"similarity is {similarity!r}; wanted one of {', '.join(SIMILARITIES)}")
+    for name, value in (("directions", directions), ("carriers", carriers)):
+        if value < 1:
+            raise DataError(f"{name} must be at least 1, not {value}")
     rows = _rows(features, batch)
     n = rows.shape[0]
     candidate = rows[None]
@@ -215,7 +224,7 @@ def explain_batch(
         references=references,
         directions=tuple(
             _direction(float(spectrum[i]), vectors[:, i], trace, rows, labels, carriers)
-            for i in range(min(directions, n))
+            for i in _with_a_share(spectrum)[:directions]
         ),
         split=split,
         matrix=tuple(tuple(line) for line in matrix[order][:, order].tolist()),
@@ -251,6 +260,13 @@ def _random_batches(features: Tensor, rows: Tensor, references: int, pool: Tenso
     generator = torch.Generator().manual_seed(seed)
     drawn = [torch.randperm(len(offered), generator=generator)[: len(rows)] for _ in range(references)]
     return offered[torch.stack(drawn)]
+
+
+def _with_a_share(spectrum: Tensor) -> list[int]:
+    """Which of the eigenvalues `[n]` are not 0 but for rounding, and the first in any case."""
+    rounding = len(spectrum) * torch.finfo(spectrum.dtype).eps * spectrum.abs().max()
+    found: list[int] = (spectrum.abs() > rounding).nonzero().squeeze(1).tolist()
+    return found or [0]
 
 
 def _direction(

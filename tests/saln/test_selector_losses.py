@@ -118,6 +118,22 @@ def test_infobatch_weighs_without_bias(size, ratio):
     assert expected == pytest.approx(float(values.mean()), rel=1e-9)
 
 
+def test_infobatch_draws_the_side_of_a_single_place():
+    """2 above the mean, 8 below, r = 1/2: rates 1 to 1/2, so 1/6 for each of the 2 and 1/12 for each of the 8."""
+    losses = torch.tensor([0.1] * 8 + [2.0] * 2, dtype=torch.float64)
+    infobatch, source, weight_of = InfoBatch(), generator(0), {}
+
+    def draw():
+        rows = infobatch.select(by_losses(losses), 1, generator=source)
+        weight_of[int(rows)] = float(infobatch.last_report.weights)
+        return rows
+
+    probabilities = {(row,): 1 / 6 if row >= 8 else 1 / 12 for row in range(10)}
+    assert_drawn_with(probabilities, draw, 4000)
+    expected = sum(probability * weight_of[row] * float(losses[row]) for (row,), probability in probabilities.items())
+    assert expected == pytest.approx(float(losses.mean()), rel=1e-9)
+
+
 def test_infobatch_prunes_nothing_by_score_once_delta_is_over():
     losses = torch.tensor([0.0, 0.0, 0.0, 9.0])
     infobatch, source = InfoBatch(ratio=0.99), generator(0)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+import saln_kernels
+from saln import SpectralBatchSampler, make_selector
 from saln.cli import app
 
 RUNNER = CliRunner()
@@ -27,7 +30,7 @@ def test_select_then_score(files: tuple[Path, Path], tmp_path: Path) -> None:
     arguments = ["--batch-size", "8", "--epochs", "2", "--option", "n_candidates=16", "--option", "criterion=energy"]
     done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(selected), *arguments])
     assert done.exit_code == 0, done.output
-    assert "10 batches of 8 by spectral_candidates, each from 40 of 200 samples" in done.stdout
+    assert "spectral_candidates: 10 batches of 8, each from 40 of 200 samples, in" in done.stdout
     assert np.load(selected).shape == (10, 8)
     done = RUNNER.invoke(app, ["score", str(files[0]), str(selected), "-o", str(tmp_path / "s.npy"), "--json"])
     assert done.exit_code == 0, done.output
@@ -44,6 +47,32 @@ def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
     assert document["schema"] == "saln.select/1"
     assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 1)
     assert document["samples"] == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape", "words"),
+    [
+        ([], (1, 25000), "uniform: 1 batch of 200, from 200 of 200 samples, in"),
+        (["--epochs", "2"], (2, 25000), "uniform: 2 batches of 200, each from 200 of 200 samples, in"),
+        (["--drop-last"], (0, 25000), "uniform: 0 batches of 25000, from 200 of 200 samples, in"),
+    ],
+)
+def test_select_of_more_than_there_are_serves_what_the_sampler_does(
+    files: tuple[Path, Path], tmp_path: Path, arguments: list[str], shape: tuple[int, int], words: str
+) -> None:
+    output = tmp_path / "s.npy"
+    size = ["--method", "uniform", "--batch-size", "25000"]
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(output), *size, *arguments])
+    assert done.exit_code == 0, done.output
+    assert words in done.stdout
+    drop_last = "--drop-last" in arguments
+    sampler = SpectralBatchSampler(
+        torch.from_numpy(np.load(files[0])), 25000, selector=make_selector("uniform"), drop_last=drop_last
+    )
+    served = [batch for _ in range(2 if "--epochs" in arguments else 1) for batch in sampler]
+    chosen = np.load(output)
+    assert chosen.shape == shape
+    assert [[row for row in batch if row >= 0] for batch in chosen.tolist()] == served
 
 
 @pytest.mark.parametrize(
@@ -77,7 +106,11 @@ def test_select_errors_are_one_line(files: tuple[Path, Path], tmp_path: Path, ar
     ("candidates", "arguments", "words"),
     [
         (np.zeros((9, 2)), [], "candidates are float64 with 2 dimensions; wanted integers [C, b]"),
-        (np.zeros((9, 2), dtype=np.int64), ["--similarity", "gradient"], "wanted linear, cosine, rbf or precomputed"),
+        (
+            np.zeros((9, 2), dtype=np.int64),
+            ["--similarity", "gradient"],
+            "residuals is None; similarity='gradient' wants a file",
+        ),
     ],
 )
 def test_score_errors_say_what_was_wanted(
@@ -89,6 +122,21 @@ def test_score_errors_say_what_was_wanted(
     )
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_score_takes_residuals_and_quality(files: tuple[Path, Path], tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    arrays = {"residuals": rng.normal(size=(200, 3)).astype(np.float32), "quality": rng.random(200).astype(np.float32)}
+    np.savez(tmp_path / "values.npz", **arrays)
+    np.save(tmp_path / "c.npy", rng.integers(0, 200, size=(9, 4)))
+    arguments = [f"--{name}={tmp_path / 'values.npz'}" for name in arrays]
+    output = ["-o", str(tmp_path / "s.npy"), "--similarity", "gradient"]
+    done = RUNNER.invoke(app, ["score", str(files[0]), str(tmp_path / "c.npy"), *output, *arguments])
+    assert done.exit_code == 0, done.output
+    x, c = (torch.from_numpy(np.load(path)) for path in (files[0], tmp_path / "c.npy"))
+    values = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    want = saln_kernels.score_batches(x, c, similarity="gradient", **values)
+    assert np.load(tmp_path / "s.npy").tobytes() == want.numpy().tobytes()
 
 
 def test_begun_otherwise_is_one_line_and_restart_helps(files: tuple[Path, Path], tmp_path: Path) -> None:

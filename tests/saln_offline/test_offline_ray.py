@@ -40,6 +40,16 @@ def test_scores_are_the_same_bytes(features: Path, candidates: Path, tmp_path: P
     assert summary.resumed == 0
 
 
+def test_scores_with_residuals_and_quality_are_the_same_bytes(features: Path, candidates: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    np.savez(tmp_path / "values.npz", residuals=rng.normal(size=(400, 5)), quality=rng.random(400))
+    how: dict[str, Any] = {name: tmp_path / "values.npz" for name in ("residuals", "quality")}
+    how["similarity"] = "gradient"
+    score_file(features, candidates, tmp_path / "ray.npy", engine="ray", chunk=40, **how)
+    score_file(features, candidates, tmp_path / "local.npy", **how)
+    assert (tmp_path / "ray.npy").read_bytes() == (tmp_path / "local.npy").read_bytes()
+
+
 def test_what_one_engine_began_the_other_goes_on_with(
     features: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,113 @@ def test_precomputed_similarities(candidates: Path, tmp_path: Path, in_place: bo
         score_file(tmp_path / "k.npy", candidates, tmp_path / "s.npy", similarity="precomputed")
 
 
+@pytest.fixture
+def values(features: Path) -> dict[str, Path]:
+    """Residuals `[400, 5]`, some not finite, and quality `[400]`."""
+    rng = np.random.default_rng(2)
+    residuals = rng.normal(size=(400, 5)).astype(np.float32)
+    residuals[29] = np.nan
+    arrays = {"residuals": residuals, "quality": rng.random(400).astype(np.float32)}
+    for name, array in arrays.items():
+        np.save(features.with_name(f"{name}.npy"), array)
+    return {name: features.with_name(f"{name}.npy") for name in arrays}
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (("residuals",), {"similarity": "gradient"}),
+        (("residuals", "quality"), {"similarity": "gradient", "center": True, "laplacian": "symmetric"}),
+        (("quality",), {"similarity": "rbf", "gamma": 0.3}),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+def test_residuals_and_quality(
+    features: Path,
+    candidates: Path,
+    values: dict[str, Path],
+    in_place: bool,
+    dtype: type[np.floating[Any]],
+    names: tuple[str, ...],
+    options: dict[str, Any],
+) -> None:
+    output, paths = features.with_name("s.npy"), {name: values[name] for name in names}
+    for path in paths.values():
+        np.save(path, np.load(path).astype(dtype))
+    arrays = {name: torch.from_numpy(np.load(path)) for name, path in paths.items()}
+    want = _want(features, candidates, **arrays, **options)
+    assert want != _want(features, candidates)
+    for chunk in (1, 7, None):
+        score_file(features, candidates, output, chunk=chunk, **paths, **options)
+        assert np.load(output).tobytes() == want
+
+
+def test_quality_of_precomputed_similarities(
+    candidates: Path, tmp_path: Path, values: dict[str, Path], in_place: bool
+) -> None:
+    x = np.random.default_rng(0).normal(size=(400, 30))
+    np.save(tmp_path / "k.npy", x @ x.T)
+    how = {"similarity": "precomputed"}
+    score_file(tmp_path / "k.npy", candidates, tmp_path / "s.npy", quality=values["quality"], chunk=1, **how)
+    quality = torch.from_numpy(np.load(values["quality"]))
+    assert np.load(tmp_path / "s.npy").tobytes() == _want(tmp_path / "k.npy", candidates, quality=quality, **how)
+
+
+def test_residuals_and_quality_of_other_files(
+    features: Path, candidates: Path, values: dict[str, Path], tmp_path: Path
+) -> None:
+    arrays = {name: np.load(path) for name, path in values.items()}
+    np.savez(tmp_path / "all.npz", features=np.load(features), **arrays)
+    residuals = pa.array(list(arrays["residuals"]), type=pa.list_(pa.float32()))
+    table = pa.table({"residuals": residuals, "quality": arrays["quality"]})
+    pq.write_table(table, tmp_path / "values.parquet", row_group_size=37)
+    how = {"similarity": "gradient"}
+    want = _want(features, candidates, **{name: torch.from_numpy(array) for name, array in arrays.items()}, **how)
+    for name in ("all.npz", "values.parquet"):
+        both = {"residuals": tmp_path / name, "quality": tmp_path / name}
+        score_file(tmp_path / "all.npz", candidates, tmp_path / "s.npy", chunk=90, **both, **how)
+        assert np.load(tmp_path / "s.npy").tobytes() == want
+
+
+def test_residuals_and_quality_that_do_not_fit(
+    features: Path, candidates: Path, values: dict[str, Path], tmp_path: Path
+) -> None:
+    def refused(words: str, **given: Any) -> None:
+        with pytest.raises(ValueError, match=words):
+            score_file(features, candidates, tmp_path / "s.npy", **given)
+
+    np.save(tmp_path / "short.npy", np.ones(399, dtype=np.float32))
+    refused(r"residuals is None; similarity='gradient' wants a file", similarity="gradient")
+    refused(r"residuals came with similarity='linear'", residuals=values["residuals"])
+    refused(r"short\.npy: quality are 399; wanted 400, one a row of features", quality=tmp_path / "short.npy")
+    refused(r"quality are float32 with 2 dimensions; wanted numbers \[N\]", quality=values["residuals"])
+    short = tmp_path / "short.npy"
+    refused(r"residuals are float32 with 1 dim.* \[N, c\]", residuals=short, similarity="gradient")
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_changed_quality_is_refused_and_the_same_goes_on(
+    features: Path, candidates: Path, values: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, quality, record = tmp_path / "s.npy", values["quality"], Journal.record
+
+    def interrupted(*arguments: Any) -> None:
+        record(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score_file(features, candidates, output, quality=quality, chunk=20)
+    monkeypatch.setattr(Journal, "record", record)
+    with pytest.raises(ValueError, match=r"quality was .* is None"):
+        score_file(features, candidates, output)
+    np.save(tmp_path / "other.npy", 1 - np.load(quality))
+    with pytest.raises(ValueError, match=r"quality checksum was .*--restart"):
+        score_file(features, candidates, output, quality=tmp_path / "other.npy")
+    assert score_file(features, candidates, output, quality=quality, chunk=300).resumed == 20
+    assert np.load(output).tobytes() == _want(features, candidates, quality=torch.from_numpy(np.load(quality)))
+
+
 @pytest.mark.parametrize("ending", [".npz", ".parquet"])
 def test_other_endings(features: Path, candidates: Path, tmp_path: Path, ending: str) -> None:
     score_file(features, candidates, tmp_path / f"s{ending}")

@@ -173,6 +173,8 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
         (["digits", "--methods", "uniform,guess"], ["guess", "spectral_candidates"]),
         (["digits", "--filter-ratio", "1.5"], ["filter_ratio", "1.5"]),
         (["digits", "--model", "forest"], ["model", "forest"]),
+        (["digits", "--device", "foo"], ["device must be one that there is here (cpu", "not foo"]),
+        (["digits", "--device", "cuda:99"], ["device must be one that there is here (cpu", "not cuda:99"]),
         (["digits", "--batch-size", "100000"], ["batch_size"]),
         (["digits", "--output", "no/such/folder/r.html"], ["no/such/folder"]),
         (["digits", "--steps", "many"], ["--steps"]),

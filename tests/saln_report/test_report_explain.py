@@ -16,7 +16,7 @@ from pages import assert_page, assert_picture
 from saln.cli import app
 from saln.datasets import DataError
 from saln.explain import explain_batch
-from saln.report.explain_page import headline
+from saln.report.explain_page import direction_words, headline
 
 RUNNER = CliRunner()
 
@@ -92,6 +92,23 @@ def test_two_clusters_are_cut_apart(laplacian: str) -> None:
     assert found.labels in (("a",) * 9 + ("b",) * 6, ("b",) * 6 + ("a",) * 9)
 
 
+def test_directions_without_a_share_are_left_out() -> None:
+    x = features(d=3)
+    found = explain_batch(x, torch.arange(9), directions=9, references=4)
+    assert len(found.directions) == 3
+    assert sum(each.share for each in found.directions) == pytest.approx(1.0)
+    nothing = explain_batch(torch.zeros(20, 3), torch.arange(5), similarity="linear", references=4)
+    assert [direction_words(each)[:5] for each in nothing.directions] == ["0.0\u00a0%"]
+
+
+def test_precomputed_similarities_are_explained_alike() -> None:
+    x, rows = features().double(), torch.arange(5, 21)
+    found = explain_batch(x @ x.T, rows, similarity="precomputed", references=8)
+    wanted = explain_batch(x, rows, similarity="linear", references=8)
+    assert found.spectrum == pytest.approx(wanted.spectrum, abs=1e-9)
+    assert found.reference_rank == pytest.approx(wanted.reference_rank)
+
+
 def test_padding_and_pool() -> None:
     x, rows = features(), torch.tensor([4, 9, 30, -1, -1])
     assert explain_batch(x, rows, references=8).as_dict() == explain_batch(x, rows[:3], references=8).as_dict()
@@ -109,6 +126,9 @@ def test_padding_and_pool() -> None:
         ({"batch": torch.tensor([0, 7])}, "row 7, whose features are not all finite"),
         ({"features": torch.zeros(3)}, r"features are \[3\]"),
         ({"references": 1}, "references must be at least 2, not 1"),
+        ({"directions": 0}, "directions must be at least 1, not 0"),
+        ({"carriers": -1}, "carriers must be at least 1, not -1"),
+        ({"similarity": "gradient"}, "similarity is 'gradient'; wanted one of linear, cosine, rbf, precomputed$"),
         ({"pool": torch.tensor([1])}, "pool has 1 rows"),
     ],
 )
@@ -166,6 +186,16 @@ def test_it_says_what_it_found(folder: Path) -> None:
     assert "(q<b>)" in done.stdout
 
 
+def test_repeated_rows_are_remarked(folder: Path) -> None:
+    output = folder / "out.html"
+    done = call(folder / "data.npz", "3,3,7,5,5,5,8", "-o", output, "--references", 4)
+    words = "The batch holds row 5 (3 times), row 3 (2 times); each time counts as a sample of its own."
+    assert done.exit_code == 0, done.output
+    assert words in done.stdout
+    assert words in output.read_text("utf-8")
+    assert "The batch holds" not in call(folder / "data.npz", "3,7,5", "--references", 4).stdout
+
+
 @pytest.mark.parametrize("ending", ["html", "svg", "png"])
 def test_a_page_or_a_picture(folder: Path, ending: str) -> None:
     output = folder / f"out.{ending}"
@@ -192,7 +222,8 @@ def test_a_page_or_a_picture(folder: Path, ending: str) -> None:
         (["data.npz", "batches.npy", "--step", "11"], ["step is 11", "1 to 10"]),
         (["data.npz", "1,2,900"], ["row 900", "200 rows"]),
         (["data.npz", "1,2,3", "--laplacian", "none"], ["laplacian"]),
-        (["data.npz", "1,2,3", "--similarity", "none"], ["similarity"]),
+        (["data.npz", "1,2,3", "--similarity", "none"], ["similarity is 'none'; wanted one of linear, cosine"]),
+        (["data.npz", "1,2,3", "--directions", "0"], ["directions must be at least 1"]),
         (["data.npz", "1,2,3", "--images", "data.npz"], ["images"]),
         (["data.npz", "1,2,3", "-o", "out.txt"], ["out.txt"]),
     ],

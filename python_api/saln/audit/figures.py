@@ -113,8 +113,8 @@ def _gaps_panel(name: str, gaps: Gaps, shown: list[bool]) -> Panel:
     return Panel(
         name,
         f"Accuracy: {gaps.column}",
-        f"95 % intervals (Wilson); dotted: all rows. Highest less lowest: {100 * gaps.gap:.1f} points. ◆ differs from "
-        f"the others by more than chance, corrected for all tests.{_left_out(len(gaps.groups), len(kept))}",
+        f"95\u00a0% intervals (Wilson); dotted: all rows. Highest less lowest: {100 * gaps.gap:.1f} points. ◆ differs "
+        f"from the others by more than chance, corrected for all tests.{_left_out(len(gaps.groups), len(kept))}",
         "; ".join(f"{each.group}: {100 * each.accuracy:.1f} percent" for each in groups),
         0.75 + ROW * len(groups),
         draw,

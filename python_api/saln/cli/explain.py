@@ -19,7 +19,7 @@ def explain(
         str, typer.Argument(help="Row numbers 3,17,29; or FILE, FILE:ARRAY, FOLDER:RUN of a pilot, with --step.")
     ],
     step: Annotated[int | None, typer.Option(help="Which batch of the file, from 1.")] = None,
-    similarity: Annotated[str, typer.Option(help="linear, cosine or rbf.")] = "cosine",
+    similarity: Annotated[str, typer.Option(help="linear, cosine, rbf, or precomputed: features [N, N].")] = "cosine",
     gamma: Annotated[float | None, typer.Option(help="Of the similarity rbf.  [default: 1/d]")] = None,
     center: Annotated[bool, typer.Option("--center", help="Center the matrix.")] = False,
     laplacian: Annotated[str | None, typer.Option(help="Split the batch: unnormalized or symmetric.")] = None,
@@ -42,7 +42,13 @@ def explain(
         from saln.audit.inputs import find_run, is_run, read_column, read_features, read_pool, read_selection
         from saln.datasets import DataError, read_images
         from saln.explain import explain_batch
-        from saln.report.explain_page import direction_words, headline, split_words, write_explanation
+        from saln.report.explain_page import (
+            direction_words,
+            headline,
+            repeated_words,
+            split_words,
+            write_explanation,
+        )
 
         if output is not None:
             writable(output)
@@ -90,6 +96,9 @@ def explain(
         )
         return
     typer.echo(headline(found))
+    repeated = repeated_words(found)
+    if repeated is not None:
+        typer.echo(repeated)
     low, middle, high = found.reference_rank
     typer.echo(
         f"Effective rank {found.effective_rank:.2f}; random batches {low:.2f}, {middle:.2f}, {high:.2f} (5, 50, 95 %)"

@@ -21,7 +21,11 @@ def score(
     criterion: Annotated[str, typer.Option(help="effective_rank, energy, vendi, … (docs/design.md)")] = (
         "effective_rank"
     ),
-    similarity: Annotated[str, typer.Option(help="linear, cosine, rbf or precomputed.")] = "linear",
+    similarity: Annotated[str, typer.Option(help="linear, cosine, rbf, precomputed, or gradient with --residuals.")] = (
+        "linear"
+    ),
+    residuals: Annotated[Path | None, typer.Option(help="File with softmax minus one-hot [N, c].")] = None,
+    quality: Annotated[Path | None, typer.Option(help="File with weights of the samples [N].")] = None,
     k: Annotated[int | None, typer.Option(help="Eigenvalues that `energy` counts.")] = None,
     q: Annotated[float, typer.Option(help="Order of `vendi`.")] = 1.0,
     sigma: Annotated[float, typer.Option(help="Noise of `logdet`.")] = 1.0,
@@ -54,10 +58,11 @@ def score(
         writable(output)
         with counted() as progress:
             summary = score_file(
-                features, candidates, output, criterion, feature_key=feature_key, candidate_key=candidate_key,
-                columns=split(columns), memory=parse_bytes("memory", memory), chunk=chunk, engine=engine,
-                restart=restart, progress=progress, similarity=similarity, k=k, q=q, sigma=sigma, gamma=gamma,
-                center=center, laplacian=laplacian, negative=negative, solver=solver, backend=backend,
+                features, candidates, output, criterion, residuals=residuals, quality=quality,
+                feature_key=feature_key, candidate_key=candidate_key, columns=split(columns),
+                memory=parse_bytes("memory", memory), chunk=chunk, engine=engine, restart=restart, progress=progress,
+                similarity=similarity, k=k, q=q, sigma=sigma, gamma=gamma, center=center, laplacian=laplacian,
+                negative=negative, solver=solver, backend=backend,
             )  # fmt: skip
     if as_json:
         shown = {"criterion": criterion, "similarity": similarity, "output": str(output), **summary.as_dict()}

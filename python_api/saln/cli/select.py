@@ -66,14 +66,11 @@ def select(
         shown = {"method": method, "seed": seed, "output": str(output), **summary.as_dict()}
         typer.echo(json.dumps({"schema": "saln.select/1", **shown}))
         return
-    typer.echo(
-        f"{summary.batches} batches of {batch_size} by {method}, each from {summary.super_batch_size} of "
-        f"{summary.samples} samples, in {summary.seconds:.2f} s"
-    )
+    typer.echo(f"{method}: {summary.in_words()}, in {summary.seconds:.2f} s")
     if summary.left_out:
         typer.echo(f"{summary.left_out} samples hold values that are not finite and are in no batch")
     if summary.resumed:
-        typer.echo(f"{summary.resumed} batches were finished before")
+        typer.echo(f"{summary.resumed} of them were finished before")
     typer.echo(f"Features: {summary.features}")
     typer.echo(f"Batches: {output.resolve()}")
 

@@ -103,7 +103,8 @@ class Source:
         fits_shape = rows.ndim == self.ndim or (not self.integers and rows.ndim > self.ndim == 2)
         if not fits_shape or rows.stored.kind not in kinds or (rows.bfloat16 and self.integers):
             wanted = "integers" if self.integers else "numbers"
-            shape = "[N]" if self.ndim == 1 else "[C, b]" if self.role == "candidates" else "[N, d]"
+            matrix = {"candidates": "[C, b]", "residuals": "[N, c]"}.get(self.role, "[N, d]")
+            shape = "[N]" if self.ndim == 1 else matrix
             kind = "bfloat16" if rows.bfloat16 else rows.stored
             raise DataError(f"{self.path}: {self.role} are {kind} with {rows.ndim} dimensions; wanted {wanted} {shape}")
         return Reader(rows, self.integers)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,15 @@ from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Reader, Source
 from saln.offline.summary import ScoreSummary, summarise
+from saln_kernels.matrices import result_dtype
 
 CALL_ENTRIES = 1 << 18
 """Row numbers of a block where features are used as they lie in the file: seconds between two records at most."""
 ENTRY_BYTES = 48
 """Of a row number on its way: as read, sorted with where it was, found again, and cast."""
+
+Arguments: TypeAlias = tuple[Tensor, dict[str, Tensor]]
+"""Features, and what else is known of the same rows, by the argument's name."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class ScoreTask:
     Parameters
     ----------
     features, candidates : Source
+    values : mapping of str to Source
+        Residuals and quality, as far as there are any.
     criterion : str
     options : mapping
         Of `saln_kernels.score_batches`.
@@ -45,6 +51,7 @@ class ScoreTask:
 
     features: Source
     candidates: Source
+    values: Mapping[str, Source]
     criterion: str
     options: Mapping[str, Any]
     conditions: Conditions
@@ -61,14 +68,38 @@ class ScoreTask:
         return self.candidates.open()
 
     @cached_property
-    def in_place(self) -> Tensor | None:
-        """All features as they lie in the file, where they can be used so."""
-        return self.rows.mapped(self.batches.n_rows * self.batches.width)
+    def known(self) -> dict[str, Reader]:
+        """Residuals and quality; a ValueError that names the file if they are not as many as the features."""
+        opened = {name: source.open() for name, source in self.values.items()}
+        for name, reader in opened.items():
+            if reader.n_rows != self.rows.n_rows:
+                raise ValueError(
+                    f"{self.values[name].path}: {name} are {reader.n_rows}; wanted {self.rows.n_rows}, one a row of "
+                    "features"
+                )
+        return opened
+
+    @cached_property
+    def in_place(self) -> Arguments | None:
+        """All features, residuals and quality as they lie in their files, where all of them can be used so."""
+        n_reads = self.batches.n_rows * self.batches.width
+        features = self.rows.mapped(n_reads)
+        if features is None:
+            return None
+        values: dict[str, Tensor] = {}
+        for name, reader in self.known.items():
+            # A call converts other dtypes, which for all rows at once would be a copy of the file a block.
+            usable = reader.dtype in (features.dtype, result_dtype(features.dtype))
+            value = reader.mapped(n_reads) if usable else None
+            if value is None:
+                return None
+            values[name] = value
+        return features, self._shaped(values)
 
     @property
     def overhead(self) -> int:
         """Bytes that reading takes beside what is read."""
-        return max(self.rows.overhead, self.batches.overhead)
+        return max(reader.overhead for reader in (self.rows, self.batches, *self.known.values()))
 
     def block(self, memory: int) -> int:
         """As in `Task`."""
@@ -76,50 +107,60 @@ class ScoreTask:
         if self.in_place is not None:
             return max(1, min(CALL_ENTRIES, memory // ENTRY_BYTES) // width)
         # Two blocks are in memory, the one being scored and the next.
-        return max(1, memory // 2 // (width * (self.rows.row_bytes + ENTRY_BYTES)))
+        row_bytes = sum(reader.row_bytes for reader in (self.rows, *self.known.values()))
+        return max(1, memory // 2 // (width * (row_bytes + ENTRY_BYTES)))
 
-    def prepare(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Features and the candidates' rows in them: all of the file, or just those that are needed, each once."""
+    def prepare(self, start: int, stop: int) -> tuple[Arguments, Tensor]:
+        """Features with their values, and the candidates' rows in them: all, or those that are needed, each once."""
         candidates = self.batches.read(start, stop)
         self._check(candidates, start)
         if self.in_place is not None:
             return self.in_place, candidates
         rows, places = np.unique(candidates.numpy(), return_inverse=True)
         n_padding = int(len(rows) > 0 and rows[0] < 0)
-        features = self.rows.take(rows[n_padding:].astype(np.int64, copy=False))
+        needed = rows[n_padding:].astype(np.int64, copy=False)
+        features = self.rows.take(needed)
         if self.options.get("similarity") == "precomputed":
-            features = features[:, torch.from_numpy(rows[n_padding:]).long()]
-        return features, torch.from_numpy(places.reshape(candidates.shape) - n_padding)
+            features = features[:, torch.from_numpy(needed)]
+        values = self._shaped({name: reader.take(needed) for name, reader in self.known.items()})
+        return (features, values), torch.from_numpy(places.reshape(candidates.shape) - n_padding)
 
-    def compute(self, prepared: tuple[Tensor, Tensor]) -> npt.NDArray[Any]:
+    def compute(self, prepared: tuple[Arguments, Tensor]) -> npt.NDArray[Any]:
         """As in `Task`, `[C]` of the block."""
-        features, candidates = prepared
+        (features, values), candidates = prepared
         if not len(features):  # nothing but padding
-            features = torch.zeros(1, 1 if self.options.get("similarity") == "precomputed" else self.rows.width)
-            features = features.to(self.rows.dtype)
-        scores: npt.NDArray[Any] = saln_kernels.score_batches(
-            features, candidates, self.criterion, **self.options
-        ).numpy()
+            features, values = self._zeros()
+        given: dict[str, Any] = {**values, **self.options}
+        scores: npt.NDArray[Any] = saln_kernels.score_batches(features, candidates, self.criterion, **given).numpy()
         return scores
 
     def check_options(self) -> np.dtype[Any]:
         """Raise what a call with these options would raise; otherwise the scores' dtype."""
         n_rows, width = self.rows.n_rows, self.rows.width
         precomputed = self.options.get("similarity") == "precomputed"
-        if self.options.get("similarity") == "gradient":
-            raise ValueError(
-                "similarity is 'gradient', which needs residuals; wanted linear, cosine, rbf or precomputed here"
-            )
+        if self.options.get("similarity") == "gradient" and "residuals" not in self.values:
+            raise ValueError("residuals is None; similarity='gradient' wants a file with residuals [N, c]")
         if precomputed and n_rows != width:
             raise ValueError(
                 f"{self.features.path}: features are [{n_rows}, {width}]; similarity='precomputed' wants the square "
                 "matrix [N, N]"
             )
-        features = torch.zeros(1, 1 if precomputed else width, dtype=self.rows.dtype)
+        features, values = self._zeros()
         nothing = torch.zeros(0, self.batches.width, dtype=torch.int64)
-        found: Tensor = saln_kernels.score_batches(features, nothing, self.criterion, **self.options)
+        given: dict[str, Any] = {**values, **self.options}
+        found: Tensor = saln_kernels.score_batches(features, nothing, self.criterion, **given)
         dtype: np.dtype[Any] = found.numpy().dtype
         return dtype
+
+    def _zeros(self) -> Arguments:
+        """A row of zeros in place of the features and of every value."""
+        width = 1 if self.options.get("similarity") == "precomputed" else self.rows.width
+        values = {name: torch.zeros(1, reader.width, dtype=reader.dtype) for name, reader in self.known.items()}
+        return torch.zeros(1, width, dtype=self.rows.dtype), self._shaped(values)
+
+    def _shaped(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Values as read, `[n, width]`, in the shapes that a call wants."""
+        return {name: value[:, 0] if self.values[name].ndim == 1 else value for name, value in values.items()}
 
     def _check(self, candidates: Tensor, start: int) -> None:
         n_rows = self.rows.n_rows
@@ -141,6 +182,8 @@ def score_file(
     output: Path,
     criterion: str = "effective_rank",
     *,
+    residuals: Path | None = None,
+    quality: Path | None = None,
     feature_key: str | None = None,
     candidate_key: str | None = None,
     columns: Sequence[str] = (),
@@ -167,6 +210,10 @@ def score_file(
         npy, npz (array `scores`) or parquet (columns `candidate`, `score`); written at the end, at once.
     criterion : str
         As in `saln_kernels.score_batches`.
+    residuals : Path, optional
+        File with softmax minus one-hot `[N, c]`, for the similarity "gradient": an array of that name, or the only one.
+    quality : Path, optional
+        Likewise, weights of the samples `[N]`.
     feature_key, candidate_key : str, optional
         Array, tensor or column; found by its usual name, or by being the only one, when not given.
     columns : sequence of str
@@ -181,7 +228,7 @@ def score_file(
     progress : callable
         Called with what is being done, how much of it is, and how much there is.
     **options
-        Of `saln_kernels.score_batches`.
+        The others of `saln_kernels.score_batches`.
 
     Returns
     -------
@@ -218,10 +265,17 @@ def score_file(
         Source("features", features, feature_key, tuple(columns)),
         Source("candidates", candidates, candidate_key, integers=True),
     )
-    for source in sources:
+    values = {
+        name: Source(name, path, ndim=ndim)
+        for name, path, ndim in (("residuals", residuals, 2), ("quality", quality, 1))
+        if path is not None
+    }
+    for source in (*sources, *values.values()):
         source.open()
-    conditions = Conditions.now({source.role: source.path for source in sources}, options.get("backend"))
-    task = ScoreTask(*sources, criterion, options, conditions)
+    conditions = Conditions.now(
+        {source.role: source.path for source in (*sources, *values.values())}, options.get("backend")
+    )
+    task = ScoreTask(*sources, values, criterion, options, conditions)
     dtype = task.check_options()
     facts = {
         "criterion": criterion,

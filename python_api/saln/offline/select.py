@@ -46,6 +46,7 @@ class SelectSummary:
     batches : int
         Of all epochs.
     batch_size, epochs, super_batch_size : int
+        As asked for; a batch or super-batch holds fewer where there are no more samples.
     left_out : int
         Rows that are not finite and were offered in no batch.
     samples : int
@@ -71,6 +72,23 @@ class SelectSummary:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         return asdict(self)
+
+    def in_words(self) -> str:
+        """How many batches of how many samples, from how many.
+
+        >>> from saln.offline import SelectSummary
+        >>> sizes = {"batch_size": 8, "epochs": 1, "super_batch_size": 40}
+        >>> SelectSummary(5, **sizes, left_out=0, samples=200, seconds=0.1, resumed=0, features="mapped").in_words()
+        '5 batches of 8, each from 40 of 200 samples'
+        >>> SelectSummary(1, **sizes, left_out=1, samples=6, seconds=0.1, resumed=0, features="mapped").in_words()
+        '1 batch of 5, from 5 of 6 samples'
+        """
+        offered = self.samples - self.left_out
+        if not self.batches:
+            return f"0 batches of {self.batch_size}, from {offered} of {self.samples} samples"
+        size, among = min(self.batch_size, offered), min(self.super_batch_size, offered)
+        count, each = ("1 batch", "") if self.batches == 1 else (f"{self.batches} batches", "each ")
+        return f"{count} of {size}, {each}from {among} of {self.samples} samples"
 
 
 @dataclass(frozen=True)

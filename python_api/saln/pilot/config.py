@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import torch
+
 Model = Literal["linear", "mlp", "resnet"]
 FeatureSource = Literal["auto", "given", "reference"]
 Metric = Literal["accuracy", "balanced_accuracy", "roc_auc"]
@@ -31,6 +33,19 @@ JUDGING = (
 
 class PilotError(ValueError):
     """A pilot that cannot be run as asked; the message is one line that names the option."""
+
+
+def devices() -> tuple[str, ...]:
+    """Names of the devices there are here, as PyTorch has them.
+
+    >>> from saln.pilot.config import devices
+    >>> devices()[0]
+    'cpu'
+    """
+    kind = torch.accelerator.current_accelerator(check_available=True)
+    if kind is None:
+        return ("cpu",)
+    return "cpu", kind.type, *(f"{kind.type}:{index}" for index in range(torch.accelerator.device_count()))
 
 
 @dataclass(frozen=True)
@@ -90,7 +105,7 @@ class PilotConfig:
         Threads for training and selection. Networks this small gain nothing from more than one, and on a machine that
         does anything else, threads that wait for each other spoil the timings.
     device : str
-        Where models train and selectors choose, as PyTorch names it.
+        Where models train and selectors choose, one of `devices()`.
     gates : tuple of str
         Success criteria given beforehand, as in `saln.pilot.gates`.
     stages : tuple of float
@@ -165,6 +180,8 @@ class PilotConfig:
             self._check(name, value is None or 0.0 < value < math.inf, "positive")
         for name, known in (("model", MODELS), ("features", FEATURE_SOURCES), ("metric", METRICS)):
             self._check(name, getattr(self, name) in known, f"one of {', '.join(known)}")
+        here = devices()
+        self._check("device", self.device in here, f"one that there is here ({', '.join(here)})")
         self._check("methods", bool(self.methods), "at least one method")
         if len(set(self.methods)) != len(self.methods):
             raise PilotError(f"methods names one twice: {', '.join(self.methods)}")

@@ -20,6 +20,8 @@ from saln.report.style import COLOURS, INK
 SMALLEST = 1e-4
 ROWS_NAMED = 24
 """Samples of which the matrix still names every one."""
+REPEATED_NAMED = 5
+"""Rows that are named where some come more than once."""
 
 
 def headline(found: Explanation) -> str:
@@ -35,10 +37,30 @@ def headline(found: Explanation) -> str:
     return f"{n} samples worth {found.effective_rank:.1f} different ones, {place}."
 
 
+def repeated_words(found: Explanation) -> str | None:
+    """Which rows the batch holds more than once."""
+    often = [(row, times) for row, times in Counter(found.rows).most_common() if times > 1]
+    if not often:
+        return None
+    named = ", ".join(f"row {row} ({times} times)" for row, times in often[:REPEATED_NAMED])
+    more = f", and {len(often) - REPEATED_NAMED} more rows repeatedly" if len(often) > REPEATED_NAMED else ""
+    return f"The batch holds {named}{more}; each time counts as a sample of its own."
+
+
+def percent(share: float, digits: int = 0) -> str:
+    r"""A share in percent, without the sign of a zero, on one line.
+
+    >>> from saln.report.explain_page import percent
+    >>> percent(-1e-9, 1), percent(0.123)
+    ('0.0\xa0%', '12\xa0%')
+    """
+    return f"{round(100 * share, digits) + 0.0:.{digits}f}\u00a0%"
+
+
 def direction_words(direction: Direction) -> str:
     """What a direction holds, and who carries it."""
     who = "; against ".join(", ".join(_carrier_words(each) for each in end) for end in _ends(direction) if end)
-    return f"{100 * direction.share:.1f} % of the batch, carried by about {direction.carried_by:.1f} samples: {who}"
+    return f"{percent(direction.share, 1)} of the batch, carried by about {direction.carried_by:.1f} samples: {who}"
 
 
 def _ends(direction: Direction) -> tuple[list[Carrier], list[Carrier]]:
@@ -49,7 +71,7 @@ def _ends(direction: Direction) -> tuple[list[Carrier], list[Carrier]]:
 
 def _carrier_words(carrier: Carrier) -> str:
     label = "" if carrier.label is None else f" ({carrier.label})"
-    return f"{carrier.row}{label} {100 * carrier.share:.0f} %"
+    return f"{carrier.row}{label} {percent(carrier.share)}"
 
 
 def split_words(found: Explanation) -> str | None:
@@ -138,6 +160,7 @@ def write_explanation(
         found=found,
         headline=headline(found),
         mix=mix(found, found.rows),
+        repeated=repeated_words(found),
         split=split_words(found),
         sides=[(*each, None if images is None else thumbnails(images[list(each[0])])) for each in sides],
         directions=shown,
@@ -166,7 +189,7 @@ def _draw_carriers(axes: Axes, found: Explanation) -> None:
         shares = [carrier.share for carrier in each.carriers]
         axes.plot(
             range(1, len(shares) + 1), shares, marker="o", markersize=4, color=COLOURS[1 + place % (len(COLOURS) - 1)],
-            linewidth=1.6, label=f"direction {place + 1}, {100 * each.share:.0f} %",
+            linewidth=1.6, label=f"direction {place + 1}, {percent(each.share)}",
         )  # fmt: skip
     axes.axhline(1 / len(found.rows), color=INK, linewidth=0.8, linestyle=":")
     highest = max((carrier.share for each in found.directions for carrier in each.carriers), default=1.0)

@@ -45,7 +45,7 @@ def gains(result: PilotResult) -> Drawn:
         "gains",
         figure,
         "Gain or loss against uniform",
-        "Right of the line is better. Bars are 95 % intervals (Student's t) over seeds, paired by seed.",
+        "Right of the line is better. Bars are 95\u00a0% intervals (Student's t) over seeds, paired by seed.",
         "; ".join(f"{kpis.method}: {_signed(kpis.difference)} points" for kpis in compared),
         (
             *(_datum("accuracy minus uniform's", kpis.method, kpis.difference) for kpis in compared),
@@ -96,8 +96,8 @@ def equal_time(result: PilotResult) -> Drawn:
         "equal-time",
         figure,
         "Equal wall clock",
-        "Accuracy minus uniform's after as many seconds. Right of the line is better; 95 % intervals (Student's t) "
-        "over seeds, paired by seed.",
+        "Accuracy minus uniform's after as many seconds. Right of the line is better; 95\u00a0% intervals (Student's "
+        "t) over seeds, paired by seed.",
         "; ".join(f"{kpis.method}: {_signed(kpis.difference_equal_time_with_setup)} points" for kpis in compared),
         tuple(data),
     )
@@ -128,7 +128,7 @@ def curves_by_step(result: PilotResult) -> Drawn:
         "curves-steps",
         figure,
         "Accuracy over steps",
-        f"Mean of {result.config.seeds} seeds; bands are 95 % intervals (Student's t) of the mean.",
+        f"Mean of {result.config.seeds} seeds; bands are 95\u00a0% intervals (Student's t) of the mean.",
         "; ".join(f"{kpis.method} ends at {kpis.final_accuracy:.3f}" for kpis in result.kpis),
         tuple(data),
     )
@@ -165,8 +165,8 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
         "curves-seconds",
         figure,
         "Accuracy over wall-clock time",
-        "Mean accuracy at the mean time of each evaluation; bands are 95 % intervals. Every method stops after the "
-        "same number of steps."
+        "Mean accuracy at the mean time of each evaluation; bands are 95\u00a0% intervals. Every method stops after "
+        "the same number of steps."
         + (" Dotted: uniform trained on for as long as the others took." if result.longer else ""),
         "; ".join(
             f"{kpis.method}: {1e3 * kpis.step_seconds:.2f} ms a step, {kpis.setup_seconds:.2f} s beforehand"

@@ -134,14 +134,14 @@ def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, 
         "worst class": f"{kpis.worst_class:.3f}",
         "largest drop": f"{kpis.largest_drop:.3f}",
         "ms a step": f"{1e3 * kpis.step_seconds:.2f}",
-        "share of it selecting": f"{100 * kpis.overhead:.0f} %",
+        "share of it selecting": f"{100 * kpis.overhead:.0f}\u00a0%",
         "seconds beforehand": f"{kpis.setup_seconds:.2f}",
-        "rows ever chosen": f"{100 * selection.rows_used:.0f} %",
+        "rows ever chosen": f"{100 * selection.rows_used:.0f}\u00a0%",
         "most often chosen row": f"{selection.most_used:.0f} times",
         "effective rank of a batch": f"{selection.effective_rank:.1f}",
     }
     if result.data.wrong_labels:
-        column["wrong labels among chosen"] = f"{100 * selection.wrong_chosen:.1f} %"
+        column["wrong labels among chosen"] = f"{100 * selection.wrong_chosen:.1f}\u00a0%"
     if result.data.copied_rows:
-        column["copies among chosen"] = f"{100 * selection.copies_chosen:.1f} %"
+        column["copies among chosen"] = f"{100 * selection.copies_chosen:.1f}\u00a0%"
     return column

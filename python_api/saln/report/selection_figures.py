@@ -153,7 +153,7 @@ def reuse(result: PilotResult) -> Drawn:
         axes.plot(shares, times[places], color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
         data += [Datum(method, float(x), float(y)) for x, y in zip(shares, times[places], strict=True)]
         tenth = times[: max(1, n_rows // 10)].sum() / times.sum()
-        words.append(f"{method}: {100 * tenth:.0f} % of the draws")
+        words.append(f"{method}: {100 * tenth:.0f}\u00a0% of the draws")
     axes.set_xlabel("training rows, the most often chosen first, %")
     axes.set_ylabel("times chosen")
     axes.set_yscale("symlog", linthresh=1.0)

@@ -24,10 +24,12 @@ class InfoBatch:
     where the number is the paper's; the others are pruned, too, where they alone are too many). Each side gets its
     number, rounded but not to none, and is drawn from uniformly; the weights in `last_report.weights` are one over
     the rates, up to a factor that makes 1 their mean, so that the weighted mean loss of the batch has the mean loss of
-    the super-batch for its expectation. After δ the batch is uniform, and so it is where all losses are equal and none
-    is below the mean; the weights are 1 then.
+    the super-batch for its expectation. A size of 1 cannot hold both sides: the place goes to one by lot, in the
+    proportion of the numbers before rounding, and its weight is 1 in the mean over draws. After δ the batch is uniform,
+    and so it is where all losses are equal and none is below the mean; the weights are 1 then.
 
-    O(M log M) time, O(M) memory; on an accelerator one synchronisation to count the samples below the mean.
+    O(M log M) time, O(M) memory; on an accelerator one synchronisation to count the samples below the mean,
+    and at a size of 1 one for the lot.
 
     Parameters
     ----------
@@ -85,10 +87,16 @@ class InfoBatch:
         easy = losses.double() < losses.double().mean()  # [m]
         n_easy = int(easy.sum())
         kept_easy, kept_hard = kept_of_each(n_easy, m - n_easy, size, self.ratio)
+        expected: tuple[float, float] = kept_easy, kept_hard
+        if size == 1 and n_easy:
+            hard_share = (m - n_easy) / (m - self.ratio * n_easy)
+            lot = random_uniform((1,), generator=generator, device=rows.device)
+            kept_hard = int(lot < hard_share)
+            kept_easy, expected = 1 - kept_hard, (1 - hard_share, hard_share)
         order = (keys + easy).argsort(stable=True)  # the hard ones in random order, then the easy ones
         places = torch.cat([order[:kept_hard], order[m - n_easy : m - n_easy + kept_easy]])
-        rates = (n_easy / m / max(kept_easy, 1) * size, (m - n_easy) / m / max(kept_hard, 1) * size)
-        weights = torch.tensor([rates[1]] * kept_hard + [rates[0]] * kept_easy, dtype=losses.dtype)
+        of_easy, of_hard = (n / m / (kept or 1) * size for n, kept in zip((n_easy, m - n_easy), expected, strict=True))
+        weights = torch.tensor([of_hard] * kept_hard + [of_easy] * kept_easy, dtype=losses.dtype)
         self.last_report = dataclasses.replace(report, weights=weights.to(rows.device))
         return rows[places]
 
@@ -96,8 +104,8 @@ class InfoBatch:
 def kept_of_each(n_easy: int, n_hard: int, size: int, ratio: float) -> tuple[int, int]:
     """How many easy and hard samples to keep, `size` together, easy ones at 1 - ratio times the rate of hard ones.
 
-    At least one of either kind that there is, where the size allows it; the hard ones all where their rate would be
-    above 1.
+    At least one of either kind that there is, from a size of 2; a single one is hard. The hard ones all where their
+    rate would be above 1.
 
     >>> from saln.selectors.infobatch import kept_of_each
     >>> kept_of_each(8, 2, 6, 0.5), kept_of_each(50, 50, 30, 0.5), kept_of_each(9, 1, 5, 0.9)
