@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln.selectors import Selector, make_selector
+from saln.selectors import DEFAULT, Selector, make_selector
 from saln.superbatch import SuperBatch
 
 
 def select(
     super_batch: SuperBatch | Tensor,
     size: int,
-    method: str | Selector = "one_pass",
+    method: str | Selector = DEFAULT,
     *,
     generator: torch.Generator | None = None,
     **options: Any,

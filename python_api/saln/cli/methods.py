@@ -13,7 +13,7 @@ from saln.cli.options import JsonOption
 @app.command()
 def methods(as_json: JsonOption = False) -> None:
     """List the selection methods."""
-    from saln.selectors import SELECTORS
+    from saln.selectors import DEFAULT, SELECTORS
 
     found = list(SELECTORS.values())
     if as_json:
@@ -21,9 +21,11 @@ def methods(as_json: JsonOption = False) -> None:
             {"name": each.name, "description": each.description, "paper": each.paper, "needs": list(each.needs)}
             for each in found
         ]
-        typer.echo(json.dumps({"schema": "saln.methods/1", "methods": rows}))
+        typer.echo(json.dumps({"schema": "saln.methods/1", "default": DEFAULT, "methods": rows}))
         return
     table = Table(Column("method", no_wrap=True), "what it does", "needs beside features", "from")
     for each in found:
         table.add_row(each.name, each.description, ", ".join(each.needs) or "-", each.paper)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(f"Where no method is named: {DEFAULT}")

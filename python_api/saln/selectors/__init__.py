@@ -26,7 +26,7 @@ from saln.selectors.lowest_degree import LowestDegree
 from saln.selectors.one_pass import OnePass
 from saln.selectors.portfolio import Portfolio
 from saln.selectors.protocol import SelectionReport, Selector, give_reward, prepare, wants_reward
-from saln.selectors.registry import SELECTORS, make_selector
+from saln.selectors.registry import DEFAULT, SELECTORS, make_selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
 from saln.selectors.selective_backprop import SelectiveBackprop
@@ -34,6 +34,7 @@ from saln.selectors.spectral_candidates import SpectralCandidates
 from saln.selectors.uniform import Uniform
 
 __all__ = [
+    "DEFAULT",
     "GRAFT",
     "GSTDS",
     "JEST",

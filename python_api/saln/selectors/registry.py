@@ -69,6 +69,10 @@ SELECTORS: dict[str, type[Selector]] = {
 """Name to class; each class carries `name`, `description`, `paper` and `needs`."""
 
 
+DEFAULT = OnePass.name
+"""What `saln.select` takes where no method is named."""
+
+
 def make_selector(name: str, **options: Any) -> Selector:
     """The selector of that name with these options; "guard:jest" is the guard around JEST with its default options.
 
