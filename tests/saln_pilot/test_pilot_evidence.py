@@ -51,6 +51,28 @@ def test_wrong_labels_make_a_gain_at_equal_steps() -> None:
     assert test.significant
 
 
+def test_the_default_finds_copies_and_wrong_labels_by_itself() -> None:
+    """No reference, no losses. No clock is asked."""
+    config = PilotConfig(label_noise=0.3, duplicates=0.6, steps=80, evaluations=8, reference_steps=1)
+    result = run_pilot(classes(8, 800, 30, 0.6), config, make_methods(["one_pass"]))
+    (verdict,) = result.verdicts
+    assert verdict.accuracy == BETTER
+    uniform, mine = result.selections
+    assert mine.copies_chosen < uniform.copies_chosen / 2
+    assert mine.wrong_chosen < uniform.wrong_chosen / 2
+
+
+def test_the_default_leaves_clean_data_alone() -> None:
+    """There is nothing to choose by, and the batches are uniform's own."""
+    result = run_pilot(classes(4, 800, 20, 1.0), PilotConfig(steps=60, evaluations=4), make_methods(["one_pass"]))
+    (verdict,) = result.verdicts
+    assert verdict.gain == NO_GAIN
+    for seed in range(5):
+        uniform, mine = (run for run in result.runs if run.seed == seed)
+        assert torch.equal(uniform.chosen, mine.chosen)
+        assert [point.accuracy for point in uniform.curve] == [point.accuracy for point in mine.curve]
+
+
 def test_clean_equal_classes_show_no_gain() -> None:
     """All classes alike, every row as good as the next, and steps enough to learn all there is: nothing to choose."""
     config = PilotConfig(steps=80, evaluations=8)
