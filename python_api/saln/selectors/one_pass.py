@@ -21,11 +21,11 @@ LEAST_CREDIBLE = 0.05
 class OnePass:
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
-    This project's own, and of all methods of docs/study.md the one that never cost much and most often paid. `prepare`
-    looks at the dataset once: how many copies each sample has (`saln.selectors.copies`), and how likely its label is
-    right (`saln.selectors.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number
-    of copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is
-    looked at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
+    This project's own, and of all methods of docs/study.md the one that most often paid by the clock. `prepare` looks
+    at the dataset once: how many copies each sample has (`saln.selectors.copies`), and how likely its label is right
+    (`saln.selectors.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
+    copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
+    at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
 
     Samples then take turns: with w the worth over the largest one, a sample comes first in a round between 1 and 1/w,
     drawn evenly, and again 1/w rounds later. From a super-batch those whose round comes first are taken, in the order
