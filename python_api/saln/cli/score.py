@@ -38,7 +38,7 @@ def score(
     chunk: Annotated[
         int | None, typer.Option(help="Candidates at once; no score depends on it.  [default: by memory]")
     ] = None,
-    memory: Memory = "1GiB",
+    memory: Memory = "512MiB",
     engine: Engine = "local",
     restart: Restart = False,
     feature_key: FeatureKey = None,

@@ -31,7 +31,7 @@ def select(
     reference_losses: Annotated[Path | None, typer.Option(help="File with losses of a reference model [N].")] = None,
     residuals: Annotated[Path | None, typer.Option(help="File with softmax minus one-hot [N, c].")] = None,
     quality: Annotated[Path | None, typer.Option(help="File with weights of the samples [N].")] = None,
-    memory: Memory = "1GiB",
+    memory: Memory = "512MiB",
     engine: Engine = "local",
     restart: Restart = False,
     feature_key: FeatureKey = None,

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-DEFAULT_MEMORY = 1 << 30
+DEFAULT_MEMORY = 1 << 29
 LEAST = 32 << 20
 """Less to work with than this is refused: one row group or a few wide candidates would not fit."""
 
@@ -68,15 +68,21 @@ def fits(n_bytes: int) -> bool:
     return n_bytes <= available_bytes() // 2
 
 
-def to_work_with(memory: int, overhead: int = 0) -> int:
-    """Of a budget, what the process neither holds already nor is to set aside; a ValueError if that is too little."""
-    held = anonymous_bytes() + overhead
-    if memory - held < LEAST:
-        raise ValueError(
-            f"memory is {in_words(memory)}; wanted at least {in_words(held + LEAST)}: the program itself takes "
-            f"{in_words(held)}"
-        )
-    return (memory - held) * 9 // 10  # allocators keep some of what is given back to them
+class Budget:
+    """What a call may hold beside what its process held when it began."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory, self._held_before = memory, anonymous_bytes()
+
+    def left(self, overhead: int = 0) -> int:
+        """What has neither been taken since then nor is to be set aside; a ValueError if that is too little."""
+        taken = max(0, anonymous_bytes() - self._held_before) + overhead
+        if self._memory - taken < LEAST:
+            raise ValueError(
+                f"memory is {in_words(self._memory)}; wanted at least {in_words(taken + LEAST)}, of which "
+                f"{in_words(taken)} go to libraries and to what is read at once"
+            )
+        return (self._memory - taken) * 9 // 10  # allocators keep some of what is given back to them
 
 
 def _kilobytes(path: str, name: str) -> int:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.offline.budget import DEFAULT_MEMORY, to_work_with
+from saln.offline.budget import DEFAULT_MEMORY, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
@@ -219,7 +219,8 @@ def score_file(
     columns : sequence of str
         Scalar parquet columns to take as features instead.
     memory : int
-        Bytes this process may hold beside the mapped files and what the system caches of them; on Ray, each worker.
+        Bytes to hold at most beside what the process held before, the mapped files, and what the system caches of
+        them; on Ray, in each worker.
     chunk : int, optional
         Candidates a block; by default as many as the memory allows.
     engine : {"local", "ray"}
@@ -256,7 +257,7 @@ def score_file(
     >>> np.load(folder / "s.npy").round(3)
     array([3., 2.], dtype=float32)
     """
-    begun = time.perf_counter()
+    begun, budget = time.perf_counter(), Budget(memory)
     check_ending(output)
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; wanted at least 1")
@@ -285,7 +286,7 @@ def score_file(
         "columns": list(columns),
         **conditions.facts(),
     }
-    block = chunk or task.block(to_work_with(memory, task.overhead))
+    block = chunk or task.block(budget.left(task.overhead))
     with Unfinished(output, facts, result="scores", restart=restart) as work:
         journal = Journal(work, "scores", (task.batches.n_rows,), dtype)
         resumed = journal.n_done

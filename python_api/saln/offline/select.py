@@ -17,7 +17,7 @@ import torch
 from saln.chooser import Chooser
 from saln.distributed import Ranks
 from saln.epoch_order import EpochOrder, super_batch_size
-from saln.offline.budget import DEFAULT_MEMORY, LEAST, in_words, to_work_with
+from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
@@ -294,13 +294,12 @@ def select_file(
     >>> np.load(folder / "s.npy").shape
     (1, 2)
     """
-    begun = time.perf_counter()
+    begun, budget = time.perf_counter(), Budget(memory)
     check_ending(output)
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; wanted at least 1")
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}; wanted at least 1")
-    options = options or {}
     options = options or {}
     offered = super_batch_size(batch_size, filter_ratio)
     _selector(method, options)
@@ -325,7 +324,7 @@ def select_file(
         **conditions.facts(),
     }
     scan = FiniteTask(sources, conditions)
-    free = to_work_with(memory, scan.files.overhead)
+    free = budget.left(scan.files.overhead)
     with Unfinished(output, facts, result="candidates", restart=restart) as work:
         finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
         counted = partial(progress, "rows looked at")
