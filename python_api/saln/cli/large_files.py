@@ -10,7 +10,10 @@ from rich.progress import TaskID
 from saln.cli.app import progress_bar
 
 Memory = Annotated[
-    str, typer.Option(help="To hold at most, beside the program, mapped files and what is cached of them; on Ray a worker.")
+    str,
+    typer.Option(
+        help="To hold at most beside the program, mapped files and what is cached of them; on Ray, each worker."
+    ),
 ]
 Engine = Annotated[
     str, typer.Option(help="local, or ray: the cluster that RAY_ADDRESS names or that runs here, else one made for it.")
