@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 import time
 import warnings
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler
 
@@ -22,7 +20,9 @@ from saln.distributed import Ranks, checksum
 from saln.epoch_order import EpochOrder, super_batch_size
 from saln.epoch_sampler import EpochSampler
 from saln.epoch_walk import EpochCursor, EpochWalk
+from saln.memory_history import MemoryHistory
 from saln.refresh import Refresh
+from saln.samples import samples_of
 from saln.selectors import Selector, SpectralCandidates
 from saln.selectors.protocol import set_progress
 from saln.served import ServedBatch
@@ -144,7 +144,7 @@ class SpectralBatchSampler(BatchSampler):
         world_size: int | None = None,
         **spectral_options: Any,
     ) -> None:
-        samples = _samples(features, labels)
+        samples = samples_of(features, labels)
         super().__init__(EpochSampler(self), batch_size, drop_last)
         if n_epochs is not None and n_epochs < 1:
             raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
@@ -172,9 +172,7 @@ class SpectralBatchSampler(BatchSampler):
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
         self._expected: Place | None = None
-        # After the batches served last, by the place that comes next; only where the selector has a memory.
-        self._memories: OrderedDict[Place, dict[str, Any]] = OrderedDict()
-        self._n_memories = 1
+        self._history = MemoryHistory(self._chooser, self._cursor)
         self._start_anew()
 
     def __len__(self) -> int:
@@ -280,10 +278,7 @@ class SpectralBatchSampler(BatchSampler):
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
-        self._n_memories = n_batches + 1
-        if self._chooser.memory is not None and not self._chooser.keeps_memory:
-            self._note_memory(self.place, self._chooser.memory.state_dict())
-            self._chooser.keeps_memory = True
+        self._history.remember(n_batches)
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
@@ -306,7 +301,7 @@ class SpectralBatchSampler(BatchSampler):
             "seed": self.order.seed,
             **self._extent(),
             "progress": progress,
-            "memory": self._memory_at((epoch, step)),
+            "memory": self._history.at((epoch, step)),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -327,9 +322,7 @@ class SpectralBatchSampler(BatchSampler):
         self._start_anew()
         if state_dict["progress"] is not None:
             set_progress(self.selector, state_dict["progress"])
-        if self._chooser.memory is not None:
-            self._chooser.memory.load_state_dict(state_dict["memory"])
-            self._note_memory(self.place, self._chooser.memory.state_dict())
+        self._history.restore(state_dict["memory"])
 
     def _extent(self) -> dict[str, int | bool | str]:
         return {
@@ -370,7 +363,7 @@ class SpectralBatchSampler(BatchSampler):
         waited = time.perf_counter() - asked
         self.served.append(dataclasses.replace(batch, waited_seconds=waited, memory=None))
         if batch.memory is not None:
-            self._note_memory((epoch, step + 1), batch.memory)
+            self._history.note((epoch, step + 1), batch.memory)
         self._expected = self._chooser.after(place)
         return list(batch.indices)
 
@@ -382,62 +375,16 @@ class SpectralBatchSampler(BatchSampler):
         facts = {"epoch and step": place, "seed": self.order.seed, **self._extent(), "ahead": self._ahead.depth}
         self.ranks.check_agreement({**facts, "checksum of the features": self._checksum})
 
-    def _note_memory(self, place: Place, memory: dict[str, Any]) -> None:
-        place = self._in_next_epoch(place)
-        self._memories.pop(place, None)
-        self._memories[place] = memory
-        while len(self._memories) > self._n_memories:
-            self._memories.popitem(last=False)
-
-    def _memory_at(self, place: Place) -> dict[str, Any] | None:
-        if self._chooser.memory is None:
-            return None
-        place, present = self._in_next_epoch(place), self._in_next_epoch(self.place)
-        if place == present and not self._chooser.keeps_memory:
-            return self._chooser.memory.state_dict()
-        if place == present:
-            return copy.deepcopy(next(reversed(self._memories.values())))
-        if place not in self._memories:
-            raise ValueError(
-                f"what {self.selector.name} remembered after {place[1]} batches of epoch {place[0]} is not known any "
-                f"more, only after the last {len(self._memories)}: call remember() with what the loader asks ahead"
-            )
-        return copy.deepcopy(self._memories[place])
-
-    def _in_next_epoch(self, place: Place) -> Place:
-        """The end of an epoch is the start of the next."""
-        return (place[0] + 1, 0) if place[1] == len(self) else place
-
     def _discard_ahead(self) -> None:
         self._ahead.discard()
-        if self._chooser.memory is not None and self._ahead.depth:
-            self._chooser.memory.load_state_dict(next(reversed(self._memories.values())))
+        if self._ahead.depth:
+            self._history.rewind()
 
     def _start_anew(self) -> None:
         self._chooser.start_anew()
         self._expected = None
-        self._memories.clear()
-        if self._chooser.memory is not None:
-            self._note_memory(self.place, self._chooser.memory.state_dict())
+        self._history.start_anew()
 
     def __getstate__(self) -> dict[str, Any]:
         self._discard_ahead()
         return self.__dict__
-
-
-def _samples(features: Tensor | SuperBatch, labels: Tensor | None) -> SuperBatch:
-    if isinstance(features, Tensor):
-        samples = SuperBatch(features, labels=labels)
-    elif not isinstance(features, SuperBatch):
-        raise TypeError(
-            f"features is a {type(features).__name__}, want a tensor [N, d] or a SuperBatch. If a trainer made this "
-            "sampler anew around a sampler of its own, tell it not to: with Lightning, "
-            "Trainer(use_distributed_sampler=False)"
-        )
-    elif labels is not None:
-        raise ValueError("labels are given twice: leave them in the SuperBatch")
-    else:
-        samples = features
-    if samples.indices is None:
-        samples = dataclasses.replace(samples, indices=torch.arange(len(samples), device=samples.device))
-    return samples
