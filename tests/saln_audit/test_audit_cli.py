@@ -13,9 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pages import assert_page, assert_picture
-from saln.audit.inputs import find_run, read_groups, read_pool, split_name
+from saln.audit.inputs import find_run, read_pool
 from saln.cli import app
-from saln.datasets import DataError
+from saln.datasets import DataError, read_groups
+from saln.datasets.named import split_name
 
 RUNNER = CliRunner()
 N = 240

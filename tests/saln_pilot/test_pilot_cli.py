@@ -119,7 +119,7 @@ def test_without_tensorboard_it_is_said(data: Path, tmp_path: Path, monkeypatch:
 
 def _check_tables(folder: Path, document: dict[str, Any]) -> None:
     tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in folder.glob("*.csv")}
-    assert set(tables) == {"curves", "figures_by_seed", "figures", "gates", "classes"}
+    assert set(tables) == {"curves", "figures_by_seed", "figures", "gates", "classes", "groups", "group_accuracy"}
     by_seed = {(row["method"], row["figure"], int(row["seed"])): row for row in tables["figures_by_seed"]}
     for kpis in document["kpis"]:
         for figure, values in kpis["values"].items():

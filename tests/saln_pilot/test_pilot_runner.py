@@ -212,7 +212,7 @@ def test_document_is_plain_json(compared: PilotResult) -> None:
     assert document["schema"] == "saln.pilot/2"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
-        "longer_uniform", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
+        "longer_uniform", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
     }  # fmt: skip
     assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
     assert len(document["runs"]) == 20

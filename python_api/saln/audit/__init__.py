@@ -2,6 +2,6 @@
 
 from saln.audit.audit import Audit, Evaluation, Test, audit_selection
 from saln.audit.findings import Finding, Limits
-from saln.audit.groups import Groups, crossed, make_groups
+from saln.datasets import Groups, crossed, make_groups
 
 __all__ = ["Audit", "Evaluation", "Finding", "Groups", "Limits", "Test", "audit_selection", "crossed", "make_groups"]

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from saln.audit.groups import Groups
-from saln.datasets import DataError
+from saln.datasets import DataError, Groups
 
 
 @dataclass(frozen=True)

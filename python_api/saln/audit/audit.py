@@ -25,10 +25,9 @@ from saln.audit.findings import (
     rate_findings,
     sorted_findings,
 )
-from saln.audit.groups import Groups
 from saln.audit.permutation import CORRECTIONS, Correction, PermutationTest, adjust, permutation_test
 from saln.audit.rates import Rates, selection_rates
-from saln.datasets import DataError
+from saln.datasets import DataError, Groups
 
 SCHEMA = "saln.audit/1"
 LEAST_PERMUTATIONS = 9_999
@@ -161,7 +160,7 @@ def audit_selection(
 
     Examples
     --------
-    >>> from saln.audit.groups import make_groups
+    >>> from saln.datasets import make_groups
     >>> site = make_groups("site", ["north"] * 50 + ["south"] * 50)
     >>> found = audit_selection([[i, i + 10] for i in range(20)], [site])  # rows 0 to 29, all of them northern
     >>> found.failed

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from saln.audit.groups import Groups
 from saln.audit.permutation import CELLS, SLACK
+from saln.datasets import Groups
 
 WINDOWS = 20
 BLOCKS = 200

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from saln.audit.audit import Evaluation
-from saln.audit.groups import MOST_GROUPS, MOST_NUMBERS, Groups, crossed, make_groups
-from saln.datasets import DataError, array_names, find_features, read_array
-from saln.datasets.files import NPY_NAME, describe
+from saln.datasets import DataError, Groups, array_names, crossed, find_features, read_array
+from saln.datasets.files import describe
+from saln.datasets.group_files import PREDICTION_KEYS, group_column
 from saln.datasets.load import LABEL_KEYS, TEST_KEYS
+from saln.datasets.named import find_array, split_name
 
 Array = npt.NDArray[Any]
 SELECTION_KEYS = ("selection", "chosen", "indices", "batches", "candidates", "rows")
-PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
-CLASS_NAMES = "class_names"
 RUNS = "chosen"
 """The folder of a pilot's runs, a file each."""
 RUN_ARRAYS = ("chosen", "pool", "labels", "is_test", "predictions")
-
-
-def split_name(text: str) -> tuple[Path, list[str]]:
-    """`FILE:one,two` as a file and the names of arrays or columns in it; a file of that very name comes first.
-
-    Examples
-    --------
-    >>> split_name("people.csv:sex,site")[1]
-    ['sex', 'site']
-    """
-    places = [place for place, letter in enumerate(text) if letter == ":"]
-    if not places or Path(text).exists():
-        return Path(text), []
-    place = next((each for each in places if Path(text[:each]).exists()), places[-1])
-    return Path(text[:place]), [name.strip() for name in text[place + 1 :].split(",") if name.strip()]
 
 
 def find_run(text: str) -> str:
@@ -62,7 +45,7 @@ def find_run(text: str) -> str:
 def read_selection(text: str) -> Array:
     """Row numbers `[steps, batch]` or `[n]` of `FILE` or `FILE:ARRAY`."""
     path, names = split_name(text)
-    name = _one(path, names, SELECTION_KEYS, "the selection")
+    name = find_array(path, names, SELECTION_KEYS, "the selection")
     array = read_array(path, name)
     if array.ndim not in (1, 2) or array.dtype.kind not in "iu" or not array.size:
         raise DataError(f"{path}: '{name}' is {describe(array)}; wanted row numbers [steps, batch] or [n]")
@@ -85,49 +68,6 @@ def read_features(text: str) -> Array:
     return np.ascontiguousarray(flat, dtype=flat.dtype.newbyteorder("=") if flat.dtype.kind == "f" else np.float32)
 
 
-def read_column(text: str, n_rows: int) -> Groups:
-    """One group column, such as labels, of `FILE` or `FILE:COLUMN`, for so many rows."""
-    path, names = split_name(text)
-    found = _column(path, _one(path, names, LABEL_KEYS, "the labels"))
-    if len(found.codes) != n_rows:
-        raise DataError(f"{path}: '{found.column}' has {len(found.codes)} rows; wanted {n_rows}, as the features have")
-    return found
-
-
-def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Groups], list[str]]:
-    """Group columns of `FILE` (all that can be groups) or `FILE:COLUMN,COLUMN`.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    cross : bool
-        Add the combinations of all of them as a column.
-
-    Returns
-    -------
-    list of Groups, list of str
-        The columns, and what was left out or cut into quarters.
-    """
-    found: list[Groups] = []
-    notes: list[str] = []
-    for text in texts:
-        path, names = split_name(text)
-        for name in names or _group_columns(path, notes):
-            found.append(_column(path, name))
-    if not found:
-        raise DataError(f"groups: no column of {', '.join(texts)} can be groups; name one, as in FILE:COLUMN")
-    if cross and len(found) > 1:
-        found.append(crossed(found))
-    seen = [each.column for each in found]
-    twice = sorted({name for name in seen if seen.count(name) > 1})
-    if twice:
-        raise DataError(f"groups: more than one column is called {', '.join(twice)}")
-    notes += [
-        f"{each.column} has more than {MOST_NUMBERS} values and was cut at its quartiles." for each in found if each.cut
-    ]
-    return found, notes
-
-
 def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] | None:
     """Which rows could be chosen.
 
@@ -141,7 +81,7 @@ def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] 
                 return ~read_array(path, name).astype(np.bool_)
         return None
     path, names = split_name(text)
-    array = read_array(path, _one(path, names, ("pool",), "the pool"))
+    array = read_array(path, find_array(path, names, ("pool",), "the pool"))
     if array.ndim == 1 and array.dtype.kind == "b":
         return array
     raise DataError(f"{path}: the pool is {describe(array)}; wanted one true or false a row")
@@ -181,8 +121,8 @@ def read_evaluation(
     """
     path, names = split_name(text)
     available = array_names(path)
-    predicted = _one(path, names[:1], PREDICTION_KEYS, "the predictions")
-    label = _one(path, names[1:2], LABEL_KEYS, "the labels")
+    predicted = find_array(path, names[:1], PREDICTION_KEYS, "the predictions")
+    label = find_array(path, names[1:2], LABEL_KEYS, "the labels")
     predictions, labels = read_array(path, predicted), read_array(path, label)
     if predictions.ndim != 1 or predictions.shape != labels.shape:
         raise DataError(
@@ -195,7 +135,7 @@ def read_evaluation(
     if own:
         mark = next((key for key in TEST_KEYS if key in available), None)
         tested = np.ones(len(labels), dtype=bool) if mark is None else read_array(path, mark).astype(np.bool_)
-        of_rows = [_column(path, name) for name in own]
+        of_rows = [group_column(path, name) for name in own]
         missing = ", ".join(each.column for each in single if each.column not in own)
         if len(single) < len(groups) and not missing:
             of_rows.append(crossed(of_rows))
@@ -206,41 +146,3 @@ def read_evaluation(
     if test_rows is None or not test_rows.any():
         return Evaluation(labels, predictions, groups), ["Accuracy is over all rows, also those trained on."]
     return Evaluation(labels[test_rows], predictions[test_rows], [each.take(test_rows) for each in groups]), []
-
-
-def _group_columns(path: Path, notes: list[str]) -> list[str]:
-    """Columns of one value a row, apart from marks, predictions and names of rows."""
-    known = (*TEST_KEYS, *PREDICTION_KEYS, CLASS_NAMES, "pool")
-    found: list[str] = []
-    for name in array_names(path):
-        if name in known:
-            continue
-        array = read_array(path, name)
-        if array.ndim != 1 or array.dtype.kind not in "fiubUS":
-            continue
-        if array.dtype.kind in "US" and len(np.unique(array)) > MOST_GROUPS:
-            notes.append(f"Column {name} of {path.name} was left out: more than {MOST_GROUPS} different texts.")
-            continue
-        found.append(name)
-    return found
-
-
-def _column(path: Path, name: str) -> Groups:
-    """A column as groups; class numbers are never cut at their quartiles."""
-    array = read_array(path, name)
-    names = None
-    if name in LABEL_KEYS and array.dtype.kind in "iu":
-        known = CLASS_NAMES in array_names(path)
-        names = [str(each) for each in read_array(path, CLASS_NAMES)] if known else []
-    return make_groups(path.stem if name == NPY_NAME else name, array, names)
-
-
-def _one(path: Path, names: Sequence[str], keys: Sequence[str], what: str) -> str:
-    """The array that was named, or is known by its name, or is the only one."""
-    available = array_names(path)
-    if names:
-        return names[0]
-    known = [key for key in keys if key in available]
-    if known or len(available) == 1:
-        return known[0] if known else available[0]
-    raise DataError(f"{path}: which array holds {what}? Name one, as in FILE:ARRAY; it has {', '.join(available[:12])}")

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import jensenshannon
 
-from saln.audit.groups import Groups
 from saln.audit.permutation import PermutationTest
+from saln.datasets import Groups
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def selection_rates(groups: Groups, counts: npt.NDArray[np.int64], tested: Permu
 
     Examples
     --------
-    >>> from saln.audit.groups import make_groups
+    >>> from saln.datasets import make_groups
     >>> from saln.audit.permutation import permutation_test
     >>> counts, site = np.array([2, 2, 1, 0]), make_groups("site", ["a", "a", "b", "b"])
     >>> tested = permutation_test(counts, site.codes, 2, permutations=99, generator=np.random.default_rng(0))

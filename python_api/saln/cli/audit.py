@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, writable
-from saln.cli.options import JsonOption
+from saln.cli.options import Groups, JsonOption
 
 
 @app.command()
@@ -16,10 +16,7 @@ def audit(
     selection: Annotated[
         str, typer.Argument(help="FILE or FILE:ARRAY with rows \\[steps, batch] or \\[n]; FOLDER:RUN of a pilot.")
     ],
-    groups: Annotated[
-        list[str] | None,
-        typer.Option("--groups", "-g", help="FILE or FILE:COLUMN,COLUMN with a group a row; may be repeated."),
-    ] = None,
+    groups: Groups = None,
     pool: Annotated[
         str | None, typer.Option(help="FILE:ARRAY, true for rows that could be chosen.  [default: all but test rows]")
     ] = None,
@@ -46,13 +43,12 @@ def audit(
             is_run,
             read_evaluation,
             read_features,
-            read_groups,
             read_pool,
             read_selection,
             run_evaluation,
         )
         from saln.audit.page import write_audit
-        from saln.datasets import DataError
+        from saln.datasets import DataError, read_groups
 
         if output is not None:
             writable(output)

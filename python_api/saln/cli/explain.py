@@ -39,8 +39,8 @@ def explain(
     with one_line_errors():
         import torch
 
-        from saln.audit.inputs import find_run, is_run, read_column, read_features, read_pool, read_selection
-        from saln.datasets import DataError, read_images
+        from saln.audit.inputs import find_run, is_run, read_features, read_pool, read_selection
+        from saln.datasets import DataError, read_column, read_images
         from saln.explain import explain_batch
         from saln.report.explain_page import (
             direction_words,

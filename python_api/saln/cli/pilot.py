@@ -1,6 +1,7 @@
 """`saln pilot`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from rich.console import Console
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
-from saln.cli.options import Columns, FeatureKey, JsonOption
+from saln.cli.options import Columns, FeatureKey, Groups, JsonOption
 
 FAILED, UNDECIDED = 1, 3
 """Exit statuses where a gate failed, and where none did but one is undecided."""
@@ -75,6 +76,7 @@ def pilot(
     label_key: Annotated[str | None, typer.Option(help="Array with the labels.", rich_help_panel=DATA)] = None,
     test_key: Annotated[str | None, typer.Option(help="Array that marks the test rows.", rich_help_panel=DATA)] = None,
     columns: Columns = None,
+    groups: Groups = None,
     label_noise: Annotated[
         float, typer.Option(help="Share of training labels made wrong.", rich_help_panel=SPOILED)
     ] = 0.0,
@@ -139,6 +141,7 @@ def pilot(
     """
     settings = dict(locals())
     with one_line_errors():
+        from saln.datasets import read_groups
         from saln.pilot.bars import Bars
         from saln.pilot.config import PilotConfig
         from saln.pilot.files import write_chosen, write_json, write_tables
@@ -162,10 +165,12 @@ def pilot(
         fields = PilotConfig.__dataclass_fields__
         config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
         chosen = make_methods(config.methods)
-        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns)
+        by, group_notes = read_groups(groups) if groups else ([], [])
+        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns).with_groups(by)
         with progress_bar("steps") as progress:
             watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
+        result = replace(result, notes=(*result.notes, *group_notes))
         command = command_line(context)
         write_json(result, folder, command)
         write_tables(result, csv or folder)

@@ -3,6 +3,8 @@
 from saln.datasets.builtin import BUILTIN, load_builtin
 from saln.datasets.dataset import Dataset
 from saln.datasets.files import DataError, array_names, read_array
+from saln.datasets.group_files import read_column, read_groups
+from saln.datasets.groups import Groups, crossed, make_groups
 from saln.datasets.images import read_images
 from saln.datasets.load import load_dataset
 from saln.datasets.matrices import find_candidates, find_features
@@ -12,12 +14,17 @@ __all__ = [
     "BUILTIN",
     "DataError",
     "Dataset",
+    "Groups",
     "array_names",
+    "crossed",
     "find_candidates",
     "find_features",
     "load_builtin",
     "load_dataset",
     "load_pets",
+    "make_groups",
     "read_array",
+    "read_column",
+    "read_groups",
     "read_images",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from saln.datasets.files import Array, DataError, describe
+from saln.datasets.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Dataset:
         x are features of a pretrained network, which selectors can use as they are.
     images : Tensor or None
         `[N, C, H, W]`, uint8 (0 to 255) or float32, for networks that train on pixels while selectors go by x.
+    groups : tuple of Groups
+        Columns of one value a row, to report by. No run depends on them, so they may change without one being repeated.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Dataset:
     class_names: tuple[str, ...]
     features_given: bool
     images: torch.Tensor | None = None
+    groups: tuple[Groups, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -47,6 +52,35 @@ class Dataset:
     def n_missing(self) -> int:
         """Missing values in x."""
         return int(self.x.isnan().sum())
+
+    def with_groups(self, groups: Sequence[Groups]) -> Dataset:
+        """The same data set with these group columns.
+
+        Raises
+        ------
+        DataError
+            A column has not one value for each row of the data set, test rows among them, or two have one name.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from saln.datasets import make_groups
+        >>> data = Dataset("two", torch.zeros(2, 3), torch.tensor([0, 1]), None, ("a", "b"), features_given=True)
+        >>> data.with_groups([make_groups("site", ["north", "south"])]).groups[0].names
+        ('north', 'south')
+        """
+        n_rows = self.labels.shape[0]
+        for each in groups:
+            if len(each.codes) != n_rows:
+                raise DataError(
+                    f"groups '{each.column}': {len(each.codes)} values; wanted one for each of the {n_rows} rows of "
+                    f"{self.name}"
+                )
+        columns = [each.column for each in groups]
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"groups '{twice}': two columns of this name; wanted one")
+        return replace(self, groups=tuple(groups))
 
 
 def build_dataset(

@@ -33,7 +33,10 @@ def write_json(result: PilotResult, folder: Path, command: str | None = None) ->
 
 
 def write_tables(result: PilotResult, folder: Path) -> list[Path]:
-    """Curves, figures by seed, figures with intervals and tests, gates and shares of the classes, a CSV file each."""
+    """Curves, figures by seed and with intervals and tests, gates, shares of classes and of groups, accuracy by group.
+
+    A CSV file each. In `group_accuracy.csv` the row without a group is the gap: highest less lowest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     return [
         _write(folder / "curves.csv", CURVE_COLUMNS, _curves(result)),
@@ -41,6 +44,8 @@ def write_tables(result: PilotResult, folder: Path) -> list[Path]:
         _write(folder / "figures.csv", FIGURE_COLUMNS, _figures(result)),
         _write(folder / "gates.csv", GATE_COLUMNS, _gates(result)),
         _write(folder / "classes.csv", ("method", "tenth", "class", "chosen_share", "offered_share"), _classes(result)),
+        _write(folder / "groups.csv", GROUP_COLUMNS, _groups(result)),
+        _write(folder / "group_accuracy.csv", GROUP_ACCURACY_COLUMNS, _group_accuracy(result)),
     ]
 
 
@@ -54,6 +59,8 @@ FIGURE_COLUMNS = (
 GATE_COLUMNS = (
     "stage", "method", "gate", "outcome", "value", "bound", *(f"margin_{name}" for name in INTERVAL_COLUMNS), "missed",
 )  # fmt: skip
+GROUP_COLUMNS = ("column", "method", "tenth", "group", "chosen_share", "offered_share")
+GROUP_ACCURACY_COLUMNS = ("column", "method", "group", "test_rows", *INTERVAL_COLUMNS)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
@@ -119,6 +126,22 @@ def _classes(result: PilotResult) -> Iterable[Sequence[Any]]:
         for tenth, shares in enumerate(each.class_share_over_time):
             for name, share, offered in zip(result.data.class_names, shares, each.pool_share, strict=True):
                 yield each.method, tenth, name, share, offered
+
+
+def _groups(result: PilotResult) -> Iterable[Sequence[Any]]:
+    for column in result.by_group:
+        for each in column.methods:
+            for tenth, shares in enumerate(each.share_over_time):
+                for name, share, offered in zip(column.groups, shares, column.pool_share, strict=True):
+                    yield column.column, each.method, tenth, name, share, offered
+
+
+def _group_accuracy(result: PilotResult) -> Iterable[Sequence[Any]]:
+    for column in result.by_group:
+        for each in column.methods:
+            for name, rows, found in zip(column.groups, column.test_rows, each.accuracy, strict=True):
+                yield column.column, each.method, name, rows, *_interval(found)
+            yield column.column, each.method, None, sum(column.test_rows), *_interval(each.gap)
 
 
 def _unit(name: str, result: PilotResult) -> str:

@@ -4,8 +4,9 @@
 stopped when uniform was over, and `Kpis.difference_longer_uniform…`, uniform given as long as the method took; `longer`
 holds its curves), every figure by name and seed with its interval and test (`Kpis.values`, `.intervals`,
 `.against_uniform`, `.tests`), `gates`, `stages`, `costs`, which rows every run chose (`Run.chosen` are places in
-`pools[seed].rows`; `chosen_rows` looks them up), what was predicted for the test rows (`Run.predicted`), and single
-batches with their scores (`Selection.highest`, `.lowest`, `.batch_scores`).
+`pools[seed].rows`; `chosen_rows` looks them up), what was predicted for the test rows (`Run.predicted`), single
+batches with their scores (`Selection.highest`, `.lowest`, `.batch_scores`), and shares and accuracies by group
+(`by_group`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 
 from saln.datasets import Dataset
+from saln.pilot.by_group import ByGroup
 from saln.pilot.config import PilotConfig
 from saln.pilot.costs import Costs
 from saln.pilot.equal_time import LongerUniform
@@ -112,6 +114,8 @@ class PilotResult:
         By seed; empty where uniform was run alone.
     pools : tuple of Pool
         By seed.
+    by_group : tuple of ByGroup
+        One for each group column of the data set.
     gates : tuple of GateVerdict
         Of this stage, every method with every gate.
     stages : tuple of Stage
@@ -134,6 +138,7 @@ class PilotResult:
     machine: dict[str, str]
     longer: tuple[LongerUniform, ...]
     pools: tuple[Pool, ...]
+    by_group: tuple[ByGroup, ...]
     gates: tuple[GateVerdict, ...]
     stages: tuple[Stage, ...]
     costs: Costs | None
@@ -173,6 +178,7 @@ class PilotResult:
             "selections": [asdict(each) for each in self.selections],
             "runs": [_run_as_dict(run) for run in self.runs],
             "longer_uniform": [asdict(each) for each in self.longer],
+            "by_group": [asdict(each) for each in self.by_group],
             "gates": [asdict(each) for each in self.gates],
             "gate_outcome": self.gate_outcome,
             "stages": [asdict(each) for each in self.stages],

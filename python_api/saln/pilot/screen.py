@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from saln.pilot.by_group import ByGroup
 from saln.pilot.costs import Costs
 from saln.pilot.result import PilotResult
 from saln.pilot.verdict import BETTER, GAIN, LOSS, WORSE, Verdict, headline
-from saln.pilot.words import amount, number, points, short_times
+from saln.pilot.words import amount, extremes, gap, number, points, short_times
 
 STYLES = {BETTER: "bold blue", WORSE: "bold yellow", GAIN: "bold blue", LOSS: "bold yellow"}
 GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
@@ -28,6 +29,8 @@ def print_result(result: PilotResult, console: Console) -> None:
     console.print(time_table(result))
     if data.wrong_labels or data.copied_rows:
         console.print(noise_table(result))
+    for found in result.by_group:
+        console.print(group_table(found))
     for verdict in result.verdicts:
         _print_verdict(verdict, console)
     if result.gates:
@@ -83,6 +86,14 @@ def noise_table(result: PilotResult) -> Table:
     table = _table("Of the chosen samples", "wrong labels", "copies")
     for each in result.selections:
         table.add_row(each.method, f"{100 * each.wrong_chosen:.1f} %", f"{100 * each.copies_chosen:.1f} %")
+    return table
+
+
+def group_table(found: ByGroup) -> Table:
+    """Which groups of a column each method chose least and most of, and how far their accuracies are apart."""
+    table = _table(f"By {found.column}: share chosen over share offered", "least", "most", "accuracy\ngap, points")
+    for each in found.methods:
+        table.add_row(each.method, *extremes(found, each, length=14), gap(each.gap, bounds=False))
     return table
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from saln.datasets import Dataset
+from saln.pilot.by_group import describe_groups
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.costs import reckon
 from saln.pilot.equal_time import LongerUniform, time_budgets
@@ -61,6 +62,7 @@ def run_stage(
     target = config.target_accuracy or target_accuracy(runs["uniform"])
     longer = {seed: each for seed, each in sorted(journal.longer.items()) if seed < config.seeds and len(ordered) > 1}
     kpis = compute_all_kpis(runs, longer, target, config.batch_size, config.price_per_hour)
+    pools = tuple(make_pool(dataset, config, seed) for seed in range(config.seeds))
     return PilotResult(
         config=replace(config, methods=tuple(method.name for method in ordered)),
         data=journal.summary,
@@ -75,7 +77,8 @@ def run_stage(
         versions=used,
         machine=hardware,
         longer=tuple(longer.values()),
-        pools=tuple(make_pool(dataset, config, seed) for seed in range(config.seeds)),
+        pools=pools,
+        by_group=describe_groups(dataset, config, runs, pools),
         gates=judge_gates(gates, kpis),
         stages=(),
         costs=reckon(kpis, config, journal.seconds),

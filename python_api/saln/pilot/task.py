@@ -136,15 +136,21 @@ def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
         features_computed=computed,
         extraction_seconds=1e-3 * config.feature_ms * (n_train + n_reference) if extracted else 0.0,
         reference=reference,
-        stream=super_batch_stream(
-            n_train,
-            config.steps,
-            config.batch_size,
-            min(config.super_batch_size, n_train),
-            torch.Generator().manual_seed(STREAM_SEED_OFFSET + seed),
-        ),
+        stream=stream_of(pool, config),
         n_classes=dataset.n_classes,
         seed=seed,
+    )
+
+
+def stream_of(pool: Pool, config: PilotConfig) -> torch.Tensor:
+    """Places in `pool.rows` of what every step of the pool's seed is offered, `[steps, super_batch_size]` int64."""
+    n_train = pool.rows.shape[0]
+    return super_batch_stream(
+        n_train,
+        config.steps,
+        config.batch_size,
+        min(config.super_batch_size, n_train),
+        torch.Generator().manual_seed(STREAM_SEED_OFFSET + pool.seed),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saln.pilot.by_group import ByGroup, MethodByGroup
 from saln.pilot.intervals import Interval
 from saln.pilot.kpi import SpeedUp
 
@@ -19,6 +20,24 @@ def points(found: Interval | None, *, bounds: bool = True) -> str:
     if found is None:
         return BASELINE
     return f"{100 * found.mean:+.2f}" + (_bounds(found, 100.0, "+.2f") if bounds else "")
+
+
+def gap(found: Interval | None, *, bounds: bool = True) -> str:
+    """Points between the highest accuracy and the lowest, with or without the interval.
+
+    >>> from saln.pilot.intervals import interval
+    >>> gap(interval([0.01, 0.02, 0.03])), gap(None)
+    ('2.0 [-0.5, 4.5]', 'one group')
+    """
+    if found is None:
+        return "one group"
+    return f"{100 * found.mean:.1f}" + (_bounds(found, 100.0, ".1f") if bounds else "")
+
+
+def extremes(found: ByGroup, method: MethodByGroup, length: int = 40) -> tuple[str, str]:
+    """The groups that a method chose least and most of, and how many times their share of the offered."""
+    ratios = sorted(zip(found.relative(method), found.offered, strict=True))
+    return _of_share(found, *ratios[0], length), _of_share(found, *ratios[-1], length)
 
 
 def times(found: SpeedUp | None) -> str:
@@ -61,3 +80,8 @@ def _bounds(found: Interval, scale: float, form: str) -> str:
     if found.low is None or found.high is None:
         return ""
     return f" [{scale * found.low:{form}}, {scale * found.high:{form}}]"
+
+
+def _of_share(found: ByGroup, ratio: float, group: int, length: int) -> str:
+    name = found.groups[group]
+    return f"{name if len(name) <= length else name[: length - 1] + '…'}: {ratio:.2f}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saln.pilot.result import PilotResult
-from saln.report import figures, selection_figures
+from saln.report import coverage_figures, figures, selection_figures
+from saln.report.group_figures import accuracy_by_group
 from saln.report.page import Drawn
 
 
@@ -22,8 +23,15 @@ def pilot_figures(result: PilotResult) -> Iterator[Drawn]:
     spoiled = selection_figures.wrong_and_copied(result)
     if spoiled is not None:
         yield spoiled
-    yield selection_figures.coverage(result)
-    yield selection_figures.coverage_over_time(result)
+    yield from _coverage(result, coverage_figures.by_class(result))
+    for i, found in enumerate(result.by_group):
+        yield from _coverage(result, coverage_figures.by_column(found, f"-group-{i}"))
+        yield accuracy_by_group(result, found, f"-group-{i}")
     yield selection_figures.reuse(result)
     yield selection_figures.spectra(result)
     yield selection_figures.batch_scores(result)
+
+
+def _coverage(result: PilotResult, division: coverage_figures.Division) -> Iterator[Drawn]:
+    yield coverage_figures.coverage(result, division)
+    yield coverage_figures.coverage_over_time(result, division)

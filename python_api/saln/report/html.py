@@ -10,7 +10,7 @@ from saln.pilot.kpi import Kpis
 from saln.pilot.result import PilotResult
 from saln.pilot.selection import Selection
 from saln.pilot.verdict import BETTER, GAIN, LOSS, STEPS_ONLY, WORSE, Verdict, headline
-from saln.pilot.words import amount, amounts, number, points, times
+from saln.pilot.words import amount, amounts, extremes, gap, number, points, times
 from saln.report.contents import pilot_figures
 from saln.report.page import inline, render
 from saln.report.samples import samples_of
@@ -144,4 +144,12 @@ def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, 
         column["wrong labels among chosen"] = f"{100 * selection.wrong_chosen:.1f}\u00a0%"
     if result.data.copied_rows:
         column["copies among chosen"] = f"{100 * selection.copies_chosen:.1f}\u00a0%"
+    for found in result.by_group:
+        each = found.methods[result.methods.index(kpis.method)]
+        least, most = extremes(found, each)
+        column |= {
+            f"{found.column}, least of its share": least,
+            f"{found.column}, most of its share": most,
+            f"{found.column}, accuracy gap in points": gap(each.gap),
+        }
     return column

@@ -1,102 +1,16 @@
-"""Figures about what was chosen: classes, wrong labels and copies, rows, spectra."""
+"""Figures about what was chosen: wrong labels and copies, rows, spectra."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from saln.pilot.result import PilotResult
 from saln.report.page import Datum, Drawn
-from saln.report.style import INK, WIDTH, legend_above, looks, plain_log_ticks, short, short_rows
+from saln.report.style import INK, WIDTH, legend_above, looks, plain_log_ticks, short_rows
 
-Floats = npt.NDArray[np.float64]
-CLASSES_SHOWN = 20
 SMALLEST = 1e-3
 CURVE_POINTS = 200
-
-
-def coverage(result: PilotResult) -> Drawn:
-    """Share of each class among chosen samples over its share among those offered."""
-    pool = np.asarray(result.selections[0].pool_share)
-    ratios = {each.method: _over(each.class_share, pool) for each in result.selections}
-    shown = _most_departing(list(ratios.values()))
-    names = result.data.class_names
-    figure = Figure(figsize=(WIDTH, 1.1 + 0.27 * len(shown)), layout="constrained")
-    axes = figure.subplots()
-    for method, look in looks(result.methods).items():
-        axes.plot(
-            ratios[method][shown], range(len(shown)), linestyle="none", marker=look.marker, markersize=6.5,
-            color=look.colour, mec="white", mew=0.5, label=method,
-        )  # fmt: skip
-    axes.axvline(1.0, color=INK, linewidth=1)
-    short_rows(axes, [names[i] for i in shown])
-    axes.set_ylabel("class")
-    axes.set_xlim(left=0.0, right=max(1.2, axes.get_xlim()[1]))
-    axes.set_xlabel("share among chosen / share among offered")
-    legend_above(figure, axes, handlelength=1.2)
-    extremes = [
-        f"{method}: from {ratio.min():.2f} to {ratio.max():.2f} times its share" for method, ratio in ratios.items()
-    ]
-    return Drawn(
-        "coverage",
-        figure,
-        "Which classes were chosen",
-        "1 is as often as offered; below 1 a class is starved." + _left_out(len(pool), len(shown)),
-        "; ".join(extremes),
-        tuple(Datum(method, names[i], float(ratio[i])) for method, ratio in ratios.items() for i in range(len(pool))),
-    )
-
-
-def coverage_over_time(result: PilotResult) -> Drawn:
-    """The same in successive parts of training, a panel a method."""
-    pool = np.asarray(result.selections[0].pool_share)
-    ratios = {
-        each.method: np.stack([_over(part, pool) for part in each.class_share_over_time], axis=1)  # [classes, parts]
-        for each in result.selections
-    }
-    shown = _most_departing([ratio.max(axis=1) for ratio in ratios.values()])
-    names = result.data.class_names
-    rows = -(-len(ratios) // 2)
-    figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
-    panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
-    image = None
-    for axes, (method, ratio) in zip(panels, ratios.items(), strict=False):
-        edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
-        logs = np.log2(np.maximum(ratio[shown], SMALLEST))
-        image = axes.pcolormesh(edges, np.arange(len(shown) + 1) - 0.5, logs, cmap="PuOr_r", vmin=-2, vmax=2)
-        axes.set_title(short(method, 22))
-        axes.grid(visible=False)
-        axes.tick_params(axis="y", labelsize=8)
-        axes.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))
-        short_rows(axes, [names[i] for i in shown], 12)
-    for axes in panels[len(ratios) :]:
-        axes.set_visible(False)
-    if image is not None:
-        bar = figure.colorbar(
-            image, ax=panels.tolist(), ticks=[-2, -1, 0, 1, 2], extend="both", aspect=16, shrink=1 / rows
-        )
-        bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"])
-        bar.ax.grid(visible=False)
-    figure.supxlabel("training steps", fontsize=9.5)
-    return Drawn(
-        "coverage-time",
-        figure,
-        "Which classes were chosen, over time",
-        "Share among chosen over share among offered; violet is less, orange more." + _left_out(len(pool), len(shown)),
-        "; ".join(
-            f"{method}: {ratio[:, 0].min():.2f} to {ratio[:, 0].max():.2f} times their share at first, "
-            f"{ratio[:, -1].min():.2f} to {ratio[:, -1].max():.2f} at last"
-            for method, ratio in ratios.items()
-        ),
-        tuple(
-            Datum(f"{method}: {names[i]}", (part + 1) / ratio.shape[1], float(ratio[i, part]))
-            for method, ratio in ratios.items()
-            for i in range(len(pool))
-            for part in range(ratio.shape[1])
-        ),
-    )
 
 
 def wrong_and_copied(result: PilotResult) -> Drawn | None:
@@ -245,16 +159,3 @@ def spectra(result: PilotResult) -> Drawn:
         f"Effective rank: {ranks}",
         tuple(data),
     )
-
-
-def _over(share: tuple[float, ...], pool: Floats) -> Floats:
-    return np.asarray(share) / np.where(pool > 0, pool, 1.0)
-
-
-def _most_departing(ratios: list[Floats]) -> npt.NDArray[np.int64]:
-    departure = np.max([np.abs(ratio - 1) for ratio in ratios], axis=0)
-    return np.sort(np.argsort(-departure, kind="stable")[:CLASSES_SHOWN])
-
-
-def _left_out(n: int, shown: int) -> str:
-    return f" The {shown} classes that depart most; {n - shown} others are not shown." if n > shown else ""

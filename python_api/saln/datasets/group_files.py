@@ -1,0 +1,91 @@
+"""Group columns from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from saln.datasets.files import NPY_NAME, DataError, array_names, read_array
+from saln.datasets.groups import MOST_GROUPS, MOST_NUMBERS, Groups, crossed, make_groups
+from saln.datasets.load import LABEL_KEYS, TEST_KEYS
+from saln.datasets.named import find_array, split_name
+
+PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
+CLASS_NAMES = "class_names"
+
+
+def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Groups], list[str]]:
+    """Group columns of `FILE` (all that can be groups) or `FILE:COLUMN,COLUMN`.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    cross : bool
+        Add the combinations of all of them as a column.
+
+    Returns
+    -------
+    list of Groups, list of str
+        The columns, and what was left out or cut into quarters.
+
+    Raises
+    ------
+    DataError
+        Naming the file or column that cannot be groups, or two columns of one name.
+    """
+    found: list[Groups] = []
+    notes: list[str] = []
+    for text in texts:
+        path, names = split_name(text)
+        for name in names or _group_columns(path, notes):
+            found.append(group_column(path, name))
+    if not found:
+        raise DataError(f"groups: no column of {', '.join(texts)} can be groups; name one, as in FILE:COLUMN")
+    if cross and len(found) > 1:
+        found.append(crossed(found))
+    seen = [each.column for each in found]
+    twice = sorted({name for name in seen if seen.count(name) > 1})
+    if twice:
+        raise DataError(f"groups: more than one column is called {', '.join(twice)}")
+    notes += [
+        f"{each.column} has more than {MOST_NUMBERS} values and was cut at its quartiles." for each in found if each.cut
+    ]
+    return found, notes
+
+
+def read_column(text: str, n_rows: int) -> Groups:
+    """One group column, such as labels, of `FILE` or `FILE:COLUMN`, for so many rows."""
+    path, names = split_name(text)
+    found = group_column(path, find_array(path, names, LABEL_KEYS, "the labels"))
+    if len(found.codes) != n_rows:
+        raise DataError(f"{path}: '{found.column}' has {len(found.codes)} rows; wanted {n_rows}, as the features have")
+    return found
+
+
+def group_column(path: Path, name: str) -> Groups:
+    """A column as groups; class numbers are never cut at their quartiles."""
+    array = read_array(path, name)
+    names = None
+    if name in LABEL_KEYS and array.dtype.kind in "iu":
+        known = CLASS_NAMES in array_names(path)
+        names = [str(each) for each in read_array(path, CLASS_NAMES)] if known else []
+    return make_groups(path.stem if name == NPY_NAME else name, array, names)
+
+
+def _group_columns(path: Path, notes: list[str]) -> list[str]:
+    """Columns of one value a row, apart from marks, predictions and names of rows."""
+    known = (*TEST_KEYS, *PREDICTION_KEYS, CLASS_NAMES, "pool")
+    found: list[str] = []
+    for name in array_names(path):
+        if name in known:
+            continue
+        array = read_array(path, name)
+        if array.ndim != 1 or array.dtype.kind not in "fiubUS":
+            continue
+        if array.dtype.kind in "US" and len(np.unique(array)) > MOST_GROUPS:
+            notes.append(f"Column {name} of {path.name} was left out: more than {MOST_GROUPS} different texts.")
+            continue
+        found.append(name)
+    return found
