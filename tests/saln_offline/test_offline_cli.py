@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from typer.testing import CliRunner
 
 import saln_kernels
-from saln import SpectralBatchSampler, make_selector
+from saln import SpectralBatchSampler, SuperBatch, make_selector
 from saln.cli import app
+from saln.offline import select_file
+from saln.selectors import SALN, Guard
 
 RUNNER = CliRunner()
 
@@ -27,10 +32,11 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_select_then_score(files: tuple[Path, Path], tmp_path: Path) -> None:
     selected = tmp_path / "selected.npy"
-    arguments = ["--batch-size", "8", "--epochs", "2", "--option", "n_candidates=16", "--option", "criterion=energy"]
+    method = "spectral_candidates:n_candidates=16:criterion=energy"
+    arguments = ["--batch-size", "8", "--epochs", "2", "--method", method]
     done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(selected), *arguments])
     assert done.exit_code == 0, done.output
-    assert "spectral_candidates: 10 batches of 8, each from 40 of 200 samples, in" in done.stdout
+    assert f"{method}: 10 batches of 8, each from 40 of 200 samples, in" in done.stdout
     assert np.load(selected).shape == (10, 8)
     done = RUNNER.invoke(app, ["score", str(files[0]), str(selected), "-o", str(tmp_path / "s.npy"), "--json"])
     assert done.exit_code == 0, done.output
@@ -47,6 +53,43 @@ def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
     assert document["schema"] == "saln.select/1"
     assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 1)
     assert document["samples"] == 200
+
+
+def _served(features: Path, size: int, values: dict[str, Path] | None = None, **how: Any) -> list[list[int]]:
+    given = {name: torch.from_numpy(np.load(path)) for name, path in (values or {}).items()}
+    sampler = SpectralBatchSampler(SuperBatch(torch.from_numpy(np.load(features)), **given), size, **how)
+    return list(sampler)
+
+
+def test_a_method_inside_takes_options(files: tuple[Path, Path], tmp_path: Path) -> None:
+    output, labels = tmp_path / "s.npy", tmp_path / "labels.npy"
+    np.save(labels, np.random.default_rng(1).integers(0, 3, size=200))
+    arguments = ["--batch-size", "8", "--labels", str(labels), "--method", "guard:floor=0.8:saln:keep=positive"]
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(output), *arguments])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("guard:floor=0.8:saln:keep=positive: 5 batches of 8")
+    chosen, values = np.load(output).tolist(), {"labels": labels}
+    assert chosen == _served(files[0], 8, values, selector=Guard(SALN(keep="positive"), floor=0.8), n_epochs=1)
+    assert chosen != _served(files[0], 8, values, selector=Guard(SALN(keep="abs"), floor=0.8), n_epochs=1)
+
+
+def test_without_a_method_batches_are_those_of_a_sampler_without_a_selector(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(tmp_path / "s.npy"), "--batch-size", "8"])
+    assert done.exit_code == 0, done.output
+    select_file(files[0], tmp_path / "api.npy", batch_size=8)
+    assert np.load(tmp_path / "s.npy").tolist() == np.load(tmp_path / "api.npy").tolist() == _served(files[0], 8)
+
+
+def test_what_is_read_by_default_need_not_be_mapped(files: tuple[Path, Path], tmp_path: Path) -> None:
+    table = pa.table({"x": pa.array(list(np.load(files[0])), type=pa.list_(pa.float32()))})
+    pq.write_table(table, tmp_path / "x.parquet")
+    command = ["select", str(tmp_path / "x.parquet"), "-o", str(tmp_path / "s.npy"), "--batch-size", "8"]
+    assert RUNNER.invoke(app, command).exit_code == 0
+    done = RUNNER.invoke(app, [*command, "--method", "one_pass"])
+    assert done.exit_code == 2
+    assert "one_pass looks at all samples before the first batch" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -79,11 +122,14 @@ def test_select_of_more_than_there_are_serves_what_the_sampler_does(
     ("arguments", "word"),
     [
         (["--method", "guess"], "guess"),
-        (["--option", "n_candidates"], "n_candidates"),
-        (["--option", "colour=1"], "colour"),
-        (["--option", "n_candidates=many"], "n_candidates"),
+        (["--method", "spectral_candidates:n_candidates"], "'n_candidates'"),
+        (["--method", "spectral_candidates:colour=1"], "there is no option 'colour'"),
+        (["--method", "spectral_candidates:n_candidates=many"], "n_candidates='many'"),
+        (["--method", "guard:saln:kep=abs"], "saln has no option 'kep'; it has keep"),
+        (["--method", "guard:saln:keep=most"], "keep is 'most'"),
+        (["--method", "n_candidates=16"], "want the name of a method before it"),
+        (["--method", "guard:portfolio:reward=probe"], "reward is 'probe'"),
         (["--method", "rho_loss"], "losses"),
-        (["--method", "saln:keep=positive"], "options as --option NAME=VALUE"),
         (["--losses", "absent.npy"], "absent.npy"),
         (["--memory", "much"], "memory is 'much'"),
         (["--memory", "1MB"], "memory"),

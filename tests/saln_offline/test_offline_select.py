@@ -59,6 +59,7 @@ METHODS: list[tuple[str, list[str], dict[str, Any], dict[str, Any]]] = [
     ("gstds", [], {}, {}),  # changes over training
     ("consecutive_candidates", [], {"n_candidates": 16, "memory": 2}, {}),
     ("guard:uniform", ["labels"], {}, {}),
+    ("guard:floor=0.8:spectral_candidates:n_candidates=16", ["labels"], {"max_reuse": 1}, {}),
     ("portfolio", ["losses", "reference_losses", "residuals"], {}, {}),
 ]
 
@@ -107,6 +108,24 @@ def test_goes_on_where_it_was_interrupted(
     monkeypatch.setattr(Journal, "record", record)
     assert run().resumed == 2 * stop_after
     assert np.array_equal(np.load(output), _served(files, [], method, options))
+
+
+def test_what_a_method_is_written_with_is_part_of_the_run(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, written = files["features"].with_name("selected.npy"), "guard:floor=0:spectral_candidates:n_candidates=4"
+    compute = SelectTask.compute
+
+    def broken(self: SelectTask, prepared: Any) -> Any:
+        return compute(self, prepared) if prepared[0] == 0 else 1 / 0
+
+    monkeypatch.setattr(SelectTask, "block", lambda self, memory: 2)
+    monkeypatch.setattr(SelectTask, "compute", broken)
+    with pytest.raises(ZeroDivisionError):
+        select_file(files["features"], output, method=f"{written}:backend=reference", batch_size=16)
+    with pytest.raises(ValueError, match=f"method was '{written}:backend=reference', is '{written}'") as error:
+        select_file(files["features"], output, method=written, batch_size=16)
+    assert "arithmetic backend was 'reference', is 'cpu'" in str(error.value)
 
 
 def test_streams_parquet_and_writes_candidates(files: dict[str, Path], tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_wrapped_methods_are_made_by_name() -> None:
     assert list(methods) == ["uniform", "guard:jest", "portfolio"]
     assert methods["guard:jest"].needs == {"labels", "losses", "reference_losses"}
     assert isinstance(methods["portfolio"].selector, Portfolio)
-    with pytest.raises(PilotError, match="no method named 'jets' in 'guard:jets'"):
+    with pytest.raises(PilotError, match=r"'guard:jets': no selector is called 'jets' \(did you mean 'jest'"):
         make_methods(["guard:jets"])
 
 
@@ -95,11 +95,12 @@ def test_methods_take_options() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("saln:kep=abs", "saln has no option kep; it has keep"),
+        ("saln:kep=abs", "methods: 'saln:kep=abs': saln has no option 'kep'; it has keep"),
         ("saln:keep=some", "keep is 'some'"),
-        ("saln:keep=abs:keep=positive", "gives keep of saln twice"),
+        ("saln:keep=abs:keep=positive", "option keep of saln is given twice"),
         ("saln:jest", "saln wraps no other method"),
-        ("keep=abs", "no method named 'keep=abs'"),
+        ("keep=abs", "option 'keep=abs' comes first"),
+        ("guard:gradient_logdet:quality=given", "needs quality, which a pilot does not have"),
         ("gradient_logdet:quality=given", "needs quality, which a pilot does not have"),
         ("jest:n_chunks=many", "jest:n_chunks=many"),
     ],

@@ -13,7 +13,7 @@ from saln.cli.options import JsonOption
 @app.command()
 def methods(as_json: JsonOption = False) -> None:
     """List the selection methods."""
-    from saln.selectors import DEFAULT, SELECTORS
+    from saln.selectors import DEFAULT, SELECTORS, SpectralCandidates
 
     found = list(SELECTORS.values())
     if as_json:
@@ -28,4 +28,5 @@ def methods(as_json: JsonOption = False) -> None:
         table.add_row(each.name, each.description, ", ".join(each.needs) or "-", each.paper)
     console = Console()
     console.print(table)
-    console.print(f"Where no method is named: {DEFAULT}")
+    console.print("Options follow a name: saln:keep=positive, guard:floor=0.8:jest:temperature=2")
+    console.print(f"By default: saln.select takes {DEFAULT}, samplers and files {SpectralCandidates.name}")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,10 +17,13 @@ def select(
     output: Annotated[Path, typer.Option("--output", "-o", help="Row numbers [B, b]: npy, npz or parquet.")] = Path(
         "selected.npy"
     ),
-    method: Annotated[str, typer.Option(help="See `saln methods`.")] = "spectral_candidates",
-    option: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE of the method, n_candidates=256 say; may be repeated.")
-    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="See `saln methods`. With options: saln:keep=positive, guard:floor=0.8:jest. The default is that of "
+            "SpectralBatchSampler; saln.select's, one_pass, is worth naming where files are mapped and labels given."
+        ),
+    ] = "spectral_candidates",
     batch_size: Annotated[int, typer.Option(help="Samples of each batch.")] = 64,
     filter_ratio: Annotated[float, typer.Option(help="Share of each super-batch thrown away.")] = 0.8,
     epochs: Annotated[int, typer.Option(help="Passes over the samples, each in an order of its own.")] = 1,
@@ -48,8 +51,6 @@ def select(
         from saln.offline.budget import parse_bytes
 
         writable(output)
-        if "=" in method:
-            raise ValueError(f"method is {method!r}; wanted a name, guard:jest say, and options as --option NAME=VALUE")
         files = {
             "labels": labels, "losses": losses, "reference_losses": reference_losses, "residuals": residuals,
             "quality": quality,
@@ -57,10 +58,9 @@ def select(
         values = {name: path for name, path in files.items() if path is not None}
         with counted() as progress:
             summary = select_file(
-                features, output, method=method, options=_options(option or []), batch_size=batch_size,
-                filter_ratio=filter_ratio, epochs=epochs, seed=seed, drop_last=drop_last, values=values,
-                feature_key=feature_key, columns=split(columns), memory=parse_bytes("memory", memory), engine=engine,
-                restart=restart, progress=progress,
+                features, output, method=method, batch_size=batch_size, filter_ratio=filter_ratio, epochs=epochs,
+                seed=seed, drop_last=drop_last, values=values, feature_key=feature_key, columns=split(columns),
+                memory=parse_bytes("memory", memory), engine=engine, restart=restart, progress=progress,
             )  # fmt: skip
     if as_json:
         shown = {"method": method, "seed": seed, "output": str(output), **summary.as_dict()}
@@ -73,17 +73,3 @@ def select(
         typer.echo(f"{summary.resumed} of them were finished before")
     typer.echo(f"Features: {summary.features}")
     typer.echo(f"Batches: {output.resolve()}")
-
-
-def _options(texts: list[str]) -> dict[str, Any]:
-    """Options of a method: numbers, true, false, null and words."""
-    options: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name.isidentifier() and equals):
-            raise ValueError(f"option is {text!r}; wanted NAME=VALUE")
-        try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name] = value
-    return options

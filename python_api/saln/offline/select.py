@@ -24,7 +24,7 @@ from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles
-from saln.selectors import Selector, make_selector
+from saln.selectors import Selector, SpectralCandidates, make_selector, wants_reward
 from saln.selectors.protocol import wants_dataset
 from saln.superbatch import SuperBatch
 
@@ -228,7 +228,7 @@ def select_file(
     features: Path,
     output: Path,
     *,
-    method: str = "spectral_candidates",
+    method: str = SpectralCandidates.name,
     options: Mapping[str, Any] | None = None,
     batch_size: int = 64,
     filter_ratio: float = 0.8,
@@ -257,7 +257,8 @@ def select_file(
         npy, npz (array `candidates`) or parquet (column `candidates`): `[batches, batch_size]` int64, one epoch after
         the other, -1 after the rows of a batch that is short. `saln score` takes it for candidates.
     method, options
-        As in `saln.selectors.make_selector`.
+        As in `saln.selectors.make_selector`. Left out, the method is the one that a sampler has by default: unlike that
+        of `saln.select` it reads files that are streamed, and runs on Ray.
     batch_size, filter_ratio, seed, drop_last
         As in `SpectralBatchSampler`.
     epochs : int
@@ -302,7 +303,7 @@ def select_file(
         raise ValueError(f"epochs is {epochs}; wanted at least 1")
     options = options or {}
     offered = super_batch_size(batch_size, filter_ratio)
-    _selector(method, options)
+    selector = _selector(method, options)
     sources = {"features": Source("features", features, feature_key, tuple(columns))}
     for name, path in (values or {}).items():
         if name not in VALUES:
@@ -310,7 +311,7 @@ def select_file(
         sources[name] = Source(name, path, integers=name == "labels", ndim=2 if name == "residuals" else 1)
     for source in sources.values():
         source.open()
-    conditions = Conditions.now({name: source.path for name, source in sources.items()}, options.get("backend"))
+    conditions = Conditions.now({name: source.path for name, source in sources.items()}, _backend(selector))
     facts = {
         "method": method,
         "options": plain(options),
@@ -357,14 +358,17 @@ def select_file(
 
 
 def _selector(method: str, options: Mapping[str, Any]) -> Selector:
-    try:
-        selector = make_selector(method, **options)
-    except TypeError as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        raise TypeError(f"options of {method} are {given}: {error}") from error
-    if getattr(selector, "reward", None) == "probe":
+    selector = make_selector(method, **options)
+    if wants_reward(selector):
         raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {method} of it")
     return selector
+
+
+def _backend(selector: Selector) -> str | None:
+    """Of the kernels that a method calls; one that wraps another leaves them to that one."""
+    inner = getattr(selector, "method", None)
+    backend: str | None = getattr(selector, "backend", None) if inner is None else _backend(inner)
+    return backend
 
 
 class _Memories:
