@@ -45,8 +45,16 @@ NVCC_FLAGS = (
 
 # Sources below csrc, by what they are linked into. The first two also hold the CPU kernels of every variant, the last
 # also every csrc/cuda/*.cu. Only those of TORCH_SOURCES see PyTorch's headers.
-TORCH_SOURCES = ("ops.cpp", "greedy_ops.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "cuda/ops.cpp")
-OPS_SOURCES = ("plan.cpp", "cpu/isa.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "ops.cpp", "greedy_ops.cpp")
+TORCH_SOURCES = ("ops.cpp", "greedy_ops.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "cpu/team.cpp", "cuda/ops.cpp")
+OPS_SOURCES = (
+    "plan.cpp",
+    "cpu/isa.cpp",
+    "cpu/run.cpp",
+    "cpu/greedy_run.cpp",
+    "cpu/team.cpp",
+    "ops.cpp",
+    "greedy_ops.cpp",
+)
 MODULE_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cpu/isa.cpp", "bindings.cpp")
 CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cuda/ops.cpp")
 

@@ -6,6 +6,7 @@
 #include "dense.h"
 #include "gram.h"
 #include "rows.h"
+#include "team.h"
 #include "transform.h"
 
 namespace saln {
@@ -27,7 +28,8 @@ constexpr int64_t kAheadBytes = 384 << 10;
 template <class T>
 class Builder {
  public:
-  Builder(const Problem& problem, const Plan& plan, Arena& arena) : problem_(problem), plan_(plan) {
+  Builder(const Problem& problem, const Plan& plan, const Team& team, Arena& arena)
+      : problem_(problem), plan_(plan), team_(team) {
     const int64_t b = problem.size, slots = b + kTileSlack;
     const View& f = problem.features;
     direct_ = f.col_stride == 1 && f.dtype == (sizeof(T) == 8 ? DType::float64 : DType::float32);
@@ -159,11 +161,12 @@ class Builder {
     if constexpr (sizeof(T) == 4)
       if (pairs_) {
         gram_lower<BFloat16Pairs>(reinterpret_cast<const uint16_t* const*>(rows_), tile.n, d, tile.data, tile.ld,
-                                  prefetch_next());
+                                  prefetch_next(), team_);
         return;
       }
 #endif
-    gram_lower<Direct<T>>(reinterpret_cast<const T* const*>(rows_), tile.n, d, tile.data, tile.ld, prefetch_next());
+    gram_lower<Direct<T>>(reinterpret_cast<const T* const*>(rows_), tile.n, d, tile.data, tile.ld, prefetch_next(),
+                          team_);
   }
 
   void multiply_by_residuals(Tile<T>& tile) {
@@ -173,7 +176,7 @@ class Builder {
       residual_pointers_[i] = residual_rows_ + i * residual_ld_;
     }
     for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
-    gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher());
+    gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher(), team_);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j <= i; ++j) tile.row(i)[j] *= second_[i * tile.ld + j];
   }
@@ -288,7 +291,7 @@ class Builder {
     }
     for (int i = 0; i < kTileSlack; ++i) columns_[d + i] = columns_[d - 1];
     tile.n = d;
-    gram_lower<Direct<T>>(columns_, d, n, tile.data, tile.ld, prefetch_next());
+    gram_lower<Direct<T>>(columns_, d, n, tile.data, tile.ld, prefetch_next(), team_);
     T top = 1;
     for (int i = 0; problem_.quality.data && i < n; ++i) top = larger(top, absolute(quality_[i]));
     built.error = sum_error(double(n)) * diagonal_sum(tile) + sum_error(double(d)) * uncentered * top * top;
@@ -296,6 +299,7 @@ class Builder {
 
   const Problem& problem_;
   const Plan& plan_;
+  const Team team_;
   bool direct_ = false, pairs_ = false, gathers_ = true;
   Selection now_, next_;
   int64_t ready_ = -1, ld_ = 0, ld_transposed_ = 0, residual_ld_ = 0;

@@ -2,6 +2,7 @@
 // registers over the whole row and are then folded to scalars together; only tiles that meet the lower triangle run.
 #pragma once
 #include "simd.h"
+#include "team.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {
@@ -35,6 +36,10 @@ class Prefetcher {
   const char* const* rows_ = nullptr;
   int n_ = 0;
 };
+
+// A matrix of fewer products is one thread's; others are cut into parts, of which a thread may take several.
+constexpr int64_t kSharedProducts = 1 << 21;
+constexpr int kParts = 64;
 
 // How a row's elements enter the products: `chunk` elements a step, `step` accumulates one product of chunks.
 template <class T>
@@ -111,14 +116,27 @@ SALN_INLINE void gram_tile(const typename P::Element* const* a, const typename P
 }
 
 // Lower triangle of K [n, ld] from n rows of d elements. rows holds kTileSlack further valid pointers, K kTileSlack
-// further rows; what lands there, and above the diagonal, is of no meaning.
+// further rows; what lands there, and above the diagonal, is of no meaning. An entry's bits depend on its two rows
+// alone.
 template <class P>
-void gram_lower(const typename P::Element* const* rows, int n, int d, typename P::Sum* K, int64_t ld, Prefetcher next) {
-  int64_t tiles = 0, tile = 0;
+void gram_lower(const typename P::Element* const* rows, int n, int d, typename P::Sum* K, int64_t ld, Prefetcher next,
+                const Team& team) {
+  int64_t tiles = 0;
   for (int i = 0; i < n; i += kTileRows) tiles += ((i + kTileRows < n ? i + kTileRows : n) + kTileCols - 1) / kTileCols;
-  for (int i = 0; i < n; i += kTileRows)
-    for (int j = 0; j < i + kTileRows && j < n; j += kTileCols, ++tile)
-      gram_tile<kTileRows, P>(rows + i, rows + j, d, next.row(tile, tiles, rows[i]), K + i * ld + j, ld);
+  // Strips first, first + step, … below `end`.
+  const auto strips = [&](int first, int end, int step) {
+    int64_t tile = 0;
+    for (int i = first * kTileRows; i < end * kTileRows; i += step * kTileRows)
+      for (int j = 0; j < i + kTileRows && j < n; j += kTileCols, ++tile)
+        gram_tile<kTileRows, P>(rows + i, rows + j, d, next.row(tile, tiles, rows[i]), K + i * ld + j, ld);
+  };
+  const int count = (n + kTileRows - 1) / kTileRows;
+  const int parts = tiles * kTileRows * kTileCols * d < kSharedProducts ? 1 : kParts;
+  // A part takes every parts-th strip, so that all are as long.
+  team.run(parts, 1, [&](int64_t begin, int64_t end) {
+    if (end - begin == parts) return strips(0, count, 1);
+    for (int64_t part = begin; part < end; ++part) strips(int(part), count, parts);
+  });
 }
 
 }  // namespace SALN_VARIANT

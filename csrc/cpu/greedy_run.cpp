@@ -44,10 +44,6 @@ Scratch& scratch() {
   return mine;
 }
 
-void share(int64_t count, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context) {
-  torch::stable::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
-}
-
 }  // namespace
 
 void run_greedy_cpu(const Problem& problem, const GreedyTask& task, const GreedyResults& results) {
@@ -58,7 +54,7 @@ void run_greedy_cpu(const Problem& problem, const GreedyTask& task, const Greedy
   if (count < threads) {
     // Too few to go round: all threads share each one's loops.
     char* memory = scratch().at_least(bytes);
-    for (int64_t c = 0; c < count; ++c) best.run(problem, task, results, Team{share}, c, memory);
+    for (int64_t c = 0; c < count; ++c) best.run(problem, task, results, everyone(), c, memory);
     scratch().trim();
     return;
   }

@@ -14,11 +14,12 @@ class Worker {
   static constexpr int W = kWidth<T>;
 
  public:
-  Worker(const Problem& problem, const Task& task, const Plan& plan, const Results& results, Arena& arena)
+  Worker(const Problem& problem, const Task& task, const Plan& plan, const Results& results, const Team& team,
+         Arena& arena)
       : problem_(problem),
         task_(task),
         plan_(plan),
-        builder_(problem, plan, arena),
+        builder_(problem, plan, team, arena),
         emitter_(problem, task, results),
         lanes_(plan.layout == Layout::lanes ? plan : Plan{}, arena),
         single_(plan.layout == Layout::single ? plan : Plan{}, problem.features.cols, arena) {
@@ -219,15 +220,15 @@ class Worker {
 template <class T>
 size_t measure(const Problem& problem, const Task& task, const Plan& plan) {
   Arena arena(nullptr);
-  Worker<T> worker(problem, task, plan, Results(), arena);
+  Worker<T> worker(problem, task, plan, Results(), Team(), arena);
   return arena.used();
 }
 
 template <class T>
-void work(const Problem& problem, const Task& task, const Plan& plan, const Results& results,
+void work(const Problem& problem, const Task& task, const Plan& plan, const Results& results, const Team& team,
           std::atomic<int64_t>& next, char* workspace) {
   Arena arena(workspace);
-  Worker<T> worker(problem, task, plan, results, arena);
+  Worker<T> worker(problem, task, plan, results, team, arena);
   const int64_t groups = (problem.n_candidates + plan.lanes - 1) / plan.lanes;
   for (int64_t g; (g = next.fetch_add(1, std::memory_order_relaxed)) < groups;) worker.run(g);
 }
@@ -236,10 +237,10 @@ size_t workspace_bytes(const Problem& problem, const Task& task, const Plan& pla
   return is_wide(problem) ? measure<double>(problem, task, plan) : measure<float>(problem, task, plan);
 }
 
-void run(const Problem& problem, const Task& task, const Plan& plan, const Results& results, std::atomic<int64_t>& next,
-         char* workspace) {
-  is_wide(problem) ? work<double>(problem, task, plan, results, next, workspace)
-                   : work<float>(problem, task, plan, results, next, workspace);
+void run(const Problem& problem, const Task& task, const Plan& plan, const Results& results, const Team& team,
+         std::atomic<int64_t>& next, char* workspace) {
+  is_wide(problem) ? work<double>(problem, task, plan, results, team, next, workspace)
+                   : work<float>(problem, task, plan, results, team, next, workspace);
 }
 
 bool supported() {

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "../plan.h"
+#include "team.h"
 
 namespace saln {
 
@@ -12,7 +13,8 @@ struct Kernels {
   bool (*supported)();  // does this processor run it
   size_t (*workspace)(const Problem&, const Task&, const Plan&);
   // Takes groups of plan.lanes candidates off `next` until none is left.
-  void (*run)(const Problem&, const Task&, const Plan&, const Results&, std::atomic<int64_t>& next, char* workspace);
+  void (*run)(const Problem&, const Task&, const Plan&, const Results&, const Team&, std::atomic<int64_t>& next,
+              char* workspace);
 };
 
 // The best one for this processor, or the one that SALN_CPU_ISA names; throws std::runtime_error if that is none.

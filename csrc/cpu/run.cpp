@@ -17,10 +17,17 @@ void run_cpu(const Problem& problem, const Task& task, const Results& results) {
   const size_t bytes = best.workspace(problem, task, plan);
   const int64_t groups = (problem.n_candidates + plan.lanes - 1) / plan.lanes;
   std::atomic<int64_t> next{0};
-  // Groups come off a shared counter, so a thread that is held up holds up nobody else.
-  torch::stable::parallel_for(0, std::min<int64_t>(threads, groups), 1, [&](int64_t, int64_t) {
+  if (groups < threads) {
+    // Too few to go round: all threads share the products of each.
     thread_local Scratch scratch;
-    best.run(problem, task, plan, results, next, scratch.at_least(bytes));
+    best.run(problem, task, plan, results, everyone(), next, scratch.at_least(bytes));
+    scratch.trim();
+    return;
+  }
+  // Groups come off a shared counter, so a thread that is held up holds up nobody else.
+  torch::stable::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    thread_local Scratch scratch;
+    best.run(problem, task, plan, results, Team{}, next, scratch.at_least(bytes));
     scratch.trim();
   });
 }

@@ -62,11 +62,13 @@ class Builder {
  public:
   using Products = Gram<G, kOrder, sizeof(T) == 8 ? 64 : 128>;
 
-  // stages [Products::kStages] in shared memory; the rest is taken from `near`. Sizes are constants where kOrder is.
+  // Stages of Products::kStage bytes in shared memory, the second of which may be the tile's; the rest is taken from
+  // `near`. Sizes are constants where kOrder is.
   template <class Near>
-  SALN_HD Builder(const Call& call, char* stages, Near& near)
+  SALN_HD Builder(const Call& call, char* first, char* second, Near& near)
       : call_(call),
-        gram_(stages),
+        first_(first),
+        second_(second),
         now_(near, kOrder ? kOrder : call.problem.size),
         next_(near, kOrder),
         quality_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
@@ -78,7 +80,8 @@ class Builder {
   }
 
   SALN_DEVICE const Selection& selection() const { return now_; }
-  SALN_DEVICE T* work() const { return work_; }
+  // [n], free between calls
+  SALN_HD T* work() const { return work_; }
 
   // Before the first candidate. Ends with a barrier.
   SALN_DEVICE void begin(const G& g) const {
@@ -98,21 +101,33 @@ class Builder {
     if constexpr (kOrder > 0)
       if (send)
         with_kind<T>(p.features, p.allow_tf32, [&](auto kind) {
-          gram_.prefetch(g, GatheredRows<typename decltype(kind)::Element>(p.features, next_), next_.n());
+          Products(first_, second_)
+              .prefetch(g, GatheredRows<typename decltype(kind)::Element>(p.features, next_), next_.n());
         });
     if (g.rank == 0) *ahead_ = send ? 2 : 1;
     g.sync();
   }
 
-  // The matrix of candidate c, or the one of the covariance side (kColumns). Ends with a barrier.
-  template <bool kColumns>
-  SALN_DEVICE Built<T> build(G& g, int64_t c, Tile<T>& tile) const {
+  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile. Ends with a barrier.
+  SALN_DEVICE void gather(const G& g, int64_t c, Tile<T>& tile) const {
+    const Problem& p = call_.problem;
     const int ahead = *ahead_;
     if (ahead)
       now_.copy(g, next_);
     else
-      now_.read(g, call_.problem, c);
+      now_.read(g, p, c);
     if (g.rank == 0) *ahead_ = 0;
+    tile.n = now_.n();
+    if (!now_.valid() || tile.n == 0 || (kOrder == 0 && call_.choice.side == Side::covariance)) return;
+    if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
+      read_entries(g, tile);
+    else
+      products(g, tile, ahead == 2);
+  }
+
+  // The matrix of the candidate gathered, or the one of the covariance side (kColumns). Ends with a barrier.
+  template <bool kColumns>
+  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile) const {
     Built<T> built;
     built.real = tile.n = now_.n();
     built.bad = !now_.valid();
@@ -121,7 +136,7 @@ class Builder {
     if constexpr (kColumns)
       covariance(g, tile, built);
     else
-      candidate_matrix(g, tile, built, ahead == 2);
+      candidate_matrix(g, tile, built);
     if (built.bad) return built;
     const T top = magnitude(g, tile);
     if (!is_finite(top)) built.bad = true;
@@ -168,10 +183,12 @@ class Builder {
     const Problem& p = call_.problem;
     for (int factor = 0; factor < (p.similarity == Similarity::gradient ? 2 : 1); ++factor) {
       const View& view = factor ? p.residuals : p.features;
+      // A second stage in the tile is gone once there are products of the features in it.
+      const Products gram(first_, factor && kOrder > 0 ? nullptr : second_);
       with_kind<T>(view, p.allow_tf32, [&](auto kind) {
         using Kind = decltype(kind);
-        gram_.template triangle<Kind>(g, GatheredRows<typename Kind::Element>(view, now_), tile.n, ready && factor == 0,
-                                      [&](int i, int j, T x) { tile.at(i, j) = factor ? tile.at(i, j) * x : x; });
+        gram.template triangle<Kind>(g, GatheredRows<typename Kind::Element>(view, now_), tile.n, ready && factor == 0,
+                                     [&](int i, int j, T x) { tile.at(i, j) = factor ? tile.at(i, j) * x : x; });
       });
     }
   }
@@ -186,14 +203,10 @@ class Builder {
     g.sync();
   }
 
-  SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built, bool ready) const {
+  SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
     const Problem& p = call_.problem;
     const T eps = Arithmetic<T>::eps, n = T(tile.n);
     const T rounding = product_error<T>(p.features, p.allow_tf32);
-    if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
-      read_entries(g, tile);
-    else
-      products(g, tile, ready);
     // A NaN would not survive these two; all else hands it on.
     if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) built.bad = !is_finite(magnitude(g, tile));
     if (p.similarity == Similarity::linear) built.error = rounding * diagonal_sum(g, tile);
@@ -269,14 +282,15 @@ class Builder {
     const ScaledColumns<T> columns{
         p.features, now_.row, n, work_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
     const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
+    const Products gram(first_, second_);
     T products = sum_error<T>(double(n));
     if constexpr (sizeof(T) == 8) {
-      gram_.template triangle<Doubles>(g, columns, d, false, set);
+      gram.template triangle<Doubles>(g, columns, d, false, set);
     } else if (p.allow_tf32) {
-      gram_.template triangle<RoundedFloats>(g, columns, d, false, set);
+      gram.template triangle<RoundedFloats>(g, columns, d, false, set);
       products += T(9.8e-4);
     } else {
-      gram_.template triangle<Floats>(g, columns, d, false, set);
+      gram.template triangle<Floats>(g, columns, d, false, set);
       products += T(4.8e-7);
     }
     T top = 1;
@@ -286,7 +300,7 @@ class Builder {
   }
 
   const Call& call_;
-  Products gram_;
+  char *first_, *second_;
   Selection now_, next_;
   T *quality_, *work_, *mean_, *live_;
   int32_t* ahead_;  // 1: the next candidate is read; 2: its first rows are under way

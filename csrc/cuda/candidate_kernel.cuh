@@ -15,21 +15,26 @@ class CandidateKernel {
   using T = T_;
   using G = G_;
   static constexpr int threads = G::threads;
-  static constexpr int64_t kStages = Builder<T, G, kOrder>::Products::kStages;  // bytes
+  static constexpr bool kGathers = true;
+  static constexpr int64_t kStage = Builder<T, G, kOrder>::Products::kStage;  // bytes
 
   SALN_DEVICE void begin() const { builder_.begin(G(scratch_)); }
 
-  // Says whether there is something to solve. Ends with a barrier.
+  // Says, once it is known, whether there is something to solve. Ends with a barrier.
   template <Part kPart>
   SALN_DEVICE bool run_part(int64_t c) const {
     G g(scratch_);
+    if constexpr (kPart == Part::gather) {
+      Tile<T> tile{tile_, 0, nullptr, 0, Self::kQuads};
+      builder_.gather(g, c, tile);
+    }
     if constexpr (kPart == Part::prepare) build<false>(g, c);
     if constexpr (kPart == Part::prepare_columns) build<true>(g, c);
     if constexpr (kPart == Part::iterate) self().iterate(g, tile());
     if constexpr (kPart == Part::solve) self().reduce(g, tile());
     if constexpr (kPart == Part::write) emit(g, c);
     g.sync();
-    return state_->solve;
+    return kPart != Part::gather && state_->solve;
   }
 
  protected:
@@ -43,13 +48,14 @@ class CandidateKernel {
     bool solve;
   };
 
-  // `order`, `count`: of what is solved; constants where kOrder is.
+  // Two stages as Builder takes them. `order`, `count`: of what is solved; constants where kOrder is.
   template <class Near>
-  SALN_HD CandidateKernel(const Call& call, Memory& shared, char* region, Near& near, int64_t order, int64_t count)
+  SALN_HD CandidateKernel(const Call& call, Memory& shared, char* first, char* second, Near& near, int64_t order,
+                          int64_t count)
       : call_(call),
         scratch_(shared.take<double>(2 * G::warps)),
         state_(shared.take<State>(1)),
-        builder_(call, region, near),
+        builder_(call, first, second, near),
         exact_(order, count, near),
         trivial_(near.template take<T>(order)) {}
 
@@ -77,7 +83,7 @@ class CandidateKernel {
   SALN_DEVICE void build(G& g, int64_t c) const {
     const Choice& choice = call_.choice;
     Tile<T> tile{tile_, 0, choice.fiedler ? trivial_ : nullptr, 0, Self::kQuads};
-    const Built<T> built = builder_.template build<kColumns>(g, c, tile);
+    const Built<T> built = builder_.template build<kColumns>(g, tile);
     const bool good = !built.bad && built.real > 0, values = choice.need == Need::eigenvalues;
     Moments seen;
     if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, built.real);

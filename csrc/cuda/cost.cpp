@@ -63,11 +63,24 @@ double multisection(double threads, double n, double count) {
   return warps * rounds * n * (pairs ? 12 : 7);
 }
 
-// Warp instructions of the reduction in registers: a column costs a row's thread three multiply-adds and three quarters
-// of a load, in every warp that still has rows; a step, some 85 instructions in all of them.
-double reduction(double n, double threads, double chunk) {
+// Rows that a register kernel holds; 0 of others.
+double held_rows(Kernel kernel) {
+  return kernel == Kernel::registers32    ? 32
+         : kernel == Kernel::registers64  ? 64
+         : kernel == Kernel::registers128 ? 128
+                                          : 0;
+}
+
+// Warp instructions of the reduction in registers (csrc/cuda/tridiagonalize_registers.cuh): a column costs a row three
+// multiply-adds and a load, two rows of a thread share the loads; the pivot's row is stored by one warp; 115 in every
+// warp, or 150 where threads hold two rows, go to sums, reflector and vectors.
+double reduction(double n, double threads, double held) {
   double total = 0;
-  for (double j = n - 1; j > 0; --j) total += std::ceil(j / 32) * 3.75 * (j + chunk / 2) + threads / 32 * 85;
+  for (double j = n - 1; j > 0; --j) {
+    const bool two = j > threads;
+    const double busy = std::ceil((two ? threads : j) / 32), columns = j + held / 16;
+    total += busy * columns * (two ? 7.2 : 4) + threads / 32 * (two ? 150 : 115) + columns / 4 + 6;
+  }
   return total;
 }
 
@@ -130,11 +143,10 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
     issued += m * product + orthogonalization(order, m) + multisection(threads, m, count);
     steps = m;
   } else if (n.need == Need::eigenvalues) {
-    const bool registers =
-        p.kernel == Kernel::registers32 || p.kernel == Kernel::registers64 || p.kernel == Kernel::registers128;
-    issued += registers ? reduction(order, threads, threads / 8) : reduction_in_memory(order);
+    const double held = held_rows(p.kernel);
+    issued += held > 0 ? reduction(order, threads, held) : reduction_in_memory(order);
     issued += multisection(threads, order, count);
-    steps = order * (registers ? 0.6 : 1);
+    steps = order * (held > 0 ? 0.45 : 1);  // one sum and two barriers
     if (n.vectors) issued += count * order * (order / 32 * 10 + 40), steps += 6 * count;
   }
   const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);

@@ -29,6 +29,7 @@ void commit_copies();
 template <int pending>
 void wait_copies();
 float load_here(const float* from);
+void load_four_here(const float* from, float (&to)[4]);
 void load_four(const float* from, float (&to)[4]);
 void store_four(float* to, float a, float b, float c, float d);
 void load_blocks(const void* row, uint32_t (&to)[4]);
@@ -36,6 +37,8 @@ void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint3
 void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 uint32_t to_tf32(float x);
+float reciprocal(float x);
+float reciprocal_root(float x);
 float from_bfloat16(uint16_t bits);
 float from_float16(uint16_t bits);
 
@@ -96,11 +99,18 @@ SALN_DEVICE void wait_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
-// A number of shared memory, loaded where the program says so and not ahead, which would take a register longer.
+// Numbers of shared memory, loaded where the program says so and not ahead, which would take a register longer.
 SALN_DEVICE float load_here(const float* from) {
   float x;
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(x) : "r"(uint32_t(__cvta_generic_to_shared(from))) : "memory");
   return x;
+}
+
+SALN_DEVICE void load_four_here(const float* from, float (&to)[4]) {
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(to[0]), "=f"(to[1]), "=f"(to[2]), "=f"(to[3])
+               : "r"(uint32_t(__cvta_generic_to_shared(from)))
+               : "memory");
 }
 
 // Four consecutive numbers of shared memory, 16-byte aligned.
@@ -151,6 +161,18 @@ SALN_DEVICE void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b
 SALN_DEVICE uint32_t to_tf32(float x) {
   uint32_t y;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+  return y;
+}
+
+// 1/x and 1/√x to two units in the last place, of normal numbers: no instructions for others.
+SALN_DEVICE float reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+SALN_DEVICE float reciprocal_root(float x) {
+  float y;
+  asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 

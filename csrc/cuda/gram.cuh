@@ -20,16 +20,15 @@ class Gram {
  public:
   static constexpr int kStage = (kOrder ? kOrder : 2 * kPanel) * kPitch;  // bytes
 
-  static constexpr int kStages = 2 * kStage;
-
-  // stages [kStages] in shared memory, in use only between `prefetch` and the end of `triangle`
-  SALN_HD explicit Gram(char* stages) : stages_(stages) {}
+  // In shared memory, kStage bytes each: `first` is in use between `prefetch` and the end of `triangle`, `second` only
+  // in `triangle`. Without a second one nothing is in flight while products are formed.
+  SALN_HD Gram(char* first, char* second) : first_(first), second_(second) {}
 
   // Sends the first slab on its way.
   template <class Source>
   SALN_DEVICE void prefetch(const G& g, const Source& source, int n) const {
     static_assert(kOrder > 0);
-    source.stage(g, 0, 0, pad(n), stages_);
+    source.stage(g, 0, 0, pad(n), first_);
     commit_copies();
   }
 
@@ -70,22 +69,23 @@ class Gram {
                             Products& products) const {
     const int64_t slabs = source.slabs();
     const int tall = kOrder ? pad(n) : pad(smaller_of(n - rows));
-    const auto stage = [&](int64_t slab) {
-      char* to = stages_ + slab % 2 * kStage;
-      source.stage(g, slab, rows, tall, to);
-      if (!kOrder && rows != columns) source.stage(g, slab, columns, kPanel, to + kPanel * kPitch);
-      commit_copies();
-    };
+    const auto place = [&](int64_t slab) { return second_ && slab % 2 ? second_ : first_; };
 #pragma unroll 1
-    for (int64_t slab = ready ? 0 : -1; slab < slabs; ++slab) {
-      if (slab + 1 < slabs) stage(slab + 1);
+    for (int64_t slab = ready || !second_ ? 0 : -1; slab < slabs; ++slab) {
+      const int64_t next = second_ ? slab + 1 : slab;
+      if (next < slabs && !(ready && next == 0)) {
+        char* to = place(next);
+        source.stage(g, next, rows, tall, to);
+        if (!kOrder && rows != columns) source.stage(g, next, columns, kPanel, to + kPanel * kPitch);
+        commit_copies();
+      }
       if (slab < 0) continue;
-      if (slab + 1 < slabs)
+      if (slab < next && next < slabs)
         wait_copies<1>();
       else
         wait_copies<0>();
       g.sync();
-      const char* now = stages_ + slab % 2 * kStage;
+      const char* now = place(slab);
       if constexpr (kOneWarp)
         products.add(now, g.lane);
       else
@@ -94,7 +94,7 @@ class Gram {
     }
   }
 
-  char* stages_;
+  char *first_, *second_;
 };
 
 // Rows of a view of elements E, as they lie there.
@@ -118,6 +118,7 @@ struct GatheredRows {
     if (pieces) {
       const char* from = static_cast<const char*>(view.data) + slab * kSlab;
       const int64_t stride = view.row_stride * int64_t(sizeof(E));
+#pragma unroll 1
       for (int piece = g.rank; piece < tall * 4; piece += G::threads) {
         const int r = piece / 4, part = piece % 4;
         const int64_t bytes = left * int64_t(sizeof(E)) - part * 16;

@@ -4,6 +4,24 @@
 
 namespace saln::device {
 
+// The sum over a warp, in every lane.
+template <class T>
+SALN_DEVICE T warp_sum(T x) {
+  for (int mask = 16; mask > 0; mask /= 2) x = x + shuffle_xor(x, mask);
+  return x;
+}
+
+// One step of kSize sums over lanes that differ in kMask: each lane keeps half of them, in the first kHalf entries.
+template <int kHalf, int kMask, int kSize, class T>
+SALN_DEVICE void fold(T (&x)[kSize], int lane) {
+  const bool upper = lane & kMask;
+#pragma unroll
+  for (int k = 0; k < kHalf; ++k) {
+    const T low = x[k], high = x[kHalf + k];
+    x[k] = (upper ? high : low) + shuffle_xor(upper ? low : high, kMask);
+  }
+}
+
 template <int kThreads>
 class Group {
  public:
@@ -57,23 +75,5 @@ class Group {
   double* scratch_;
   int turn_ = 0;
 };
-
-// The sum over a warp, in every lane.
-template <class T>
-SALN_DEVICE T warp_sum(T x) {
-  for (int mask = 16; mask > 0; mask /= 2) x = x + shuffle_xor(x, mask);
-  return x;
-}
-
-// One step of kSize sums over lanes that differ in kMask: each lane keeps half of them, in the first kHalf entries.
-template <int kHalf, int kMask, int kSize, class T>
-SALN_DEVICE void fold(T (&x)[kSize], int lane) {
-  const bool upper = lane & kMask;
-#pragma unroll
-  for (int k = 0; k < kHalf; ++k) {
-    const T low = x[k], high = x[kHalf + k];
-    x[k] = (upper ? high : low) + shuffle_xor(upper ? low : high, kMask);
-  }
-}
 
 }  // namespace saln::device

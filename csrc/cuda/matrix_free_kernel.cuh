@@ -13,7 +13,7 @@ class MatrixFreeKernel {
 
  public:
   static constexpr int threads = G::threads, blocks = 1;
-  static constexpr bool kIterates = false, kSolvesInPlace = false, kHasColumns = false;
+  static constexpr bool kGathers = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)
       : MatrixFreeKernel(call, shared, EitherMemory(call.choice.near_is_shared, shared, global), global) {}

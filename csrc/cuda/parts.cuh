@@ -7,23 +7,32 @@
 
 namespace saln::device {
 
-// The launch's call lies at the start of shared memory, where functions apart find it.
-SALN_DEVICE const Call& shared_call() { return *reinterpret_cast<const Call*>(shared_base()); }
+// What lies at the start of shared memory, where functions apart find it.
+struct Current {
+  Call call;          // the launch's
+  int64_t candidate;  // the one this block works on
+};
+SALN_DEVICE const Call& shared_call() { return reinterpret_cast<const Current*>(shared_base())->call; }
+SALN_DEVICE int64_t& shared_candidate() { return reinterpret_cast<Current*>(shared_base())->candidate; }
 
 template <class K>
 SALN_DEVICE K shared_kernel() {
   const Call& call = shared_call();
   Memory near(shared_base()), far(call.workspace + block_rank() * call.workspace_stride);
-  near.take<Call>(1);
+  near.take<Current>(1);
   return K(call, near, far);
 }
 
-enum class Part { prepare, prepare_columns, iterate, solve, write };
+enum class Part { gather, prepare, prepare_columns, iterate, solve, write };
 
-// K::run_part<kPart>(c) says whether there is something to solve, and ends with a barrier.
+// K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
-SALN_APART bool part(int64_t c) {
-  return shared_kernel<K>().template run_part<kPart>(c);
+SALN_DEVICE bool part_here() {
+  return shared_kernel<K>().template run_part<kPart>(shared_candidate());
+}
+template <class K, Part kPart>
+SALN_APART bool part() {
+  return part_here<K, kPart>();
 }
 
 template <class K>
@@ -31,24 +40,28 @@ SALN_DEVICE void run_block(const Call& call) {
   static_assert(sizeof(Call) % sizeof(int32_t) == 0);
   for (int i = thread_rank(); i < int(sizeof(Call) / sizeof(int32_t)); i += K::threads)
     reinterpret_cast<int32_t*>(shared_base())[i] = reinterpret_cast<const int32_t*>(&call)[i];
+  if (thread_rank() == 0) shared_candidate() = block_rank();
   sync_block();
   shared_kernel<K>().begin();
-  for (int64_t c = block_rank(); c < shared_call().problem.n_candidates; c += grid_size()) {
+  while (shared_candidate() < shared_call().problem.n_candidates) {
     bool solve;
+    if constexpr (K::kGathers) part<K, Part::gather>();
     if constexpr (K::kHasColumns)
       solve =
-          shared_call().choice.side == Side::covariance ? part<K, Part::prepare_columns>(c) : part<K, Part::prepare>(c);
+          shared_call().choice.side == Side::covariance ? part<K, Part::prepare_columns>() : part<K, Part::prepare>();
     else
-      solve = part<K, Part::prepare>(c);
+      solve = part<K, Part::prepare>();
     if (solve) {
       // In the kernel itself: it takes all registers, and what is called must leave some alone.
-      if constexpr (K::kIterates) shared_kernel<K>().template run_part<Part::iterate>(c);
+      if constexpr (K::kIterates) part_here<K, Part::iterate>();
       if constexpr (K::kSolvesInPlace)
-        shared_kernel<K>().template run_part<Part::solve>(c);
+        part_here<K, Part::solve>();
       else
-        part<K, Part::solve>(c);
+        part<K, Part::solve>();
     }
-    part<K, Part::write>(c);
+    part<K, Part::write>();
+    if (thread_rank() == 0) shared_candidate() += grid_size();
+    sync_block();
   }
 }
 
@@ -59,7 +72,7 @@ struct Footprint {
 template <class K>
 Footprint footprint(const Call& call) {
   Memory near(nullptr), far(nullptr);
-  near.take<Call>(1);
+  near.take<Current>(1);
   K measured(call, near, far);
   return {(near.used() + 15) / 16 * 16, (far.used() + 255) / 256 * 256};
 }

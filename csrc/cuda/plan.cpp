@@ -15,16 +15,17 @@ using device::Footprint;
 int registers_of(Kernel kernel, bool wide) {
   switch (kernel) {
     case Kernel::registers32:
+      return 163;
     case Kernel::registers64:
       return 168;
     case Kernel::registers128:
-      return 255;
-    case Kernel::shared:
       return 254;
+    case Kernel::shared:
+      return 250;
     case Kernel::global:
-      return wide ? 204 : 244;
+      return wide ? 204 : 225;
     default:
-      return wide ? 183 : 174;
+      return wide ? 181 : 170;
   }
 }
 
@@ -37,7 +38,7 @@ Footprint measure(Kernel kernel, bool wide, const Call& call) {
     case Kernel::registers32:
       return footprint<RegisterKernel<32, 32>>(call);
     case Kernel::registers64:
-      return footprint<RegisterKernel<64, 64>>(call);
+      return footprint<RegisterKernel<64, 32>>(call);
     case Kernel::registers128:
       return footprint<RegisterKernel<128, 128>>(call);
     case Kernel::shared:
@@ -50,10 +51,9 @@ Footprint measure(Kernel kernel, bool wide, const Call& call) {
 }
 
 int threads_of(Kernel kernel) {
-  return kernel == Kernel::registers32    ? 32
-         : kernel == Kernel::registers64  ? 64
-         : kernel == Kernel::registers128 ? 128
-                                          : 256;
+  return kernel == Kernel::registers32 || kernel == Kernel::registers64 ? 32
+         : kernel == Kernel::registers128                               ? 128
+                                                                        : 256;
 }
 
 // The first kernel that can hold the call, with what lies where.

@@ -166,7 +166,7 @@ struct WarpTriangle {
       Held<Kind> held[kStrips];
 #pragma unroll
       for (int i = 0; i < kStrips; ++i) {
-        if (i >= strips) continue;
+        if (i >= strips) break;
         held[i].load(stage, i, step, lane);
 #pragma unroll
         for (int j = 0; j <= i; ++j) block[i * (i + 1) / 2 + j].template add<Kind>(held[i], held[j]);

@@ -16,22 +16,29 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
-  static constexpr int blocks = kOrder == 32 ? 12 : kOrder == 64 ? 6 : 2;
+  static constexpr int blocks = kOrder <= 64 ? 12 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
-      : Base(call, shared, shared.take<char>(Base::kStages), shared, kOrder, kOrder), vectors_(shared) {
-    this->tile_ = shared.take<float>(tile_elements(kOrder, kQuads));
-    if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
-  }
+      : RegisterKernel{call, shared, global, shared.take<char>(Base::kStage), shared.take<char>(kTile)} {}
 
   // Ends with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
     RegisterMatrix<kOrder, G> matrix(vectors_);
-    matrix.load(g, tile);
+    matrix.load(g, tile, this->exact_.d);
     matrix.reduce(g, tile.n, this->exact_.d, this->exact_.e, this->exact_.tau, tile.data);
   }
 
  private:
+  static constexpr int64_t kMatrix = kOrder * (kOrder + 1) / 2 * int64_t(sizeof(float));
+  static constexpr int64_t kTile = kMatrix > Base::kStage ? kMatrix : Base::kStage;
+
+  // Nothing is in the tile while rows go through the stages: it is the second of them.
+  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stage, char* tile)
+      : Base(call, shared, stage, tile, shared, kOrder, kOrder), vectors_(this->builder_.work(), shared) {
+    this->tile_ = reinterpret_cast<float*>(tile);
+    if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
+  }
+
   typename RegisterMatrix<kOrder, G>::Space vectors_;
 };
 

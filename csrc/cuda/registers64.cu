@@ -3,7 +3,7 @@
 namespace saln {
 
 void launch_registers64(const device::Call& call, int64_t grid, int64_t shared_bytes, void* stream) {
-  launch<device::RegisterKernel<64, 64>>(call, grid, shared_bytes, stream);
+  launch<device::RegisterKernel<64, 32>>(call, grid, shared_bytes, stream);
 }
 
 }  // namespace saln

@@ -150,6 +150,12 @@ inline float load_here(const float* from, const Where& where = Where::current())
   return *from;
 }
 
+inline void load_four_here(const float* from, float (&to)[4], const Where& where = Where::current()) {
+  simulator::check_aligned(from, 16, "load_four_here", where);
+  simulator::check_shared(from, 16, "load_four_here", where);
+  for (int i = 0; i < 4; ++i) to[i] = from[i];
+}
+
 inline void load_four(const float* from, float (&to)[4], const Where& where = Where::current()) {
   simulator::check_aligned(from, 16, "load_four", where);
   for (int i = 0; i < 4; ++i) to[i] = from[i];
@@ -177,6 +183,10 @@ inline void load_blocks(const void* row, uint32_t (&to)[4], const Where& where =
     std::memcpy(&to[block], other + lane % 4, sizeof to[block]);
   }
 }
+
+// As wrong as PTX lets them be: by 2⁻²³ and by 2⁻²²·⁴ of the result.
+inline float reciprocal(float x) { return 1 / x * (1 - 0x1p-23f); }
+inline float reciprocal_root(float x) { return 1 / std::sqrt(x) * (1 - 0x1.8p-23f); }
 
 inline float from_bfloat16(uint16_t bits) { return simulator::bits_to_float(uint32_t(bits) << 16); }
 inline float from_float16(uint16_t bits) {

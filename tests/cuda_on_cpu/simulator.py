@@ -14,7 +14,7 @@ from saln_kernels.matrices import Problem, result_dtype
 # Every kernel's class, by the name that driver.cpp has for it.
 KERNELS = {
     "registers32": "RegisterKernel<32, 32>",
-    "registers64": "RegisterKernel<64, 64>",
+    "registers64": "RegisterKernel<64, 32>",
     "registers128": "RegisterKernel<128, 128>",
     "shared": "MemoryKernel<float, true>",
     "global": "MemoryKernel<float, false>",

@@ -40,7 +40,7 @@ struct Block {
   explicit Block(size_t n) : bytes(new char[n]) { std::memset(bytes.get(), 0xff, n); }  // NaN
 };
 
-std::vector<double> run(const Kernels& k, const Case& c, bool wide) {
+std::vector<double> run(const Kernels& k, const Case& c, bool wide, const Team& team) {
   const size_t C = size_t(c.problem.n_candidates), b = size_t(c.problem.size), e = wide ? 8 : 4;
   const size_t top = c.task.output == Output::gram                                        ? b * b
                      : c.task.output == Output::score || c.task.output == Output::fiedler ? 1
@@ -52,16 +52,21 @@ std::vector<double> run(const Kernels& k, const Case& c, bool wide) {
       static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64 + 64)), &std::free);
   std::atomic<int64_t> next{0};
   const bool pair = c.task.output == Output::eigh || c.task.output == Output::fiedler;
-  k.run(c.problem, c.task, plan, {values.bytes.get(), pair ? vectors.bytes.get() : nullptr, bounds.bytes.get()}, next,
-        scratch.get());
+  k.run(c.problem, c.task, plan, {values.bytes.get(), pair ? vectors.bytes.get() : nullptr, bounds.bytes.get()}, team,
+        next, scratch.get());
   std::vector<double> out(C * top);
   for (size_t i = 0; i < out.size(); ++i)
     out[i] = wide ? reinterpret_cast<double*>(values.bytes.get())[i] : reinterpret_cast<float*>(values.bytes.get())[i];
   return out;
 }
 
+// Ranges as three threads would take them, down to single ones.
+void in_three(int64_t count, int64_t, void (*body)(void*, int64_t, int64_t), void* context) {
+  for (int64_t part = 0; part < 3; ++part) body(context, part * count / 3, (part + 1) * count / 3);
+}
+
 void compare(const Kernels& one, const Kernels& two, const Case& c, bool wide) {
-  const std::vector<double> x = run(one, c, wide), y = run(two, c, wide);
+  const std::vector<double> x = run(one, c, wide, Team{}), y = run(two, c, wide, Team{in_three});
   double top = 0, gap = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     top = std::fmax(top, std::fabs(y[i]));

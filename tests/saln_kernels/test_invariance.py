@@ -62,6 +62,20 @@ def test_order_chunk_company_threads(cpu: str, threads: None, b: int, solver: st
     assert_same(run(case, case.candidates.int(), solver, cpu), whole, slice(None))
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "gradient"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_threads_that_share_a_candidate(cpu: str, threads: None, similarity: str, dtype: torch.dtype) -> None:
+    """A matrix large enough that its strips are handed out, in a call of fewer candidates than threads."""
+    case = make(171, 150, count=3, similarity=similarity, dtype=dtype, seed=1)
+    torch.set_num_threads(1)
+    whole = saln_kernels.gram(case.features, case.candidates, backend=cpu, **case.options)
+    for n in (2, 3, 5):
+        torch.set_num_threads(n)
+        for part in (slice(0, 1), slice(1, 3)):
+            found = saln_kernels.gram(case.features, case.candidates[part], backend=cpu, **case.options)
+            assert_same({"gram": found}, {"gram": whole}, part)
+
+
 def test_company_that_is_bad(cpu: str) -> None:
     """Neighbours that are NaN, huge or zero change nothing."""
     case = make(12, 8, count=16, padding=0)

@@ -53,7 +53,8 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
   described as "float or Schedule" take a `saln.schedule.Schedule` (constant, linear, cosine, step).
 - `last_report.weights`, where it is not None, multiplies the losses of the rows chosen, so that their mean is an
   unbiased estimate (InfoBatch, and the guard with a share of uniform batches).
-- `guard:jest` is the guard around JEST, wherever a method is named; likewise `curriculum:...`.
+- `guard:floor=0.8:jest:temperature=0.5` is the guard around JEST, each with options of its own, wherever a method is
+  named; likewise `curriculum:...`.
 - Methods with a memory (one_pass, portfolio, guard, consecutive_candidates, selective_backprop) have `reset`,
   `state_dict` and `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so
   that a `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
