@@ -84,8 +84,8 @@ class RegisterMatrix {
   template <int kLive, int kColumns>
   SALN_DEVICE void step(const G& g, int j, float* d, float* e, float* tau, float* reflectors) {
     float y[kLive] = {}, rest = 0, along = 0;
-    if (thread_rank() / 32 * 32 < j)  // or else all rows of this warp are done
-      update_and_multiply<kLive, kColumns>(y);
+    // Or else all rows of this warp are done. In one warp it always holds, and without the branch the compiler spills.
+    if (thread_rank() / 32 * 32 < j) update_and_multiply<kLive, kColumns>(y);
     const int thread = thread_rank(), pivot_row = j - 1;
     if (thread == pivot_row % kThreads) publish<kLive, kColumns>(pivot_row, y);
 #pragma unroll
