@@ -67,6 +67,15 @@ def test_bad_weights() -> None:
         check(*outputs(case.problem._replace(**{name: weights})))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("b", [20, 50, 100])
+def test_residuals_of_several_slabs(b: int, dtype: torch.dtype) -> None:
+    """Where the tile is the second stage of the features' rows, those of the residuals go through one alone."""
+    case = make(b, 70, similarity="gradient", count=3, rows=150, dtype=dtype)
+    residuals = torch.randn(150, 75, generator=torch.Generator().manual_seed(b)).to(dtype)
+    check(*outputs(case.problem._replace(residuals=residuals)))
+
+
 def test_every_kernel_is_reached() -> None:
     """Whatever the plan decides."""
     calls = [

@@ -19,7 +19,9 @@ FAULTS = {
     "misaligned_global": ("copy_async: global: address 8 bytes off a multiple of 16",) * 2,
     "misaligned_blocks": ("load_blocks: address 8 bytes off a multiple of 16",) * 2,
     "misaligned_four": ("load_four: address 4 bytes off a multiple of 16",) * 2,
+    "misaligned_four_here": ("load_four_here: address 4 bytes off a multiple of 16",) * 2,
     "not_shared": ("of shared memory, which has 512",) * 2,
+    "four_not_shared": ("load_four_here: 16 bytes at",) * 2,
     "not_tf32": ("multiply_tf32: 3f800001 has bits that the matrix unit does not see",) * 2,
     "lane_returns": ("thread 7: returned, while threads of the same warp wait at sync_warp",) * 2,
     "warp_returns": ("thread 32: returned, while other warps wait at a block barrier",) * 2,
@@ -46,6 +48,6 @@ def test_primitives(sanitizer: str) -> None:
     [(s, name, said) for name, pair in FAULTS.items() for s, said in zip(SANITIZERS, pair, strict=True) if said],
 )
 def test_fault_is_caught(sanitizer: str, name: str, said: str) -> None:
-    done = run(program("primitives", [Source(HERE / "primitives.cpp")], sanitizer), name)
+    done = run(program("faults", [Source(HERE / "faults.cpp")], sanitizer), name)
     assert done.returncode != 0
     assert said in done.stderr.decode(), done.stderr.decode()
