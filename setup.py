@@ -44,19 +44,26 @@ NVCC_FLAGS = (
 )
 
 # Sources below csrc, by what they are linked into. The first two also hold the CPU kernels of every variant, the last
-# also every csrc/cuda/*.cu. Only those of TORCH_SOURCES see PyTorch's headers.
-TORCH_SOURCES = ("ops.cpp", "greedy_ops.cpp", "cpu/run.cpp", "cpu/greedy_run.cpp", "cpu/team.cpp", "cuda/ops.cpp")
+# also every .cu below csrc/cuda. Only those of TORCH_SOURCES see PyTorch's headers.
+TORCH_SOURCES = (
+    "api/ops.cpp",
+    "api/greedy_ops.cpp",
+    "cpu/run.cpp",
+    "cpu/greedy_run.cpp",
+    "cpu/team.cpp",
+    "cuda/launch/ops.cpp",
+)
 OPS_SOURCES = (
-    "plan.cpp",
+    "core/plan.cpp",
     "cpu/isa.cpp",
     "cpu/run.cpp",
     "cpu/greedy_run.cpp",
     "cpu/team.cpp",
-    "ops.cpp",
-    "greedy_ops.cpp",
+    "api/ops.cpp",
+    "api/greedy_ops.cpp",
 )
-MODULE_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cpu/isa.cpp", "bindings.cpp")
-CUDA_SOURCES = ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp", "cuda/ops.cpp")
+MODULE_SOURCES = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cpu/isa.cpp", "api/bindings.cpp")
+CUDA_SOURCES = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cuda/launch/ops.cpp")
 
 
 class Toolkit(NamedTuple):
@@ -104,7 +111,7 @@ def find_toolkit() -> Toolkit:
     unknown = [arch for arch in archs if arch not in CUDA_ARCHS]
     if unknown or not archs:
         raise SystemExit(f"SALN_CUDA_ARCHS: expected some of {' '.join(CUDA_ARCHS)}, got {' '.join(archs)!r}")
-    sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
+    sources = sorted((ROOT / "csrc" / "cuda").rglob("*.cu"))
     if not sources:
         raise FileNotFoundError("csrc/cuda holds no kernels")
     home = os.environ.get("CUDA_HOME")
@@ -153,7 +160,7 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
     ]
     # what a source needs beside the flags of all; names that change with every release stay out of the other objects
     extras = dict.fromkeys(TORCH_SOURCES, f"-isystem {include} -DTORCH_TARGET_VERSION={target}ULL")
-    for source in ("bindings.cpp", "cuda/ops.cpp"):
+    for source in ("api/bindings.cpp", "cuda/launch/ops.cpp"):
         defines = " ".join(f"-DSALN_{name}='\"{value}\"'" for name, value in names.items())
         extras[source] = f"{extras.get(source, python)} {defines}"
 
@@ -191,7 +198,7 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
         ]
         device = []
         for source in cuda.sources:
-            device.append(compiled(f"cuda/{source.name}", "nvcc", name=f"{source.stem}_cu"))
+            device.append(compiled(str(source.relative_to(csrc)), "nvcc", name=f"{source.stem}_cu"))
             lines.append(f"  kept = {build / 'cuda' / source.stem}")
         lines += [
             "rule link_cuda",

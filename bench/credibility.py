@@ -16,11 +16,11 @@ import torch
 
 from bench.markdown import table
 from bench.study import problems
-from saln.pilot.inputs import image_inputs, table_inputs
-from saln.pilot.pool import make_pool
+from saln.pilot.problem.inputs import image_inputs, table_inputs
+from saln.pilot.problem.pool import make_pool
 from saln.selectors import OnePass
-from saln.selectors.copies import find_copies
-from saln.selectors.credibility import label_credibility
+from saln.selectors.support.copies import find_copies
+from saln.selectors.support.credibility import label_credibility
 from saln.superbatch import SuperBatch
 
 FILE = Path(__file__).parent / "results/credibility-2026-11-24.csv"

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import ROOT
-from saln_kernels import cuda, native, plan
+from saln_kernels import plan
+from saln_kernels.backends import cuda, native
 from saln_kernels.info import Launch
 
 BUILD_FOLDERS = "build/native-*/cuda"
@@ -144,7 +145,7 @@ def launch_bounds(ptx: str) -> dict[str, int]:
 
 def compiled() -> list[Kernel]:
     """Every kernel of every source in csrc/cuda, from the latest build; FileNotFoundError where there is none."""
-    sources = sorted((ROOT / "csrc" / "cuda").glob("*.cu"))
+    sources = sorted((ROOT / "csrc" / "cuda").rglob("*.cu"))
     folders = sorted(ROOT.glob(BUILD_FOLDERS), key=lambda folder: folder.stat().st_mtime)
     if not sources or not folders:
         raise FileNotFoundError("no CUDA kernels were built here: SALN_CUDA=1 python setup.py build_ext --inplace")

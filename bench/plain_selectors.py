@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from saln import SuperBatch
-from saln.candidates import uniform_candidates
 from saln.selectors.jest import chunk_sizes
+from saln.selectors.support.candidates import uniform_candidates
 
 Plain = Callable[[SuperBatch, int, torch.Generator], Tensor]
 

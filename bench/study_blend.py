@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of
 from saln.selectors import Selector, Uniform
-from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
-from saln.selectors.quality import label_agreement
+from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.quality import label_agreement
 from saln.superbatch import SuperBatch
 
 

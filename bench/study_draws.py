@@ -5,9 +5,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of
-from saln.selectors.protocol import SelectionReport, draw, eligible_rows
-from saln.selectors.quality import QUALITIES, READS, row_quality
+from saln.selectors.base import SelectionReport, draw, eligible_rows
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.quality import QUALITIES, READS, row_quality
 from saln.superbatch import SuperBatch
 
 

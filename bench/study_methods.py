@@ -14,9 +14,9 @@ from bench.study_qualities import (
     learnability_and_some_agreement,
     probe_alignment,
 )
-from saln.schedule import Schedule
 from saln.selectors import Guard, Portfolio, Selector, Uniform, make_selector
 from saln.selectors.portfolio import default_arms
+from saln.selectors.support.schedule import Schedule
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.study_tasks import Task
-from saln.pilot.models import Classifier
-from saln.selectors.quality import label_agreement, row_quality
+from saln.pilot.problem.models import Classifier
+from saln.selectors.support.quality import label_agreement, row_quality
 from saln.superbatch import SuperBatch
 
 Rule = Callable[[Classifier, Task, SuperBatch, Tensor], Tensor]

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 from bench.study_methods import Method
 from bench.study_tasks import BATCH, HIDDEN, LEARNING_RATE, STEPS, Task, with_reference_rows
 from saln import SuperBatch
-from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
+from saln.pilot.problem.models import Classifier, make_classifier, make_optimizer, train_step
 from saln.selectors import Portfolio
-from saln.selectors.protocol import set_progress, start_epoch
+from saln.selectors.base import set_progress, start_epoch
 
 CHECKED = (25, 50, 100, 200, 300)
 

@@ -11,7 +11,7 @@ from bench.markdown import table
 from bench.study_methods import CHOSEN_ON, KEPT, METHODS
 from bench.study_runs import CHECKED, Run
 from bench.study_tasks import CONDITIONS
-from saln.pilot.intervals import Interval, interval
+from saln.pilot.judging.intervals import Interval, interval
 
 if TYPE_CHECKING:
     from bench.default_study import Key

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
-from saln.pilot.stream import stratified_split, super_batch_stream
+from saln.pilot.problem.models import Classifier, make_classifier, make_optimizer, train_step
+from saln.pilot.problem.stream import stratified_split, super_batch_stream
 
 FILES = {
     "cifar10": "features_cifar10_20k_5k_efflite0_160.npz",

@@ -26,10 +26,10 @@ from torch import Tensor
 from bench.study.one_step import loss_drops, signals
 from bench.study.predictors import PREDICTORS, Pool, predict
 from bench.study.problems import Problem, config, load, problems
-from saln.candidates import uniform_candidates
 from saln.datasets import Dataset
-from saln.pilot.models import Classifier, make_classifier, make_optimizer, train_step
-from saln.pilot.task import Task, make_task
+from saln.pilot.problem.models import Classifier, make_classifier, make_optimizer, train_step
+from saln.pilot.problem.task import Task, make_task
+from saln.selectors.support.candidates import uniform_candidates
 
 STAGES = {"early": 10, "middle": 50, "late": 200}  # steps of uniform training
 PROPOSALS = ("uniform", "varied")

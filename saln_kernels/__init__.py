@@ -7,11 +7,11 @@ one already has; `greedy_logdet`, `maxvol` and `k_center` choose rows of a super
 is descending. `plan` says what a call would run, `build_info` what is installed.
 """
 
-from saln_kernels.api import gram, topk_eigh, topk_eigvals
 from saln_kernels.greedy import greedy_logdet, k_center, maxvol
 from saln_kernels.info import BuildInfo, Plan, build_info, plan
 from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler, Greedy
 from saln_kernels.scores import eigh, eigvalsh, fiedler, score_batches
+from saln_kernels.spectra import gram, topk_eigh, topk_eigvals
 
 __version__ = "0.1.0"
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from saln_kernels.chain_rule import chain
 from saln_kernels.criteria import slope
 from saln_kernels.matrices import Problem, Rows, gather, result_dtype
-from saln_kernels.reference import chunks, groups
+from saln_kernels.truth.reference import chunks, groups
 
 PROBLEM_SCHEMA = (
     "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, "

@@ -5,10 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln_kernels import native, reference_greedy, validate
-from saln_kernels.backends import serving
+from saln_kernels import validate
+from saln_kernels.backends import native
+from saln_kernels.backends.protocol import serving
 from saln_kernels.matrices import Problem, result_dtype
 from saln_kernels.results import Greedy
+from saln_kernels.truth import greedy as reference_greedy
 
 
 def greedy_logdet(

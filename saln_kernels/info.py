@@ -10,7 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from saln_kernels import backends, cuda, native, validate
+from saln_kernels import validate
+from saln_kernels.backends import cuda, native
+from saln_kernels.backends import protocol as backends
 
 What = Literal["gram", "eigvals", "eigh", "fiedler", "score"]
 _WHATS = ("gram", "eigvals", "eigh", "fiedler", "score")

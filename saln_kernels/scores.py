@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from saln_kernels import validate
-from saln_kernels.backends import serving
+from saln_kernels.backends.protocol import serving
 from saln_kernels.results import Eigh, Fiedler
 
 

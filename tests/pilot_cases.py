@@ -6,7 +6,7 @@ import torch
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
-from saln.pilot.trainer import Point, Run
+from saln.pilot.training.trainer import Point, Run
 from saln.superbatch import SuperBatch
 
 TINY = PilotConfig(methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10)

@@ -16,7 +16,7 @@ from torch import nn
 
 import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch, make_selector
-from saln.refresh import Refresh
+from saln.sampling.refresh import Refresh
 
 N_ROWS, BATCH_SIZE = 83, 3
 SELECTORS: dict[str, dict[str, Any]] = {

@@ -25,7 +25,7 @@ from bench.gpu import report, stages
 from bench.gpu.cases import CASES
 from bench.gpu.stages import Clock, Stage
 from bench.machine import ROOT
-from saln_kernels import cuda
+from saln_kernels.backends import cuda
 
 screen = Console(stderr=True)
 PYTHON = sys.executable

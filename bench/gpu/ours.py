@@ -9,7 +9,7 @@ from torch import Tensor
 import saln_kernels
 from bench.gpu.cases import Inputs
 from bench.gpu.timing import Variant
-from saln_kernels import triton
+from saln_kernels.backends import triton
 
 EXACT = "topk_eigvals"
 ALLOWED = 1e-5  # relative error against float64

@@ -20,10 +20,10 @@ from bench.study import methods, problems, results
 from bench.study.ablations import made
 from bench.study.page import write
 from bench.study.results import Key
-from saln.pilot.clock import cpu_time
-from saln.pilot.result import machine, versions
-from saln.pilot.task import make_task
-from saln.pilot.trainer import run_method
+from saln.pilot.output.result import machine, versions
+from saln.pilot.problem.clock import cpu_time
+from saln.pilot.problem.task import make_task
+from saln.pilot.training.trainer import run_method
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench/results/study-2026-11-24.jsonl"

@@ -7,12 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.pilot.methods import make_methods
-from saln.pilot.pool import Pool
-from saln.pilot.task import Task
-from saln.pilot.trainer import Method
+from saln.pilot.problem.pool import Pool
+from saln.pilot.problem.task import Task
+from saln.pilot.training.methods import make_methods
+from saln.pilot.training.trainer import Method
 from saln.selectors import OnePass
-from saln.selectors.protocol import draw
+from saln.selectors.base import draw
 from saln.superbatch import SuperBatch
 
 NEVER = 1e-6

@@ -10,8 +10,8 @@ from bench.study.methods import PAPERS
 from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
 from bench.study.speed import difference, problems_of, speed
-from saln.pilot.intervals import Interval
-from saln.pilot.words import points
+from saln.pilot.judging.intervals import Interval
+from saln.pilot.output.words import points
 
 FASTER, POINTS = 8.0, 0.05
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from saln.pilot.models import Classifier
+from saln.pilot.problem.models import Classifier
 
 BLOCK = 16  # batches at a time
 

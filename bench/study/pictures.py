@@ -20,7 +20,7 @@ from bench.study.results import Runs
 from bench.study.speed import pairs, problems_of, speed
 from bench.study.tables import AIM, FLOOR
 from bench.study.usefulness_figures import Lines, mean
-from saln.pilot.trainer import Run
+from saln.pilot.training.trainer import Run
 
 # Okabe & Ito 2008: told apart by the colour-blind, too.
 COLOURS = {

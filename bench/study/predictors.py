@@ -10,7 +10,7 @@ from torch import Tensor
 import saln_kernels
 from bench.study.one_step import Signals, alignments
 from saln import SuperBatch
-from saln.selectors.quality import label_agreement, row_quality
+from saln.selectors.support.quality import label_agreement, row_quality
 
 CRITERIA = (
     "effective_rank",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from saln.pilot.trainer import Point, Run
+from saln.pilot.training.trainer import Point, Run
 
 
 class Key(NamedTuple):

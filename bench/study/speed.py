@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from bench.study.problems import Problem
 from bench.study.results import Runs
-from saln.pilot.intervals import Interval, interval
-from saln.pilot.kpi import SpeedUp, speed_up
-from saln.pilot.trainer import Run
+from saln.pilot.judging.intervals import Interval, interval
+from saln.pilot.judging.kpi import SpeedUp, speed_up
+from saln.pilot.training.trainer import Run
 
 MEASURES = {
     "steps": "steps",

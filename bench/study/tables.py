@@ -9,9 +9,9 @@ from bench.study.methods import ABLATIONS, DEFAULT, METHODS, shown
 from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
 from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed, worst_class
-from saln.pilot.intervals import Interval
-from saln.pilot.kpi import SpeedUp
-from saln.pilot.words import points, short_times, times
+from saln.pilot.judging.intervals import Interval
+from saln.pilot.judging.kpi import SpeedUp
+from saln.pilot.output.words import points, short_times, times
 
 AIM, FLOOR = 2.0, 0.95
 """Times as fast as uniform: where data are redundant or noisy, and everywhere."""

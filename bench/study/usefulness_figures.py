@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 
 from bench.study.predictors import PREDICTORS
 from bench.usefulness import PROPOSALS, Key
-from saln.pilot.intervals import Interval, interval
+from saln.pilot.judging.intervals import Interval, interval
 
 Lines = Mapping[Key, dict[str, float]]
 TESTS = len(PREDICTORS) * len(PROPOSALS)

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../linalg/element.h"
+#include "linalg/element.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

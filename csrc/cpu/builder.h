@@ -1,13 +1,13 @@
 // Builds one candidate's matrix in scratch memory: gather, Gram, transform. Keeps an a-priori bound on the rounding
 // error of what it built, for the certificates.
 #pragma once
-#include "../plan.h"
-#include "arena.h"
-#include "dense.h"
-#include "gram.h"
-#include "rows.h"
-#include "team.h"
-#include "transform.h"
+#include "core/plan.h"
+#include "cpu/arena.h"
+#include "cpu/dense.h"
+#include "cpu/gram.h"
+#include "cpu/rows.h"
+#include "cpu/team.h"
+#include "cpu/transform.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

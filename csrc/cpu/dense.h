@@ -1,6 +1,6 @@
 // Vector operations inside one matrix. Arrays are padded to whole vectors with zeros where that is said.
 #pragma once
-#include "simd.h"
+#include "cpu/simd.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -2,7 +2,7 @@
 #pragma once
 #include <limits>
 
-#include "builder.h"
+#include "cpu/builder.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -1,8 +1,8 @@
 // Symmetric Gram matrices of rows read where they lie. Tiles of dot products, whose partial sums stay in vector
 // registers over the whole row and are then folded to scalars together; only tiles that meet the lower triangle run.
 #pragma once
-#include "simd.h"
-#include "team.h"
+#include "cpu/simd.h"
+#include "cpu/team.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

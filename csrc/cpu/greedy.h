@@ -2,8 +2,8 @@
 #pragma once
 #include <cstddef>
 
-#include "../greedy.h"
-#include "team.h"
+#include "core/greedy.h"
+#include "cpu/team.h"
 
 namespace saln {
 

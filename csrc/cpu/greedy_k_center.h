@@ -3,8 +3,8 @@
 #pragma once
 #include <limits>
 
-#include "greedy_rows.h"
-#include "transform.h"
+#include "cpu/greedy_rows.h"
+#include "cpu/transform.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

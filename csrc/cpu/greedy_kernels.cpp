@@ -1,7 +1,7 @@
 // One candidate at a time: rows in, positions and gains out, for the instruction set this file is compiled for.
-#include "greedy_k_center.h"
-#include "greedy_logdet.h"
-#include "greedy_maxvol.h"
+#include "cpu/greedy_k_center.h"
+#include "cpu/greedy_logdet.h"
+#include "cpu/greedy_maxvol.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

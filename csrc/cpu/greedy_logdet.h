@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "greedy_similarity.h"
+#include "cpu/greedy_similarity.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -1,11 +1,11 @@
 // The rows of a super-batch in whole blocks, and sums over pairs of them. What is computed for a row depends neither on
 // the block's other rows nor on which thread has the block, so threads change no bit.
 #pragma once
-#include "arena.h"
-#include "dense.h"
-#include "gram.h"
-#include "greedy.h"
-#include "rows.h"
+#include "cpu/arena.h"
+#include "cpu/dense.h"
+#include "cpu/gram.h"
+#include "cpu/greedy.h"
+#include "cpu/rows.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

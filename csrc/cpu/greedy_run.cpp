@@ -6,9 +6,9 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "greedy.h"
-#include "kernels.h"
-#include "scratch.h"
+#include "cpu/greedy.h"
+#include "cpu/kernels.h"
+#include "cpu/scratch.h"
 
 namespace saln {
 #if defined(SALN_X86)

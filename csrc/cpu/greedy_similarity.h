@@ -4,8 +4,8 @@
 #include <cmath>
 #include <initializer_list>
 
-#include "greedy_rows.h"
-#include "transform.h"
+#include "cpu/greedy_rows.h"
+#include "cpu/transform.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels.h"
+#include "cpu/kernels.h"
 
 namespace saln {
 #if defined(SALN_X86)

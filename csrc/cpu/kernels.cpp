@@ -1,9 +1,9 @@
 // The driver: candidates in, results out, for the instruction set this file is compiled for.
-#include "kernels.h"
+#include "cpu/kernels.h"
 
-#include "emit.h"
-#include "solve_lanes.h"
-#include "solve_single.h"
+#include "cpu/emit.h"
+#include "cpu/solve_lanes.h"
+#include "cpu/solve_single.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

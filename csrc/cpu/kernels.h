@@ -2,8 +2,8 @@
 #pragma once
 #include <atomic>
 
-#include "../plan.h"
-#include "team.h"
+#include "core/plan.h"
+#include "cpu/team.h"
 
 namespace saln {
 

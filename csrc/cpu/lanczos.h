@@ -1,8 +1,8 @@
 // Random-start Lanczos with full reorthogonalisation (Golub & Van Loan §10.1; Musco & Musco 2015 for its accuracy from
 // a random start), restarted with a fresh vector where the Krylov space is exhausted.
 #pragma once
-#include "../linalg/philox.h"
-#include "dense.h"
+#include "cpu/dense.h"
+#include "linalg/philox.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -1,7 +1,7 @@
 // A candidate's rows: where they lie in the features, or a converted copy when they cannot be used in place.
 #pragma once
-#include "../problem.h"
-#include "simd.h"
+#include "core/problem.h"
+#include "cpu/simd.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

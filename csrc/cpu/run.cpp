@@ -1,11 +1,11 @@
-#include "run.h"
+#include "cpu/run.h"
 
 #include <torch/csrc/stable/ops.h>
 
 #include <algorithm>
 
-#include "kernels.h"
-#include "scratch.h"
+#include "cpu/kernels.h"
+#include "cpu/scratch.h"
 
 namespace saln {
 

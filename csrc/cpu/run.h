@@ -1,6 +1,6 @@
 // One call on the CPU: plan, scratch memory, threads.
 #pragma once
-#include "../problem.h"
+#include "core/problem.h"
 
 namespace saln {
 

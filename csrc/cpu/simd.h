@@ -1,7 +1,7 @@
 // SIMD vectors of the instruction set this file is compiled for. One source serves all of them: the width is a macro,
 // the rest is GCC/Clang vector extensions, with intrinsics only for masked loads and half precision.
 #pragma once
-#include "../linalg/element.h"
+#include "linalg/element.h"
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif

@@ -1,12 +1,12 @@
 // The exact solver for many small matrices: one matrix per SIMD lane. Lanes never mix, so a matrix's result does not
 // depend on its neighbours.
 #pragma once
-#include "../linalg/cholesky.h"
-#include "../linalg/inverse_iteration.h"
-#include "../linalg/sturm.h"
-#include "../linalg/tridiagonalize.h"
-#include "arena.h"
-#include "transform.h"
+#include "cpu/arena.h"
+#include "cpu/transform.h"
+#include "linalg/cholesky.h"
+#include "linalg/inverse_iteration.h"
+#include "linalg/sturm.h"
+#include "linalg/tridiagonalize.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

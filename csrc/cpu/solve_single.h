@@ -1,11 +1,11 @@
 // Solvers for one larger matrix at a time, SIMD inside it: exact, and Lanczos on a formed or an implicit matrix.
 #pragma once
-#include "../linalg/cholesky.h"
-#include "../linalg/inverse_iteration.h"
-#include "../linalg/sturm.h"
-#include "builder.h"
-#include "lanczos.h"
-#include "tridiagonalize_single.h"
+#include "cpu/builder.h"
+#include "cpu/lanczos.h"
+#include "cpu/tridiagonalize_single.h"
+#include "linalg/cholesky.h"
+#include "linalg/inverse_iteration.h"
+#include "linalg/sturm.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

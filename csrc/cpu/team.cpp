@@ -1,4 +1,4 @@
-#include "team.h"
+#include "cpu/team.h"
 
 #include <torch/csrc/stable/ops.h>
 

@@ -1,7 +1,7 @@
 // From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md.
 #pragma once
-#include "../problem.h"
-#include "simd.h"
+#include "core/problem.h"
+#include "cpu/simd.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

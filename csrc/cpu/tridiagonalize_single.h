@@ -1,7 +1,7 @@
 // Householder tridiagonalisation of one matrix, SIMD along its rows; the algorithm of linalg/tridiagonalize.h.
 #pragma once
-#include "../linalg/tridiagonalize.h"
-#include "dense.h"
+#include "cpu/dense.h"
+#include "linalg/tridiagonalize.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -1,6 +1,6 @@
 // log det of a symmetric positive definite matrix by Cholesky factorisation; NaN where it is not definite.
 #pragma once
-#include "element.h"
+#include "linalg/element.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

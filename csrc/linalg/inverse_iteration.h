@@ -1,7 +1,7 @@
 // Eigenvectors of a symmetric tridiagonal matrix by inverse iteration (Golub & Van Loan §8.2.2), orthogonalised against
 // all vectors found before, so that clustered and repeated eigenvalues get an orthonormal basis too.
 #pragma once
-#include "philox.h"
+#include "linalg/philox.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -1,6 +1,6 @@
 // Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): random access, no state.
 #pragma once
-#include "element.h"
+#include "linalg/element.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -2,7 +2,7 @@
 // 1967). The determinant recurrence is used without divisions: pairs are rescaled by powers of two every four steps,
 // which is exact, so a count is that of a matrix within an ulp or two of the given one.
 #pragma once
-#include "element.h"
+#include "linalg/element.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

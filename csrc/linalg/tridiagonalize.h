@@ -2,7 +2,7 @@
 // from the last row upwards. The rank-2 update of one step and the matrix-vector product of the next share one sweep,
 // so each element is read and written once a step.
 #pragma once
-#include "element.h"
+#include "linalg/element.h"
 
 namespace saln {
 inline namespace SALN_VARIANT {

@@ -10,7 +10,7 @@ training step, and `SpectralBatchSampler` the form for a DataLoader.
 """
 
 from saln.functional import select
-from saln.sampler import SpectralBatchSampler
+from saln.sampling.sampler import SpectralBatchSampler
 from saln.selectors import SELECTORS, make_selector
 from saln.superbatch import SuperBatch
 from saln_kernels import __version__

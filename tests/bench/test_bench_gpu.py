@@ -17,7 +17,7 @@ from bench.gpu.cases import CASES, Inputs, make_inputs, true_eigvals
 from bench.gpu.timing import Timing, Truth, Variant, prepare
 from bench.machine import ROOT
 from bench.truth import WrongResult
-from saln_kernels import native
+from saln_kernels.backends import native
 
 CPU = torch.device("cpu")
 TINY = CASES["headline"].smoke()

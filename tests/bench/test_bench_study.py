@@ -16,7 +16,7 @@ from bench.study.claims import claims_table
 from bench.study.problems import Problem
 from bench.study.results import Key
 from bench.study.speed import difference, speed
-from saln.pilot.trainer import Point, Run
+from saln.pilot.training.trainer import Point, Run
 
 ROOT = Path(__file__).parents[2]
 

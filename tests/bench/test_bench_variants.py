@@ -7,7 +7,7 @@ from bench import baselines, counts, exact_paths, floor, lanczos, ours, tables, 
 from bench.cases import CASES, Case, Inputs, make_inputs
 from bench.processes import Processes
 from bench.timing import warm_up
-from saln_kernels import native
+from saln_kernels.backends import native
 
 TINY = Case("b64", n_candidates=5, size=12, width=20, k=3, pool=200)
 

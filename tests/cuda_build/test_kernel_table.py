@@ -12,7 +12,7 @@ import pytest
 from bench import kernel_table
 from bench.kernel_table import Kernel, blocks_per_multiprocessor
 from bench.machine import ROOT
-from saln_kernels import cuda, native
+from saln_kernels.backends import cuda, native
 
 LOG = """ptxas info    : 0 bytes gmem
 ptxas info    : Compiling entry function '_ZN4saln5solveILi8EEEvPf' for 'sm_90a'

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from cuda_on_cpu.simulator import Call, Result, simulate
-from saln_kernels import reference
 from saln_kernels.matrices import Problem
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <string>
 
-#include "cuda/plan.h"
+#include "core/names.h"
+#include "cuda/plan/plan.h"
 #include "kernel.h"
-#include "names.h"
 #include "request.h"
 
 namespace saln {

@@ -1,5 +1,6 @@
-// Memory that nobody may touch, to AddressSanitizer. Included before everything else, so that csrc/cuda/memory.cuh lays
-// a gap behind every piece it hands out: an array that overruns into the next one of the same block is found too.
+// Memory that nobody may touch, to AddressSanitizer. Included before everything else, so that
+// csrc/cuda/machine/memory.cuh lays a gap behind every piece it hands out: an array that overruns into the next one of
+// the same block is found too.
 #pragma once
 #include <cstddef>
 

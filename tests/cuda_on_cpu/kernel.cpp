@@ -1,7 +1,7 @@
 // One of the kernels, compiled for the host: SALN_KERNEL is its class, SALN_NAME what driver.cpp knows it by.
 #include "kernel.h"
 
-#include "cuda/kernels.cuh"
+#include "cuda/kernels/kernels.cuh"
 
 namespace saln {
 

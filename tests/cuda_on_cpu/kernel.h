@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "cuda/parts.cuh"
+#include "cuda/kernels/parts.cuh"
 
 namespace saln {
 

@@ -1,5 +1,5 @@
-// csrc/cuda/device.cuh once more, for the host: each primitive as PTX defines it, and what PTX leaves undefined ends
-// the run. See fibres.h for how threads run.
+// csrc/cuda/machine/device.cuh once more, for the host: each primitive as PTX defines it, and what PTX leaves undefined
+// ends the run. See fibres.h for how threads run.
 #pragma once
 #include <bit>
 #include <cmath>

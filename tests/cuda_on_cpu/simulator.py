@@ -73,7 +73,10 @@ def simulator(sanitizer: str) -> Path:
         Source(HERE / "kernel.cpp", (f"SALN_NAME={name}", f"'SALN_KERNEL={kernel}'"))
         for name, kernel in KERNELS.items()
     ]
-    host = [HERE / "driver.cpp", *(ROOT / "csrc" / name for name in ("plan.cpp", "cuda/plan.cpp", "cuda/cost.cpp"))]
+    host = [
+        HERE / "driver.cpp",
+        *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),
+    ]
     return program("simulator", [*kernels, *map(Source, host)], sanitizer)
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from cases import make
 from cuda_on_cpu.checks import check, norms
 from cuda_on_cpu.simulator import Call, simulate
-from saln_kernels import reference
 from saln_kernels.matrices import Problem
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 F32 = torch.float32

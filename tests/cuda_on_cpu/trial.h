@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "cuda/device.cuh"
+#include "cuda/machine/device.cuh"
 
 namespace saln::simulator {
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from integration_cases.runs import launch
 from saln import SpectralBatchSampler, SuperBatch
 from saln.integrations.tensorboard import SelectionLog
-from saln.refresh import Refresh
+from saln.sampling.refresh import Refresh
 from saln.selectors import RHOLoss, Uniform
 from saln_kernels import score_batches
 

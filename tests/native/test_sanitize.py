@@ -49,7 +49,7 @@ def test_kernels_stay_inside_their_arrays_and_agree(tmp_path: Path, monkeypatch:
         ]
         for name in dict.fromkeys(pair)
     ]
-    for source in ("csrc/plan.cpp", "tests/native/sanitize.cpp"):
+    for source in ("csrc/core/plan.cpp", "tests/native/sanitize.cpp"):
         names = [f"-DFIRST={pair[0]}", f"-DSECOND={pair[1]}"]
         jobs.append([*common, *names, "-c", ROOT / source, "-o", f"{Path(source).stem}.o"])
     running = []

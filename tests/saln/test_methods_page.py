@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from saln import SELECTORS
-from saln.report.methods_page import PICTURES, SIZE, page, picture, scene, write
+from tools.methods_page import PICTURES, SIZE, page, picture, scene, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_in_the_repository_is_the_page_of_the_docstrings():
-    assert (DOCS / "methods.md").read_text(encoding="utf-8") == page(), "python -m saln.report.methods_page docs"
+    assert (DOCS / "methods.md").read_text(encoding="utf-8") == page(), "python -m tools.methods_page docs"
 
 
 def test_every_method_has_its_section_and_picture():

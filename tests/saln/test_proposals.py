@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from saln import candidates as proposals
-from saln.candidates import stratified_candidates, uniform_candidates
+from saln.selectors.support import candidates as proposals
+from saln.selectors.support.candidates import stratified_candidates, uniform_candidates
 
 
 def generator(seed: int) -> torch.Generator:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from saln import SpectralBatchSampler, SuperBatch
-from saln.background import Ahead
-from saln.refresh import Refresh
+from saln.sampling.ahead import Ahead
+from saln.sampling.refresh import Refresh
 from saln.selectors import RHOLoss, Uniform
 
 N_ROWS, BATCH_SIZE = 60, 3  # 6 batches of super-batches of 10

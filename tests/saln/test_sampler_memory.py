@@ -9,9 +9,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 from saln import SELECTORS, SpectralBatchSampler, SuperBatch, make_selector
-from saln.schedule import Schedule
 from saln.selectors import Uniform
-from saln.selectors.protocol import Stateful
+from saln.selectors.base import Stateful
+from saln.selectors.support.schedule import Schedule
 
 N_ROWS, BATCH_SIZE = 47, 3  # 10 batches: 9 of super-batches of 5, one of the 2 rows left
 N_EPOCHS = 3

@@ -5,7 +5,7 @@ import torch
 
 from rank_cases import SELECTORS, epochs, everything, make, run_ranks, scored_candidates
 from saln import SpectralBatchSampler
-from saln.distributed import Ranks
+from saln.sampling.ranks import Ranks
 
 
 @pytest.fixture(scope="module", params=[2, 4])

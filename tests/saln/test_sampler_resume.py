@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saln import SpectralBatchSampler
-from saln.epoch_walk import EpochCursor, EpochWalk
+from saln.sampling.walk import EpochCursor, EpochWalk
 from saln.selectors import Uniform
 
 

@@ -4,7 +4,14 @@ import math
 
 import pytest
 
-from saln.schedule import Schedule, not_negative_throughout, positive_throughout, share, share_throughout, value_at
+from saln.selectors.support.schedule import (
+    Schedule,
+    not_negative_throughout,
+    positive_throughout,
+    share,
+    share_throughout,
+    value_at,
+)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 import saln
 from saln import SuperBatch, make_selector
 from saln.selectors import JEST, Guard, Portfolio
-from saln.selectors.grammar import Part, parse_method, parse_value
+from saln.selectors.support.grammar import Part, parse_method, parse_value
 from selector_cases import cloud, generator
 
 

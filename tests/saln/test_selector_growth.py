@@ -5,9 +5,9 @@ import torch
 
 import saln_kernels
 from saln import SuperBatch
-from saln.schedule import Schedule
 from saln.selectors import GSTDS, SALN, ConsecutiveCandidates, JointGrowth, LowestDegree, SpectralCandidates
 from saln.selectors.jest import chunk_sizes
+from saln.selectors.support.schedule import Schedule
 from selector_cases import assert_drawn_with, cloud, generator
 
 

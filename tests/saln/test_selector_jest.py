@@ -8,8 +8,8 @@ import torch
 
 from saln import SuperBatch
 from saln.selectors import JEST
-from saln.selectors.contrastive import sigmoid_losses, softmax_gain, softmax_losses
 from saln.selectors.jest import chunk_sizes
+from saln.selectors.support.contrastive import sigmoid_losses, softmax_gain, softmax_losses
 
 
 def generator(seed: int) -> torch.Generator:

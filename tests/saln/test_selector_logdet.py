@@ -19,7 +19,7 @@ from saln.selectors import (
     PatientGradientLogDet,
 )
 from saln.selectors.k_dpp import draw_eigenvectors, draw_projection
-from saln.selectors.quality import QUALITIES, label_agreement, share_learned
+from saln.selectors.support.quality import QUALITIES, label_agreement, share_learned
 from selector_cases import assert_drawn_with, cloud, every_set, generator
 
 

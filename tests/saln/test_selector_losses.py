@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saln.schedule import Schedule
 from saln.selectors import InfoBatch, RHOLoss, SelectiveBackprop
 from saln.selectors.infobatch import kept_of_each
 from saln.selectors.selective_backprop import percentile_logits
+from saln.selectors.support.schedule import Schedule
 from selector_cases import assert_drawn_with, by_losses, every_set, generator
 
 

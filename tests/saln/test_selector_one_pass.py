@@ -13,9 +13,9 @@ import torch
 from saln import SpectralBatchSampler, SuperBatch, make_selector
 from saln.offline import select_file
 from saln.selectors import OnePass
-from saln.selectors.copies import find_copies
-from saln.selectors.credibility import LEAST_NOISE, label_credibility
-from saln.selectors.protocol import abstains, prepare
+from saln.selectors.base import abstains, prepare
+from saln.selectors.support.copies import find_copies
+from saln.selectors.support.credibility import LEAST_NOISE, label_credibility
 from selector_cases import assert_drawn_with, cloud, every_set, generator
 
 

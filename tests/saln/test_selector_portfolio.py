@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saln import SuperBatch
-from saln.schedule import Schedule
 from saln.selectors import Curriculum, Herding, KCenter, Portfolio, SelectiveBackprop
 from saln.selectors.curriculum import window
+from saln.selectors.support.schedule import Schedule
 from selector_cases import assert_drawn_with, by_losses, cloud, every_set, generator
 
 

@@ -7,9 +7,9 @@ import torch
 
 import saln
 from saln import SELECTORS, SuperBatch, make_selector
-from saln.schedule import Schedule
 from saln.selectors import Selector
-from saln.selectors.protocol import Stateful, reset, set_progress
+from saln.selectors.base import Stateful, reset, set_progress
+from saln.selectors.support.schedule import Schedule
 
 QUALITIES = (
     "none",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from saln_kernels import native
+from saln_kernels.backends import native
 
 
 def require_native() -> None:

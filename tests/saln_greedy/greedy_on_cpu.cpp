@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "cuda/greedy.cuh"
-#include "names.h"
+#include "core/names.h"
+#include "cuda/greedy/greedy.cuh"
 #include "request.h"
 
 namespace saln {

@@ -10,7 +10,8 @@ from torch import Tensor
 
 import saln_kernels
 from on_device import FUNCTIONS, ONLY_ON_THE_CPU, on_device
-from saln_kernels import backends, native, triton
+from saln_kernels.backends import native, triton
+from saln_kernels.backends import protocol as backends
 
 
 def require_native() -> None:

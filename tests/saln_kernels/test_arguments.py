@@ -138,7 +138,7 @@ def test_kinds_that_convert(backend: str) -> None:
 
 
 def test_missing_library_says_how_to_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    from saln_kernels import native
+    from saln_kernels.backends import native
 
     monkeypatch.setattr(native, "LIBRARY", native.LIBRARY.with_name("absent.so"))
     monkeypatch.setattr(native, "_reason", "not tried")

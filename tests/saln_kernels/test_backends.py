@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import saln_kernels
-from saln_kernels import backends, cuda, native, triton
+from saln_kernels.backends import cuda, native, triton
+from saln_kernels.backends import protocol as backends
 
 GPU = torch.device("cuda", 0)
 ALL = cuda.Build("0", "13.0", ("80", "90a"), "")

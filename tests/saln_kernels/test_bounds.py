@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import saln_kernels
 from cases import LAPLACIANS, SIMILARITIES, make
-from saln_kernels import reference
 from saln_kernels.matrices import Problem
+from saln_kernels.truth import reference
 
 SPECTRA = ("gaussian", "power law", "identity", "low rank", "clustered", "one large", "graded")
 

@@ -5,7 +5,7 @@ import torch
 
 import saln_kernels
 from cases import SIMILARITIES, make
-from saln_kernels import reference
+from saln_kernels.truth import reference
 
 
 def check(matrices: torch.Tensor, values: torch.Tensor, vectors: torch.Tensor, counts: list[int]) -> None:

@@ -7,7 +7,7 @@ import torch
 import oracle
 import saln_kernels
 from cases import DTYPES, LAPLACIANS, SIMILARITIES, SIZES, WIDTHS, Case, make
-from saln_kernels import reference
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 

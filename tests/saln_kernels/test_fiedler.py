@@ -10,7 +10,7 @@ import torch
 import oracle
 import saln_kernels
 from cases import SIMILARITIES, make
-from saln_kernels import reference
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 

@@ -156,7 +156,7 @@ def test_low_precision(cpu: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("chunk", [1, 10**9])
 def test_chunks(cpu: str, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """The backward pass sums over chunks of candidates."""
-    from saln_kernels import reference
+    from saln_kernels.truth import reference
 
     case = make(7, 6, count=9, dtype=torch.float64)
     features = case.features.requires_grad_()

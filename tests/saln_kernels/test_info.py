@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import saln_kernels
-from saln_kernels import native
+from saln_kernels.backends import native
 
 
 def test_build_info(cpu: str) -> None:

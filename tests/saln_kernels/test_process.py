@@ -56,7 +56,7 @@ SMOKE = """
 import torch, saln_kernels
 from cases import make
 from tolerance import assert_as_accurate
-from saln_kernels import reference
+from saln_kernels.truth import reference
 torch.set_num_threads(1)
 assert saln_kernels.build_info().cpu_isa_in_use == {isa!r}
 for b, d in ((3, 5), (17, 40), (66, 20)):
@@ -107,7 +107,7 @@ def test_unknown_instruction_set(cpu: str) -> None:
 
 def test_import_loads_no_library(cpu: str) -> None:
     """Importing is cheap: the library is loaded by the first call."""
-    code = "import saln_kernels, saln_kernels.native as n; assert n._reason == 'not tried'; print('ran')"
+    code = "import saln_kernels, saln_kernels.backends.native as n; assert n._reason == 'not tried'; print('ran')"
     assert python(code).stdout.strip() == "ran"
 
 

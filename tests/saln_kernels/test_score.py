@@ -8,8 +8,8 @@ import torch
 import oracle
 import saln_kernels
 from cases import SIMILARITIES, SIZES, WIDTHS, Case, make
-from saln_kernels import reference
 from saln_kernels.criteria import CRITERIA
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 SPECTRAL = sorted(set(CRITERIA) - {"algebraic_connectivity"})

@@ -34,7 +34,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than these pilots, and has tests of its own."""
-    monkeypatch.setattr("saln.report.render_report", lambda result, path, *rest, **more: path)
+    monkeypatch.setattr("saln.pages.render_report", lambda result, path, *rest, **more: path)
 
 
 def test_pilot_prints_verdicts_and_leaves_a_report(data: Path, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import torch
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
-from saln.pilot.methods import make_methods
+from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, NO_GAIN, STEPS_ONLY, headline
 from saln.pilot.runner import run_pilot
-from saln.pilot.verdict import BETTER, GAIN, LOSS, NO_GAIN, STEPS_ONLY, headline
+from saln.pilot.training.methods import make_methods
 
 
 def classes(n_classes: int, per_class: int, n_inputs: int, apart: float) -> Dataset:

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from pilot_cases import TINY, OneClass, blobs, make_run
 from saln.pilot.config import PilotError
-from saln.pilot.costs import Costs, MethodCost, reckon
-from saln.pilot.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
-from saln.pilot.kpi import compute_all_kpis
-from saln.pilot.measures import MEASURES
+from saln.pilot.judging.costs import Costs, MethodCost, reckon
+from saln.pilot.judging.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
+from saln.pilot.judging.kpi import compute_all_kpis
+from saln.pilot.judging.measures import MEASURES
+from saln.pilot.output.screen import cost_table
 from saln.pilot.runner import run_pilot
-from saln.pilot.screen import cost_table
-from saln.pilot.trainer import Method, Run
+from saln.pilot.training.trainer import Method, Run
 
 
 @pytest.mark.parametrize(

@@ -18,19 +18,19 @@ from pilot_cases import TINY, OneClass, blobs, mislabelled
 from saln.audit import Evaluation, audit_selection
 from saln.cli import app
 from saln.datasets import DataError, Dataset, make_groups
-from saln.pilot.by_group import ByGroup, MethodByGroup
+from saln.pages import render_report
+from saln.pages.contents import pilot_figures
 from saln.pilot.config import PilotConfig
-from saln.pilot.files import write_tables
-from saln.pilot.intervals import interval
-from saln.pilot.result import PilotResult
+from saln.pilot.judging.by_group import ByGroup, MethodByGroup
+from saln.pilot.judging.intervals import interval
+from saln.pilot.output.files import write_tables
+from saln.pilot.output.result import PilotResult
+from saln.pilot.output.screen import group_table
+from saln.pilot.output.words import extremes
+from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
-from saln.pilot.screen import group_table
-from saln.pilot.task import make_task
-from saln.pilot.trainer import Method
-from saln.pilot.watch import Watcher
-from saln.pilot.words import extremes
-from saln.report import render_report
-from saln.report.contents import pilot_figures
+from saln.pilot.training.trainer import Method
+from saln.pilot.training.watch import Watcher
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
 CONFIG = dataclasses.replace(TINY, label_noise=0.2, duplicates=0.3)
@@ -236,7 +236,7 @@ def call(folder: Path, *groups: str) -> Any:
 
 
 def test_the_command_reads_groups_as_an_audit_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saln.report.render_report", lambda result, path, *rest, **more: path)
+    monkeypatch.setattr("saln.pages.render_report", lambda result, path, *rest, **more: path)
     first = call(folder)
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["by_group"] == []

@@ -11,14 +11,14 @@ from sklearn.metrics import roc_auc_score
 from pilot_cases import TINY, blobs
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.corruption import COPIED, keep_rare, noisy_inputs, noisy_labels, rare_classes, with_copies
-from saln.pilot.evaluation import roc_auc
-from saln.pilot.inputs import image_inputs, table_inputs
-from saln.pilot.methods import make_methods
-from saln.pilot.pool import make_pool
-from saln.pilot.residual import ResidualNetwork
+from saln.pilot.problem.corruption import COPIED, keep_rare, noisy_inputs, noisy_labels, rare_classes, with_copies
+from saln.pilot.problem.inputs import image_inputs, table_inputs
+from saln.pilot.problem.pool import make_pool
+from saln.pilot.problem.residual import ResidualNetwork
+from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
-from saln.pilot.task import make_task
+from saln.pilot.training.evaluation import roc_auc
+from saln.pilot.training.methods import make_methods
 
 NOISY = dataclasses.replace(TINY, label_noise=0.2)
 

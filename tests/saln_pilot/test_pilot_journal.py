@@ -16,11 +16,11 @@ import torch
 
 from pilot_cases import TINY, OneClass, blobs
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.journal import Journal, fingerprint
-from saln.pilot.result import PilotResult
+from saln.pilot.output.journal import Journal, fingerprint
+from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
-from saln.pilot.trainer import Method
-from saln.pilot.watch import Watcher
+from saln.pilot.training.trainer import Method
+from saln.pilot.training.watch import Watcher
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
 CONFIG = dataclasses.replace(TINY, seeds=2, steps=6, evaluations=2)

@@ -9,12 +9,12 @@ import pytest
 from scipy import stats
 
 from pilot_cases import make_run
-from saln.pilot.equal_time import LongerUniform, accuracy_at, time_budgets
-from saln.pilot.intervals import geometric_interval, interval
-from saln.pilot.kpi import compute_all_kpis, compute_kpis, speed_up, target_accuracy
-from saln.pilot.measures import MEASURES, first_reaching, largest_drop
-from saln.pilot.significance import holm, paired_test
-from saln.pilot.trainer import Point
+from saln.pilot.judging.equal_time import LongerUniform, accuracy_at, time_budgets
+from saln.pilot.judging.intervals import geometric_interval, interval
+from saln.pilot.judging.kpi import compute_all_kpis, compute_kpis, speed_up, target_accuracy
+from saln.pilot.judging.measures import MEASURES, first_reaching, largest_drop
+from saln.pilot.judging.significance import holm, paired_test
+from saln.pilot.training.trainer import Point
 
 UNIFORM = [
     make_run("uniform", 0, [0.1, 0.5, 0.6, 0.8], 2.0, 0.0),

@@ -10,10 +10,10 @@ import pytest
 
 from pages import assert_page
 from pilot_cases import TINY, First, OneClass, blobs
-from saln.pilot.result import PilotResult
+from saln.pages import render_report
+from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
-from saln.pilot.trainer import Method
-from saln.report import render_report
+from saln.pilot.training.trainer import Method
 
 METHODS = ["uniform", "first", "sabotage", *(f"copy{i}" for i in range(6))]
 FIGURES = 11

@@ -11,14 +11,14 @@ import torch
 from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.methods import make_methods
-from saln.pilot.models import make_classifier
-from saln.pilot.result import PilotResult
+from saln.pilot.judging.verdict import BETTER, EQUAL, WORSE
+from saln.pilot.output.result import PilotResult
+from saln.pilot.problem.models import make_classifier
+from saln.pilot.problem.stream import stratified_split, super_batch_stream
+from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
-from saln.pilot.stream import stratified_split, super_batch_stream
-from saln.pilot.task import make_task
-from saln.pilot.trainer import Method, run_method, train_uniform_for
-from saln.pilot.verdict import BETTER, EQUAL, WORSE
+from saln.pilot.training.methods import make_methods
+from saln.pilot.training.trainer import Method, run_method, train_uniform_for
 
 UNIFORM = Method("uniform", None)
 

@@ -9,9 +9,9 @@ import torch
 
 from pilot_cases import TINY, blobs
 from saln.pilot.config import PilotError
-from saln.pilot.methods import make_methods
-from saln.pilot.task import make_task
-from saln.pilot.trainer import Method, run_method
+from saln.pilot.problem.task import make_task
+from saln.pilot.training.methods import make_methods
+from saln.pilot.training.trainer import Method, run_method
 from saln.selectors import SELECTORS, Portfolio, SelectionReport
 from saln.superbatch import SuperBatch
 

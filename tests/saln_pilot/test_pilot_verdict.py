@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pilot_cases import make_run
-from saln.pilot.equal_time import LongerUniform
-from saln.pilot.intervals import geometric_interval, interval
-from saln.pilot.kpi import SpeedUp, compute_all_kpis
-from saln.pilot.significance import PairedTest, paired_test
-from saln.pilot.trainer import Point, Run
-from saln.pilot.verdict import (
+from saln.pilot.judging.equal_time import LongerUniform
+from saln.pilot.judging.intervals import geometric_interval, interval
+from saln.pilot.judging.kpi import SpeedUp, compute_all_kpis
+from saln.pilot.judging.significance import PairedTest, paired_test
+from saln.pilot.judging.verdict import (
     BETTER,
     EQUAL,
     GAIN,
@@ -27,6 +26,7 @@ from saln.pilot.verdict import (
     outcome,
     speed_outcome,
 )
+from saln.pilot.training.trainer import Point, Run
 
 SHOWN = PairedTest(0.001, 0.001, 0.0625)
 

@@ -17,14 +17,14 @@ from PIL import Image
 
 from pages import assert_page
 from pilot_cases import OneClass, blobs
+from saln.pages import render_report, write_data
+from saln.pages.contents import pilot_figures
+from saln.pages.samples import SIDE, samples_of, thumbnails
 from saln.pilot.config import PilotConfig
-from saln.pilot.result import PilotResult
+from saln.pilot.output.result import PilotResult
+from saln.pilot.output.words import amount
 from saln.pilot.runner import run_pilot
-from saln.pilot.trainer import Method
-from saln.pilot.words import amount
-from saln.report import render_report, write_data
-from saln.report.contents import pilot_figures
-from saln.report.samples import SIDE, samples_of, thumbnails
+from saln.pilot.training.trainer import Method
 
 CONFIG = PilotConfig(
     methods=("uniform",), seeds=2, steps=24, batch_size=16, hidden=16, evaluations=4, reference_steps=8,
@@ -90,7 +90,7 @@ def test_what_was_spoiled_is_drawn(result: PilotResult, page: str) -> None:
 def test_every_figure_is_written_as_numbers(result: PilotResult, page: str, tmp_path: Path) -> None:
     as_json, as_csv = write_data(result, tmp_path / "new")
     document = json.loads(as_json.read_text("utf-8"))
-    assert document["schema"] == "saln.report/1"
+    assert document["schema"] == "saln.pages/1"
     figures = {each["name"]: each for each in document["figures"]}
     assert list(figures) == re.findall(r'<h3 id="title-([^"]+)"', page)
     assert all(each["data"] for each in figures.values())

@@ -16,7 +16,7 @@ from pages import assert_page, assert_picture
 from saln.cli import app
 from saln.datasets import DataError
 from saln.explain import explain_batch
-from saln.report.explain_page import direction_words, headline
+from saln.pages.explain_page import direction_words, headline
 
 RUNNER = CliRunner()
 

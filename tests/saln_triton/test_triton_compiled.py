@@ -1,14 +1,14 @@
 """Machine code for every architecture, without a GPU: it compiles, it can be launched, and its figures are known.
 
-A sample that meets every architecture, dtype, order and kind of result; `python -m saln_kernels.triton.compiled`
+A sample that meets every architecture, dtype, order and kind of result; `python -m tools.triton_compiled`
 compiles all of them.
 """
 
 import pytest
 import torch
 
-from saln_kernels.triton.compiled import SHARED_LIMIT, Configuration, build, configurations, row
-from saln_kernels.triton.launch import Task
+from saln_kernels.backends.triton.launch import Task
+from tools.triton_compiled import SHARED_LIMIT, Configuration, build, configurations, row
 
 # Bytes a thread may spill. Up to B = 64 these are a few addresses, stored before the loop over candidates and loaded
 # once each; a tile of 128 leaves too few registers for addresses beside it, and spills some in every step that moves

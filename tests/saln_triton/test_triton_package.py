@@ -11,8 +11,8 @@ import torch
 
 import saln_kernels
 from cases import make
-from saln_kernels import triton as backend
-from saln_kernels.triton import shapes
+from saln_kernels.backends import triton as backend
+from saln_kernels.backends.triton import shapes
 
 
 @pytest.mark.parametrize("b", [1, 2, 15, 16, 17, 64, 65, 100, 128])
@@ -66,9 +66,9 @@ def test_cpu_tensors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_import_loads_no_kernel() -> None:
     code = (
-        "import sys, saln_kernels.triton as t; t.missing(); t.OPS; "
-        "loaded = [name for name in sys.modules if name.startswith('saln_kernels.triton.')]; "
-        "assert loaded == ['saln_kernels.triton.shapes'], loaded; print('ran')"
+        "import sys, saln_kernels.backends.triton as t; t.missing(); t.OPS; "
+        "loaded = [name for name in sys.modules if name.startswith('saln_kernels.backends.triton.')]; "
+        "assert loaded == ['saln_kernels.backends.triton.shapes'], loaded; print('ran')"
     )
     path = str(Path(saln_kernels.__file__).parents[1])
     run = subprocess.run(

@@ -47,8 +47,8 @@ def audit(
             read_selection,
             run_evaluation,
         )
-        from saln.audit.page import write_audit
         from saln.datasets import DataError, read_groups
+        from saln.pages.audit_page import write_audit
 
         if output is not None:
             writable(output)

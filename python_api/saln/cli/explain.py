@@ -42,7 +42,7 @@ def explain(
         from saln.audit.inputs import find_run, is_run, read_features, read_pool, read_selection
         from saln.datasets import DataError, read_column, read_images
         from saln.explain import explain_batch
-        from saln.report.explain_page import (
+        from saln.pages.explain_page import (
             direction_words,
             headline,
             repeated_words,

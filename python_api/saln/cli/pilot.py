@@ -142,16 +142,16 @@ def pilot(
     settings = dict(locals())
     with one_line_errors():
         from saln.datasets import read_groups
-        from saln.pilot.bars import Bars
+        from saln.pages import render_report, write_data
         from saln.pilot.config import PilotConfig
-        from saln.pilot.files import write_chosen, write_json, write_tables
-        from saln.pilot.gates import read_gates
-        from saln.pilot.live import TensorBoard
-        from saln.pilot.methods import make_methods
+        from saln.pilot.judging.gates import read_gates
+        from saln.pilot.output.bars import Bars
+        from saln.pilot.output.files import write_chosen, write_json, write_tables
+        from saln.pilot.output.live import TensorBoard
+        from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
-        from saln.pilot.screen import print_result
-        from saln.pilot.watch import Watchers
-        from saln.report import render_report, write_data
+        from saln.pilot.training.methods import make_methods
+        from saln.pilot.training.watch import Watchers
 
         writable(output)
         if price_per_hour is None and (full_training_hours is not None or trainings != 1):

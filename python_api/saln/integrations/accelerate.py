@@ -7,9 +7,9 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from saln.background import Place
 from saln.integrations.needs import missing, read_ahead
-from saln.sampler import SpectralBatchSampler
+from saln.sampling.ahead import Place
+from saln.sampling.sampler import SpectralBatchSampler
 
 try:
     from accelerate import Accelerator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from saln.background import Place
 from saln.integrations.needs import missing, read_ahead
-from saln.sampler import SpectralBatchSampler
+from saln.sampling.ahead import Place
+from saln.sampling.sampler import SpectralBatchSampler
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saln.background import Place
 from saln.integrations.needs import missing
-from saln.sampler import SpectralBatchSampler
-from saln.served import ServedBatch
+from saln.sampling.ahead import Place
+from saln.sampling.sampler import SpectralBatchSampler
+from saln.sampling.served import ServedBatch
 from saln_kernels import score_batches
 
 try:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
-from saln.background import Place
 from saln.integrations.needs import missing
-from saln.sampler import SpectralBatchSampler
+from saln.sampling.ahead import Place
+from saln.sampling.sampler import SpectralBatchSampler
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from saln.choices import one_of
 from saln.offline.journal import Journal
+from saln.selectors.support.choices import one_of
 
 Array = npt.NDArray[Any]
 ENGINES = ("local", "ray")

@@ -14,9 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from saln.chooser import Chooser
-from saln.distributed import Ranks
-from saln.epoch_order import EpochOrder, super_batch_size
 from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
@@ -24,8 +21,11 @@ from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles
+from saln.sampling.chooser import Chooser
+from saln.sampling.order import EpochOrder, super_batch_size
+from saln.sampling.ranks import Ranks
 from saln.selectors import Selector, SpectralCandidates, make_selector, wants_reward
-from saln.selectors.protocol import wants_dataset
+from saln.selectors.base import wants_dataset
 from saln.superbatch import SuperBatch
 
 ORDER_BYTES = 40

@@ -55,7 +55,7 @@ class PilotConfig:
     Attributes
     ----------
     methods : tuple of str
-        As in `saln.pilot.methods`; `uniform` is always compared against.
+        As in `saln.pilot.training.methods`; `uniform` is always compared against.
     seeds : int
         Runs per method. Seed s gives every method the same weights, data split, corruption and super-batches.
     steps, batch_size : int
@@ -107,7 +107,7 @@ class PilotConfig:
     device : str
         Where models train and selectors choose, one of `devices()`.
     gates : tuple of str
-        Success criteria given beforehand, as in `saln.pilot.gates`.
+        Success criteria given beforehand, as in `saln.pilot.judging.gates`.
     stages : tuple of float
         Shares of the training rows, ascending; each is a pilot of its own, run with the methods that passed all gates
         of the one before. Empty for one pilot on all rows.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.costs import reckon
-from saln.pilot.result import PilotResult, Stage
+from saln.pilot.judging.costs import reckon
+from saln.pilot.output.result import PilotResult, Stage
 from saln.pilot.stage import run_stage
-from saln.pilot.trainer import Method
-from saln.pilot.watch import Watcher
+from saln.pilot.training.trainer import Method
+from saln.pilot.training.watch import Watcher
 
 
 def run_pilot(
@@ -53,7 +53,7 @@ def run_pilot(
     --------
     >>> from saln.datasets import load_builtin
     >>> from saln.pilot.config import PilotConfig
-    >>> from saln.pilot.methods import make_methods
+    >>> from saln.pilot.training.methods import make_methods
     >>> config = PilotConfig(seeds=2, steps=4, batch_size=16, evaluations=2, gates=("final_accuracy >= 0.999",))
     >>> result = run_pilot(load_builtin("digits"), config, make_methods(["rho_loss"]))
     >>> result.methods, result.gate_outcome

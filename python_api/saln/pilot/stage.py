@@ -11,21 +11,21 @@ from pathlib import Path
 import torch
 
 from saln.datasets import Dataset
-from saln.pilot.by_group import describe_groups
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.costs import reckon
-from saln.pilot.equal_time import LongerUniform, time_budgets
-from saln.pilot.gates import check_gates, judge_gates, parse_gate
-from saln.pilot.journal import Journal, fingerprint
-from saln.pilot.kpi import compute_all_kpis, target_accuracy
-from saln.pilot.notes import notes
-from saln.pilot.pool import make_pool
-from saln.pilot.result import PilotResult, machine, summarise_data, versions
-from saln.pilot.selection import describe_selection, mean_selection
-from saln.pilot.task import Task, make_task
-from saln.pilot.trainer import Method, Run, run_method, train_uniform_for
-from saln.pilot.verdict import judge
-from saln.pilot.watch import Watcher
+from saln.pilot.judging.by_group import describe_groups
+from saln.pilot.judging.costs import reckon
+from saln.pilot.judging.equal_time import LongerUniform, time_budgets
+from saln.pilot.judging.gates import check_gates, judge_gates, parse_gate
+from saln.pilot.judging.kpi import compute_all_kpis, target_accuracy
+from saln.pilot.judging.selection import describe_selection, mean_selection
+from saln.pilot.judging.verdict import judge
+from saln.pilot.output.journal import Journal, fingerprint
+from saln.pilot.output.notes import notes
+from saln.pilot.output.result import PilotResult, machine, summarise_data, versions
+from saln.pilot.problem.pool import make_pool
+from saln.pilot.problem.task import Task, make_task
+from saln.pilot.training.trainer import Method, Run, run_method, train_uniform_for
+from saln.pilot.training.watch import Watcher
 
 WARM_UP_STEPS = 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saln.selectors.base import SelectionReport, Selector, give_reward, prepare, wants_reward
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
 from saln.selectors.divbs import DivBS
@@ -25,7 +26,6 @@ from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
 from saln.selectors.one_pass import OnePass
 from saln.selectors.portfolio import Portfolio
-from saln.selectors.protocol import SelectionReport, Selector, give_reward, prepare, wants_reward
 from saln.selectors.registry import DEFAULT, SELECTORS, make_selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN

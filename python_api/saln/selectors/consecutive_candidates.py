@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.choices import one_of
-from saln.schedule import Schedule, not_negative_throughout, value_at
 from saln.selectors.rows import unit_rows
-from saln.selectors.scoring import Scorer, work_out
 from saln.selectors.spectral_candidates import SpectralCandidates
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
+from saln.selectors.support.scoring import Scorer, work_out
 from saln.superbatch import SuperBatch
 
 OVERLAPS = ("subspace", "reuse")

@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of
-from saln.schedule import Schedule, share_throughout, value_at
-from saln.selectors.protocol import Selector, eligible_rows
+from saln.selectors.base import Selector, eligible_rows
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.schedule import Schedule, share_throughout, value_at
 from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
 from saln.superbatch import SuperBatch
 

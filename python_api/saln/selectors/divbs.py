@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.choices import one_of
-from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel, random_uniform
+from saln.selectors.base import SelectionReport, eligible_rows, gumbel, random_uniform
+from saln.selectors.support.choices import one_of
 from saln.superbatch import SuperBatch
 
 CHOICES = ("argmax", "draw")

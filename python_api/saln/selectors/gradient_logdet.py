@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of, positive
-from saln.schedule import Schedule, not_negative_throughout, positive_throughout, value_at
+from saln.selectors.base import SelectionReport, eligible_rows
 from saln.selectors.logdet import logdet_places, not_negative, perturbed
-from saln.selectors.protocol import SelectionReport, eligible_rows
-from saln.selectors.quality import QUALITIES, READS, row_quality
+from saln.selectors.support.choices import one_of, positive
+from saln.selectors.support.quality import QUALITIES, READS, row_quality
+from saln.selectors.support.schedule import Schedule, not_negative_throughout, positive_throughout, value_at
 from saln.superbatch import SuperBatch
 
 
@@ -31,7 +31,7 @@ class GradientLogDet:
     - "gate": 1 where loss - reference loss is above the threshold, else 0: the rest comes last, by row
     - "class_learnability": sigmoid of the same less its mean over the row's class in the super-batch, over T, since a
       reference model that has seen little of a class has a high loss on all of it; needs labels, too
-    - "label_agreement": `saln.selectors.quality.label_agreement`, needs labels and no reference model
+    - "label_agreement": `saln.selectors.support.quality.label_agreement`, needs labels and no reference model
     - "class_learnability_agreement": the last but one times the last to the power p, how far the learner has come from
       guessing to the reference model: p = (log C - mean loss) / (log C - mean reference loss), from 0 to 1, C the
       classes in the super-batch. Neighbours in an untrained network's features say little. Losses are cross-entropies

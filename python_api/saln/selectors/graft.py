@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.protocol import SelectionReport, eligible_rows
+from saln.selectors.base import SelectionReport, eligible_rows
 from saln.superbatch import SuperBatch
 
 

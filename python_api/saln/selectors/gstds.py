@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.schedule import Schedule, share_throughout, value_at
-from saln.selectors.protocol import random_uniform
+from saln.selectors.base import random_uniform
 from saln.selectors.saln import SALN
+from saln.selectors.support.schedule import Schedule, share_throughout, value_at
 from saln.superbatch import SuperBatch
 
 RISING = Schedule(0.0, 0.8, "linear")
@@ -52,7 +52,7 @@ class GSTDS(SALN):
     --------
     >>> import torch
     >>> from saln import SuperBatch
-    >>> from saln.schedule import Schedule
+    >>> from saln.selectors.support.schedule import Schedule
     >>> from saln.selectors import GSTDS
     >>> gstds = GSTDS(ratio=Schedule(0.0, 0.75, "cosine"))
     >>> gstds.progress = 1.0

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.schedule import share
-from saln.selectors.protocol import SelectionReport, Selector, eligible_rows, random_uniform
+from saln.selectors.base import SelectionReport, Selector, eligible_rows, random_uniform
+from saln.selectors.support.schedule import share
 from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
 from saln.superbatch import SuperBatch
 

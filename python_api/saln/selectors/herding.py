@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of
-from saln.selectors.protocol import SelectionReport, eligible_rows
+from saln.selectors.base import SelectionReport, eligible_rows
 from saln.selectors.rows import distance_rows
+from saln.selectors.support.choices import one_of
 from saln.superbatch import SuperBatch
 
 SIMILARITIES = ("linear", "cosine")

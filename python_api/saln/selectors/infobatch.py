@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.schedule import share
-from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.support.schedule import share
 from saln.superbatch import SuperBatch
 
 

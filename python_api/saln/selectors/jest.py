@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of
-from saln.schedule import Schedule, positive_throughout, value_at
-from saln.selectors.contrastive import sigmoid_losses, softmax_gain, softmax_losses
-from saln.selectors.protocol import SelectionReport, draw, eligible_rows
+from saln.selectors.base import SelectionReport, draw, eligible_rows
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.contrastive import sigmoid_losses, softmax_gain, softmax_losses
+from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
 from saln.superbatch import SuperBatch
 
 FORMS = ("classification", "pairwise", "sigmoid", "softmax")

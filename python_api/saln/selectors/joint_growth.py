@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.candidates import uniform_candidates
-from saln.choices import one_of
-from saln.schedule import Schedule, positive_throughout, value_at
+from saln.selectors.base import SelectionReport, eligible_rows, gumbel
 from saln.selectors.jest import chunk_sizes
-from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
-from saln.selectors.scoring import Scorer, known_score_options
+from saln.selectors.support.candidates import uniform_candidates
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
+from saln.selectors.support.scoring import Scorer, known_score_options
 from saln.superbatch import SuperBatch
 
 CHOICES = ("argmax", "softmax")

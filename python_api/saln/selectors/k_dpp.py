@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.choices import one_of, positive
+from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
 from saln.selectors.logdet import not_negative
-from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
-from saln.selectors.quality import QUALITIES, READS, row_quality
+from saln.selectors.support.choices import one_of, positive
+from saln.selectors.support.quality import QUALITIES, READS, row_quality
 from saln.superbatch import SuperBatch
 
 

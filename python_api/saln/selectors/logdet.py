@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.schedule import Schedule, not_negative_throughout, value_at
-from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
+from saln.selectors.base import SelectionReport, eligible_rows, gumbel
+from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
 from saln.superbatch import SuperBatch
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.choices import one_of
-from saln.selectors.protocol import SelectionReport, eligible_rows, largest
+from saln.selectors.base import SelectionReport, eligible_rows, largest
 from saln.selectors.rows import unit_rows
+from saln.selectors.support.choices import one_of
 from saln.superbatch import SuperBatch
 
 NEGATIVE = ("clamp", "keep")

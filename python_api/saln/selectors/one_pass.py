@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.selectors.copies import find_copies
-from saln.selectors.credibility import label_credibility
-from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.support.copies import find_copies
+from saln.selectors.support.credibility import label_credibility
 from saln.superbatch import SuperBatch
 
 LEAST_CREDIBLE = 0.05
@@ -22,8 +22,8 @@ class OnePass:
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
     This project's own, and of all methods of docs/study.md the one that most often paid by the clock. `prepare` looks
-    at the dataset once: how many copies each sample has (`saln.selectors.copies`), and how likely its label is right
-    (`saln.selectors.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
+    at the dataset once: how many copies each sample has (`support.copies`), and how likely its label is right
+    (`support.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
     copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
     at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
 

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.choices import one_of, positive
-from saln.schedule import share
+from saln.selectors.base import Selector, eligible_rows, give_reward, random_uniform
 from saln.selectors.gradient_logdet import LearnableGradientLogDet
-from saln.selectors.protocol import Selector, eligible_rows, give_reward, random_uniform
 from saln.selectors.rho_loss import RHOLoss
+from saln.selectors.support.choices import one_of, positive
+from saln.selectors.support.schedule import share
 from saln.selectors.uniform import Uniform
 from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
 from saln.superbatch import SuperBatch

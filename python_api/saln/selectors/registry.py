@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from saln.selectors.base import Selector
 from saln.selectors.consecutive_candidates import ConsecutiveCandidates
 from saln.selectors.curriculum import Curriculum
 from saln.selectors.divbs import DivBS
@@ -18,7 +19,6 @@ from saln.selectors.gradient_logdet import (
     PatientGradientLogDet,
 )
 from saln.selectors.graft import GRAFT
-from saln.selectors.grammar import Part, parse_method
 from saln.selectors.gstds import GSTDS
 from saln.selectors.guard import Guard
 from saln.selectors.herding import Herding
@@ -31,11 +31,11 @@ from saln.selectors.logdet import LogDet
 from saln.selectors.lowest_degree import LowestDegree
 from saln.selectors.one_pass import OnePass
 from saln.selectors.portfolio import Portfolio
-from saln.selectors.protocol import Selector
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
 from saln.selectors.selective_backprop import SelectiveBackprop
 from saln.selectors.spectral_candidates import SpectralCandidates
+from saln.selectors.support.grammar import Part, parse_method
 from saln.selectors.uniform import Uniform
 
 SELECTORS: dict[str, type[Selector]] = {
@@ -82,7 +82,7 @@ def make_selector(name: str, **options: Any) -> Selector:
     Parameters
     ----------
     name : str
-        With options of its own and a method inside, if it is to have any, as in `saln.selectors.grammar`:
+        With options of its own and a method inside, if it is to have any, as in `saln.selectors.support.grammar`:
         "guard:floor=0.8:jest" is the guard around JEST.
     **options
         Further options, of the outermost method.

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.schedule import Schedule, not_negative_throughout, value_at
-from saln.selectors.protocol import SelectionReport, draw, eligible_rows, largest
+from saln.selectors.base import SelectionReport, draw, eligible_rows, largest
+from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
 from saln.superbatch import SuperBatch
 
 

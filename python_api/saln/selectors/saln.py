@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.choices import one_of
-from saln.selectors.protocol import SelectionReport, eligible_rows
+from saln.selectors.base import SelectionReport, eligible_rows
+from saln.selectors.support.choices import one_of
 from saln.superbatch import SuperBatch
 
 KEEP = ("abs", "positive", "negative", "both_ends", "near_zero")

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.schedule import share
-from saln.selectors.protocol import SelectionReport, draw, eligible_rows
+from saln.selectors.base import SelectionReport, draw, eligible_rows
+from saln.selectors.support.schedule import share
 from saln.superbatch import SuperBatch
 
 

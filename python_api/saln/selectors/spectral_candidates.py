@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from saln.candidates import stratified_candidates, uniform_candidates
-from saln.choices import one_of
-from saln.schedule import Schedule, positive_throughout, value_at
-from saln.selectors.protocol import SelectionReport, eligible_rows, gumbel
-from saln.selectors.scoring import Scorer, known_score_options
+from saln.selectors.base import SelectionReport, eligible_rows, gumbel
+from saln.selectors.support.candidates import stratified_candidates, uniform_candidates
+from saln.selectors.support.choices import one_of
+from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
+from saln.selectors.support.scoring import Scorer, known_score_options
 from saln.superbatch import SuperBatch
 
 CANDIDATES = ("uniform", "stratified", "grown")

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from saln.selectors.protocol import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
 from saln.superbatch import SuperBatch
 
 

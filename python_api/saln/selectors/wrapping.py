@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saln.selectors.protocol import (
+from saln.selectors.base import (
     SelectionReport,
     Selector,
     Stateful,

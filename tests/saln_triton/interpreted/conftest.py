@@ -6,7 +6,7 @@ import pytest
 import torch
 from triton.runtime.interpreter import InterpretedFunction
 
-from saln_kernels import native
+from saln_kernels.backends import native
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cases import DTYPES, LAPLACIANS, SIMILARITIES, Case, make
-from saln_kernels import reference
-from saln_kernels.triton import OPS
+from saln_kernels.backends.triton import OPS
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from cases import Case, make
-from saln_kernels import reference
+from saln_kernels.backends.triton import OPS
 from saln_kernels.criteria import CRITERIA
-from saln_kernels.triton import OPS
+from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
 ORDERS = (0.0, 0.5, 1.0, 2.0, 3.0, math.inf)

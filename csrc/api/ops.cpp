@@ -1,0 +1,35 @@
+// The schemas of the torch ops, and the ops of the CPU. Written against PyTorch's stable ABI, so one binary serves
+// every later version.
+#include "api/ops.h"
+
+#include "cpu/run.h"
+
+// The arguments that describe the matrices, in every op's schema.
+#define PROBLEM_SCHEMA                                                                                                 \
+  "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, str similarity, bool center, float gamma, " \
+  "str laplacian, str negative, bool allow_tf32"
+
+STABLE_TORCH_LIBRARY(saln, m) {
+  m.def("gram(" PROBLEM_SCHEMA ") -> Tensor");
+  m.def("eigvals(" PROBLEM_SCHEMA ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor bounds)");
+  m.def("eigh(" PROBLEM_SCHEMA
+        ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor vectors, Tensor bounds)");
+  m.def("fiedler(" PROBLEM_SCHEMA
+        ", str solver, int n_iter, int seed) -> (Tensor value, Tensor vector, Tensor residual)");
+  m.def("score(" PROBLEM_SCHEMA ", str criterion, int k, float parameter, str solver, int n_iter, int seed) -> Tensor");
+  m.def("matrix_eigvals(Tensor matrices, int k) -> Tensor");
+  m.def("matrix_eigh(Tensor matrices, int k) -> (Tensor values, Tensor vectors)");
+}
+
+namespace {
+
+struct Cpu {
+  static void run(const torch::stable::Tensor&, const saln::Problem& problem, const saln::Task& task,
+                  const saln::Results& results) {
+    saln::run_cpu(problem, task, results);
+  }
+};
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(saln, CPU, m) { saln::Ops<Cpu>::implement(m); }

@@ -1,0 +1,309 @@
+// Builds one candidate's matrix on chip: gather, Gram, transform. Keeps an a-priori bound on the rounding error of what
+// it built, for the certificates.
+#pragma once
+#include "cuda/gram/gram.cuh"
+#include "cuda/gram/transform.cuh"
+#include "cuda/kernels/call.cuh"
+
+namespace saln::device {
+
+// What is known of a built matrix beside its entries.
+template <class T>
+struct Built {
+  int real = 0;        // n: rows that are not padding
+  bool empty = false;  // a graph without edges
+  bool bad = false;    // a non-finite value or a row number out of range: every result is NaN
+  T scale = 1;         // the tile holds the matrix divided by this power of two
+  T error = 0;         // bound on the Frobenius norm of its rounding error, in units of the tile
+};
+
+// Rounding of a sum of `terms` products relative to the product of norms: probable growth is the square root
+// (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
+template <class T>
+SALN_DEVICE T sum_error(double terms) {
+  return T(Arithmetic<T>::eps * (4 + 2 * sqrt(terms)));
+}
+// The same of a view's inner products, whose operands tf32 rounds to 11 bits, and split float32 leaves 2⁻²² of.
+template <class T>
+SALN_DEVICE T product_error(const View& v, bool allow_tf32) {
+  const T products = sum_error<T>(double(v.cols));
+  if (sizeof(T) == 8 || v.dtype == DType::bfloat16 || v.dtype == DType::float16) return products;
+  return products + (allow_tf32 ? T(9.8e-4) : T(4.8e-7));
+}
+
+// Columns of the gathered rows x̃_i = q_i (x_i/‖x_i‖ − mean), staged as rows: the covariance side.
+template <class T>
+struct ScaledColumns {
+  const View& view;
+  const int64_t* row;
+  int n;
+  const T *factor, *quality, *mean, *live;  // quality and mean may be null
+
+  static constexpr int kPer = kSlab / sizeof(T);
+
+  SALN_DEVICE int64_t slabs() const { return (n + kPer - 1) / kPer; }
+  SALN_DEVICE T value(int i, int64_t t) const {
+    T x = entry<T>(view, row[i] * view.row_stride + t * view.col_stride) * factor[i];
+    if (mean) x = (x - mean[t]) * live[t];
+    return quality ? x * quality[i] : x;
+  }
+  template <class G>
+  SALN_DEVICE void stage(const G& g, int64_t slab, int first, int tall, char* to) const {
+    for (int at = g.rank; at < tall * kPer; at += G::threads) {
+      const int r = at % tall, t = at / tall;
+      const int64_t i = slab * kPer + t;
+      reinterpret_cast<T*>(to + r * kPitch)[t] = i < n && first + r < view.cols ? value(int(i), first + r) : T(0);
+    }
+  }
+};
+
+template <class T, class G, int kOrder>
+class Builder {
+ public:
+  using Products = Gram<G, kOrder, sizeof(T) == 8 ? 64 : 128>;
+
+  // Stages of Products::kStage bytes in shared memory, the second of which may be the tile's; the rest is taken from
+  // `near`. Sizes are constants where kOrder is.
+  template <class Near>
+  SALN_HD Builder(const Call& call, char* first, char* second, Near& near)
+      : call_(call),
+        first_(first),
+        second_(second),
+        now_(near, kOrder ? kOrder : call.problem.size),
+        next_(near, kOrder),
+        quality_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
+        work_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
+        ahead_(near.template take<int32_t>(1)) {
+    const bool columns = kOrder == 0 && call.choice.side == Side::covariance;
+    mean_ = near.template take<T>(columns ? call.problem.features.cols : 0);
+    live_ = near.template take<T>(columns ? call.problem.features.cols : 0);
+  }
+
+  SALN_DEVICE const Selection& selection() const { return now_; }
+  // [n], free between calls
+  SALN_HD T* work() const { return work_; }
+
+  // Before the first candidate. Ends with a barrier.
+  SALN_DEVICE void begin(const G& g) const {
+    if (g.rank == 0) *ahead_ = 0;
+    g.sync();
+  }
+
+  // Reads candidate c and sends its first rows on their way, where that can be; the stages are then taken until it is
+  // built. Ends with a barrier.
+  SALN_DEVICE void look_ahead(const G& g, int64_t c) const {
+    const Problem& p = call_.problem;
+    if (kOrder == 0 || p.similarity == Similarity::precomputed || p.similarity == Similarity::given ||
+        c >= p.n_candidates)
+      return;
+    next_.read(g, p, c);
+    const bool send = next_.valid() && next_.n() > 0;
+    if constexpr (kOrder > 0)
+      if (send)
+        with_kind<T>(p.features, p.allow_tf32, [&](auto kind) {
+          Products(first_, second_)
+              .prefetch(g, GatheredRows<typename decltype(kind)::Element>(p.features, next_), next_.n());
+        });
+    if (g.rank == 0) *ahead_ = send ? 2 : 1;
+    g.sync();
+  }
+
+  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile. Ends with a barrier.
+  SALN_DEVICE void gather(const G& g, int64_t c, Tile<T>& tile) const {
+    const Problem& p = call_.problem;
+    const int ahead = *ahead_;
+    if (ahead)
+      now_.copy(g, next_);
+    else
+      now_.read(g, p, c);
+    if (g.rank == 0) *ahead_ = 0;
+    tile.n = now_.n();
+    if (!now_.valid() || tile.n == 0 || (kOrder == 0 && call_.choice.side == Side::covariance)) return;
+    if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
+      read_entries(g, tile);
+    else
+      products(g, tile, ahead == 2);
+  }
+
+  // The matrix of the candidate gathered, or the one of the covariance side (kColumns). Ends with a barrier.
+  template <bool kColumns>
+  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile) const {
+    Built<T> built;
+    built.real = tile.n = now_.n();
+    built.bad = !now_.valid();
+    if (built.bad || built.real == 0) return built;
+    read_quality(g);
+    if constexpr (kColumns)
+      covariance(g, tile, built);
+    else
+      candidate_matrix(g, tile, built);
+    if (built.bad) return built;
+    const T top = magnitude(g, tile);
+    if (!is_finite(top)) built.bad = true;
+    if (built.bad || call_.choice.need == Need::nothing || top == T(0) || (top > T(1.5e-5) && top < T(65536)))
+      return built;
+    built.scale = power_of_two(top);
+    if (built.scale == T(0)) built.scale = sizeof(T) == 8 ? T(2.2250738585072014e-308) : T(1.17549435e-38);
+    multiply(g, tile, T(1) / built.scale);
+    tile.sigma /= built.scale;
+    built.error /= built.scale;
+    return built;
+  }
+
+  SALN_DEVICE const T* read_quality(const G& g) const {
+    const View& q = call_.problem.quality;
+    if (!q.data) return nullptr;
+    each_row(g, now_.n(), [&](int i) { quality_[i] = entry<T>(q, now_.row[i] * q.row_stride); });
+    g.sync();
+    return quality_;
+  }
+
+  // work [n] = 1/‖x_i‖ for `cosine`, else 1. Ends with a barrier.
+  SALN_DEVICE void row_factors(const G& g) const {
+    const View& f = call_.problem.features;
+    for (int i = g.warp; i < now_.n(); i += G::warps) {
+      T factor = 1;
+      if (call_.problem.similarity == Similarity::cosine) {
+        T square = 0;
+        for (int64_t t = g.lane; t < f.cols; t += 32) {
+          const T x = entry<T>(f, now_.row[i] * f.row_stride + t * f.col_stride);
+          square += x * x;
+        }
+        square = warp_sum(square);
+        factor = square > T(0) ? T(1) / square_root(square) : T(0) * square;
+      }
+      if (g.lane == 0) work_[i] = factor;
+    }
+    g.sync();
+  }
+
+ private:
+  // X Xᵀ, times R Rᵀ entry by entry for `gradient`
+  SALN_DEVICE void products(const G& g, const Tile<T>& tile, bool ready) const {
+    const Problem& p = call_.problem;
+    for (int factor = 0; factor < (p.similarity == Similarity::gradient ? 2 : 1); ++factor) {
+      const View& view = factor ? p.residuals : p.features;
+      // A second stage in the tile is gone once there are products of the features in it.
+      const Products gram(first_, factor && kOrder > 0 ? nullptr : second_);
+      with_kind<T>(view, p.allow_tf32, [&](auto kind) {
+        using Kind = decltype(kind);
+        gram.template triangle<Kind>(g, GatheredRows<typename Kind::Element>(view, now_), tile.n, ready && factor == 0,
+                                     [&](int i, int j, T x) { tile.at(i, j) = factor ? tile.at(i, j) * x : x; });
+      });
+    }
+  }
+
+  SALN_DEVICE void read_entries(const G& g, const Tile<T>& tile) const {
+    const bool given = call_.problem.similarity == Similarity::given;
+    const View& m = given ? call_.problem.matrices : call_.problem.features;
+    each_entry(g, tile, [&](int i, int j, T& x) {
+      const int64_t start = given ? now_.row[i] + i * m.row_stride : now_.row[i] * m.row_stride;
+      x = entry<T>(m, start + (given ? j : now_.row[j]) * m.col_stride);
+    });
+    g.sync();
+  }
+
+  SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
+    const Problem& p = call_.problem;
+    const T eps = Arithmetic<T>::eps, n = T(tile.n);
+    const T rounding = product_error<T>(p.features, p.allow_tf32);
+    // A NaN would not survive these two; all else hands it on.
+    if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) built.bad = !is_finite(magnitude(g, tile));
+    if (p.similarity == Similarity::linear) built.error = rounding * diagonal_sum(g, tile);
+    if (p.similarity == Similarity::gradient) {
+      built.error = (rounding + product_error<T>(p.residuals, p.allow_tf32)) * diagonal_sum(g, tile);
+      if (p.laplacian != Laplacian::none) built.bad = built.bad || !is_finite(magnitude(g, tile));
+    }
+    if (built.bad) return;
+    if (p.similarity == Similarity::cosine) {
+      to_cosine(g, tile, work_);
+      built.error = (rounding + 4 * eps) * n;
+    } else if (p.similarity == Similarity::rbf) {
+      const T top = magnitude(g, tile);
+      g.sync();
+      to_rbf(g, tile, T(p.gamma), work_);
+      built.error = n * (2 * eps + 4 * T(p.gamma) * rounding * top);
+    }
+    if (p.center) {
+      const T before = magnitude(g, tile);
+      g.sync();
+      built.error += 8 * eps * n * before;
+      double_center(g, tile, before, work_);
+    }
+    if (p.quality.data) {
+      T top = 0;
+      each_row(g, tile.n, [&](int i) { top = larger(top, absolute(quality_[i])); });
+      top = g.max(top);
+      g.sync();
+      scale_both_sides(g, tile, quality_);
+      const T after = magnitude(g, tile);
+      built.error = built.error * top * top + 3 * eps * n * after;
+      built.bad = !is_finite(after);
+      if (built.bad) return;
+      g.sync();
+    }
+    if (p.laplacian != Laplacian::none) {
+      const T weakest = to_laplacian(g, tile, p.laplacian, p.negative, work_);
+      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * magnitude(g, tile);
+    }
+    if (call_.choice.fiedler) {
+      const T top = magnitude(g, tile);
+      g.sync();
+      built.empty = top == T(0);
+      deflate_and_negate(g, tile, top);
+    }
+  }
+
+  // X̃ᵀX̃ of the transformed rows.
+  SALN_DEVICE void covariance(G& g, Tile<T>& tile, Built<T>& built) const {
+    const Problem& p = call_.problem;
+    const int n = now_.n(), d = int(p.features.cols);
+    row_factors(g);
+    const ScaledColumns<T> plain{p.features, now_.row, n, work_, nullptr, nullptr, nullptr};
+    T uncentered = 0;
+    each_row(g, d, [&](int t) {
+      T mean = 0, before = 0, after = 0;
+      for (int i = 0; i < n; ++i) {
+        const T x = plain.value(i, t);
+        uncentered += x * x;
+        mean += x;
+        before = larger(absolute(x), before);
+      }
+      mean /= T(n);
+      mean_[t] = mean;
+      live_[t] = 1;
+      if (!p.center) return;
+      for (int i = 0; i < n; ++i) after = larger(absolute(plain.value(i, t) - mean), after);
+      if (after <= cancelled(before, n)) live_[t] = 0;
+    });
+    uncentered = g.sum(uncentered);
+    g.sync();
+    tile.n = d;
+    const ScaledColumns<T> columns{
+        p.features, now_.row, n, work_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
+    const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
+    const Products gram(first_, second_);
+    T products = sum_error<T>(double(n));
+    if constexpr (sizeof(T) == 8) {
+      gram.template triangle<Doubles>(g, columns, d, false, set);
+    } else if (p.allow_tf32) {
+      gram.template triangle<RoundedFloats>(g, columns, d, false, set);
+      products += T(9.8e-4);
+    } else {
+      gram.template triangle<Floats>(g, columns, d, false, set);
+      products += T(4.8e-7);
+    }
+    T top = 1;
+    if (p.quality.data) each_row(g, n, [&](int i) { top = larger(top, absolute(quality_[i])); });
+    top = g.max(top);
+    built.error = products * diagonal_sum(g, tile) + sum_error<T>(double(d)) * uncentered * top * top;
+  }
+
+  const Call& call_;
+  char *first_, *second_;
+  Selection now_, next_;
+  T *quality_, *work_, *mean_, *live_;
+  int32_t* ahead_;  // 1: the next candidate is read; 2: its first rows are under way
+};
+
+}  // namespace saln::device

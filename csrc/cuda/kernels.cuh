@@ -1,6 +1,0 @@
-// The kernels: one block a candidate, blocks stepping through the candidates. Each is a class whose constructor lays
-// out its memory, on the host to measure and on the device to work.
-#pragma once
-#include "matrix_free_kernel.cuh"
-#include "memory_kernel.cuh"
-#include "register_kernel.cuh"

@@ -1,0 +1,30 @@
+// What a launch is given.
+#pragma once
+#include "core/plan.h"
+
+namespace saln::device {
+
+// The plan's decisions, without its words.
+struct Choice {
+  Need need = Need::nothing;
+  Solver solver = Solver::exact;
+  Side side = Side::gram;
+  bool fiedler = false, vectors = false;
+  int order = 0;  // of the matrix that is solved
+  int count = 0;  // leading eigenvalues computed
+  int n_iter = 0;
+  bool near_is_shared = true;    // vectors of a candidate lie in shared memory, not in the workspace
+  bool basis_is_shared = false;  // the Krylov basis takes the place of the Gram stages
+  bool in_registers = false;     // Lanczos takes a shared matrix into registers; its basis is shared then
+};
+
+struct Call {
+  Problem problem;
+  Task task;
+  Results results;
+  Choice choice;
+  char* workspace = nullptr;
+  int64_t workspace_stride = 0;  // bytes from one block's to the next
+};
+
+}  // namespace saln::device

@@ -1,0 +1,121 @@
+// Any order: the matrix lies in shared memory (kShared), else in the workspace. It is reduced there; from shared memory
+// Lanczos takes it into registers where they suffice.
+#pragma once
+#include "cuda/gram/spread_matrix.cuh"
+#include "cuda/kernels/candidate_kernel.cuh"
+#include "cuda/solve/lanczos.cuh"
+#include "cuda/solve/tridiagonalize_memory.cuh"
+
+namespace saln::device {
+
+template <class T, bool kShared>
+class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<256>, 0> {
+  using Base = CandidateKernel<MemoryKernel, T, Group<256>, 0>;
+  using G = Group<256>;
+  friend Base;
+
+ public:
+  static constexpr bool kEstimates = true, kIterates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
+  static constexpr int blocks = 1;
+
+  SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
+      : MemoryKernel(call, shared, EitherMemory(kShared || call.choice.near_is_shared, shared, global), global,
+                     vector_space(call, global)) {}
+
+  // A Krylov space, if that is how the matrix is solved.
+  SALN_DEVICE void iterate(G& g, const Tile<T>& tile) const {
+    const Choice& choice = this->call_.choice;
+    if (!randomized(choice)) return;
+    const T norm = T(sqrt(this->state_->moments.square));
+    const uint64_t& seed = this->call_.task.seed;
+    T rest;
+    if (choice.in_registers) {
+      if constexpr (kShared) {
+        Lanczos<T> near = lanczos_;
+        near.basis = region_;
+        const SpreadMatrix<G> matrix(g, tile, spread_space_);
+        g.sync();
+        rest = near.template iterate<true>(g, tile.n, choice.n_iter, seed, norm,
+                                           [&](const T* x, T* y) { return matrix.multiply(g, x, y); });
+      }
+    } else {
+      matrix_.complete(g, tile);
+      rest = lanczos_.template iterate<false>(g, tile.n, choice.n_iter, seed, norm,
+                                              [&](const T* x, T* y) { return matrix_.multiply(g, tile, x, y); });
+    }
+    if (g.rank == 0) this->state_->rest = rest;
+  }
+
+  SALN_DEVICE void reduce(G& g, const Tile<T>& tile) const {
+    const Choice& choice = this->call_.choice;
+    if (!randomized(choice)) {
+      matrix_.complete(g, tile);
+      matrix_.reduce(g, tile, this->exact_.d, this->exact_.e, this->exact_.tau);
+      return;
+    }
+    const Problem& p = this->call_.problem;
+    const Moments& seen = this->state_->moments;
+    const bool semidefinite =
+        p.similarity != Similarity::precomputed && p.similarity != Similarity::given && p.laplacian == Laplacian::none;
+    const int found = lanczos_.finish(g, tile.n, choice.n_iter, choice.count, this->state_->rest, semidefinite,
+                                      seen.trace, seen.square);
+    if (g.rank == 0) this->state_->found = found;
+  }
+
+  SALN_DEVICE void take_estimate(G& g, const Tile<T>& tile, Solution<T>& s) const {
+    const Choice& choice = this->call_.choice;
+    s.found = this->state_->found;
+    s.values = lanczos_.values;
+    s.truncation = lanczos_.truncation;
+    if (!choice.vectors) return;
+    s.vectors = this->space().vectors;
+    lanczos_.expand(g, tile.n, choice.n_iter, s.found, this->space().vectors);
+  }
+
+ private:
+  // The vectors' space comes first in the workspace, where Base looks for it.
+  SALN_HD MemoryKernel(const Call& call, Memory& shared, EitherMemory near, Memory& global, bool)
+      : MemoryKernel(call, shared, near, global, shared.take<char>(region_bytes(call.choice))) {}
+
+  // The region is the Gram stages', then the Krylov space's. A matrix that Lanczos takes into registers lies in its
+  // rear, and is given up too.
+  SALN_HD MemoryKernel(const Call& call, Memory& shared, EitherMemory near, Memory& global, char* region)
+      : Base(call, shared, region, region + Base::kStage, near, call.choice.order, call.choice.count),
+        matrix_(near, call.choice.in_registers ? 0 : call.choice.order),
+        region_(reinterpret_cast<T*>(region)),
+        spread_space_{reinterpret_cast<float*>(region + basis_bytes(call.choice))} {
+    const Choice& choice = call.choice;
+    const int64_t elements = tile_elements(choice.order, kQuads);
+    this->tile_ = !kShared              ? global.take<T>(elements)
+                  : choice.in_registers ? reinterpret_cast<T*>(region + 2 * Base::kStage)
+                                        : shared.take<T>(elements);
+    if (randomized(choice))
+      lanczos_ = Lanczos<T>(choice.order, choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr, near,
+                            global);
+  }
+
+  static SALN_HD bool vector_space(const Call& call, Memory& global) {
+    if (call.choice.vectors) VectorSpace<T>(call.choice.order, call.choice.count, global);
+    return true;
+  }
+  static SALN_HD bool randomized(const Choice& choice) { return choice.solver == Solver::randomized; }
+  static SALN_HD int64_t basis_bytes(const Choice& choice) {
+    if (!randomized(choice) || !choice.basis_is_shared) return 0;
+    return Lanczos<T>::basis_elements(choice.order, choice.n_iter) * int64_t(sizeof(T));
+  }
+  static SALN_HD int64_t region_bytes(const Choice& choice) {
+    int64_t before = 2 * Base::kStage, after = basis_bytes(choice);
+    if (choice.in_registers) {
+      before += tile_elements(choice.order, kQuads) * int64_t(sizeof(T));
+      after += SpreadSpace<G>::kElements * int64_t(sizeof(float));
+    }
+    return before > after ? before : after;
+  }
+
+  MemoryMatrix<T, G> matrix_;
+  T* region_;
+  SpreadSpace<G> spread_space_;
+  Lanczos<T> lanczos_;
+};
+
+}  // namespace saln::device

@@ -1,0 +1,45 @@
+// The Gram side of up to kOrder rows in float32, solved exactly: the matrix lies in registers while it is reduced, and
+// the next candidate's first rows are in flight meanwhile. What is in shared memory has constant places.
+#pragma once
+#include "cuda/kernels/candidate_kernel.cuh"
+#include "cuda/solve/tridiagonalize_registers.cuh"
+
+namespace saln::device {
+
+template <int kOrder, int kThreads>
+class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, float, Group<kThreads>, kOrder> {
+  using Base = CandidateKernel<RegisterKernel, float, Group<kThreads>, kOrder>;
+  using G = Group<kThreads>;
+
+ public:
+  static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false;
+  // The solving part is in the kernel itself: what is called must leave some registers alone.
+  static constexpr bool kSolvesInPlace = true;
+  // resident on a multiprocessor, which bounds the registers
+  static constexpr int blocks = kOrder <= 64 ? 12 : 2;
+
+  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
+      : RegisterKernel{call, shared, global, shared.take<char>(Base::kStage), shared.take<char>(kTile)} {}
+
+  // Ends with a barrier.
+  SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
+    RegisterMatrix<kOrder, G> matrix(vectors_);
+    matrix.load(g, tile, this->exact_.d);
+    matrix.reduce(g, tile.n, this->exact_.d, this->exact_.e, this->exact_.tau, tile.data);
+  }
+
+ private:
+  static constexpr int64_t kMatrix = kOrder * (kOrder + 1) / 2 * int64_t(sizeof(float));
+  static constexpr int64_t kTile = kMatrix > Base::kStage ? kMatrix : Base::kStage;
+
+  // Nothing is in the tile while rows go through the stages: it is the second of them.
+  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stage, char* tile)
+      : Base(call, shared, stage, tile, shared, kOrder, kOrder), vectors_(this->builder_.work(), shared) {
+    this->tile_ = reinterpret_cast<float*>(tile);
+    if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
+  }
+
+  typename RegisterMatrix<kOrder, G>::Space vectors_;
+};
+
+}  // namespace saln::device

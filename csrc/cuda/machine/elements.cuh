@@ -1,0 +1,30 @@
+// Entries of strided views, converted.
+#pragma once
+#include "core/problem.h"
+#include "cuda/machine/device.cuh"
+
+namespace saln::device {
+
+template <class T>
+SALN_DEVICE T entry(const View& v, int64_t at) {
+  switch (v.dtype) {
+    case DType::float32:
+      return T(static_cast<const float*>(v.data)[at]);
+    case DType::float64:
+      return T(static_cast<const double*>(v.data)[at]);
+    case DType::bfloat16:
+      return T(from_bfloat16(static_cast<const uint16_t*>(v.data)[at]));
+    default:
+      return T(from_float16(static_cast<const uint16_t*>(v.data)[at]));
+  }
+}
+
+SALN_DEVICE int size_of(DType t) { return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2; }
+
+// Whether rows can be copied in pieces of 16 bytes.
+SALN_DEVICE bool in_pieces(const View& v) {
+  return (v.col_stride == 1 || v.cols == 1) && reinterpret_cast<uintptr_t>(v.data) % 16 == 0 &&
+         v.row_stride * size_of(v.dtype) % 16 == 0;
+}
+
+}  // namespace saln::device

@@ -1,0 +1,165 @@
+#include "cuda/plan/plan.h"
+
+#include <algorithm>
+
+#include "cuda/kernels/kernels.cuh"
+#include "cuda/plan/cost.h"
+
+namespace saln {
+namespace {
+
+using device::Call;
+using device::Footprint;
+
+// Registers of a thread, as compiled for sm_90a (bench/kernel_table.py reads them off the library).
+int registers_of(Kernel kernel, bool wide) {
+  switch (kernel) {
+    case Kernel::registers32:
+      return 163;
+    case Kernel::registers64:
+      return 168;
+    case Kernel::registers128:
+      return 254;
+    case Kernel::shared:
+      return 250;
+    case Kernel::global:
+      return wide ? 204 : 225;
+    default:
+      return wide ? 181 : 170;
+  }
+}
+
+// Workspace of all blocks together stays under this, at the price of fewer blocks.
+constexpr int64_t kWorkspace = int64_t(512) << 20;
+
+Footprint measure(Kernel kernel, bool wide, const Call& call) {
+  using namespace device;
+  switch (kernel) {
+    case Kernel::registers32:
+      return footprint<RegisterKernel<32, 32>>(call);
+    case Kernel::registers64:
+      return footprint<RegisterKernel<64, 32>>(call);
+    case Kernel::registers128:
+      return footprint<RegisterKernel<128, 128>>(call);
+    case Kernel::shared:
+      return footprint<MemoryKernel<float, true>>(call);
+    case Kernel::global:
+      return wide ? footprint<MemoryKernel<double, false>>(call) : footprint<MemoryKernel<float, false>>(call);
+    default:
+      return wide ? footprint<MatrixFreeKernel<double>>(call) : footprint<MatrixFreeKernel<float>>(call);
+  }
+}
+
+int threads_of(Kernel kernel) {
+  return kernel == Kernel::registers32 || kernel == Kernel::registers64 ? 32
+         : kernel == Kernel::registers128                               ? 128
+                                                                        : 256;
+}
+
+// The first kernel that can hold the call, with what lies where.
+void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, CudaPlan& p) {
+  const Plan& n = p.numbers;
+  const bool wide = is_wide(problem), exact = n.solver == Solver::exact;
+  const auto fits = [&](Kernel kernel) {
+    p.kernel = kernel;
+    const Footprint f = measure(kernel, wide, call_of(problem, task, Results(), p, nullptr));
+    p.shared_bytes = int64_t(f.shared);
+    p.workspace_bytes = int64_t(f.workspace);
+    return p.shared_bytes <= gpu.shared_per_block;
+  };
+  p.choice.near_is_shared = true;
+  p.choice.basis_is_shared = false;
+  if (n.side == Side::matrix_free) {
+    p.reason = "Lanczos on X(Xᵀv): the Gram matrix would cost more than the products";
+    if (fits(Kernel::matrix_free)) return;
+    p.choice.near_is_shared = false;
+    fits(Kernel::matrix_free);
+    return;
+  }
+  if (!wide && exact && n.side == Side::gram && n.order <= 128) {
+    p.reason = "exact: the matrix fits a block's registers while it is reduced";
+    if (fits(n.order <= 32 ? Kernel::registers32 : n.order <= 64 ? Kernel::registers64 : Kernel::registers128)) return;
+  }
+  if (!wide) {
+    const bool registers = !exact && n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
+    p.choice.basis_is_shared = !exact;
+    p.choice.in_registers = registers;
+    p.reason = exact       ? "exact: the matrix fits shared memory"
+               : registers ? "Lanczos on a matrix in registers"
+                           : "Lanczos on a matrix in shared memory";
+    if (fits(Kernel::shared)) return;
+    p.choice.basis_is_shared = p.choice.in_registers = false;
+    if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
+    if (fits(Kernel::shared)) return;
+  }
+  p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";
+  if (fits(Kernel::global)) return;
+  p.choice.near_is_shared = false;
+  fits(Kernel::global);
+}
+
+void occupy(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
+  p.threads = threads_of(p.kernel);
+  p.registers = registers_of(p.kernel, is_wide(problem));
+  // Warps sit on one of four partitions, each with a quarter of the registers.
+  const int64_t warps = p.threads / 32, granted = (p.registers * 32 + 255) / 256 * 256;
+  const int64_t resident = gpu.registers_per_multiprocessor / 4 / granted * 4;
+  int64_t blocks = std::min<int64_t>(gpu.blocks_per_multiprocessor, gpu.warps_per_multiprocessor / warps);
+  blocks = std::min(blocks, resident / warps);
+  blocks = std::min(blocks, gpu.shared_per_multiprocessor / (p.shared_bytes + gpu.shared_reserved));
+  p.blocks = int(std::max<int64_t>(1, blocks));
+  p.grid = std::max<int64_t>(1, std::min(problem.n_candidates, int64_t(gpu.multiprocessors) * p.blocks));
+  if (p.workspace_bytes > 0) p.grid = std::max<int64_t>(1, std::min(p.grid, kWorkspace / p.workspace_bytes));
+  p.workspace_bytes *= p.grid;
+}
+
+}  // namespace
+
+device::Call call_of(const Problem& problem, const Task& task, const Results& results, const CudaPlan& plan,
+                     void* workspace) {
+  Call call;
+  call.problem = problem;
+  call.task = task;
+  call.results = results;
+  call.choice = plan.choice;
+  call.workspace = static_cast<char*>(workspace);
+  call.workspace_stride = plan.grid > 0 ? plan.workspace_bytes / plan.grid : 0;
+  return call;
+}
+
+CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu) {
+  CudaPlan p;
+  p.numbers = make_plan(shape_of(problem, task, 16, 1));
+  const Plan& n = p.numbers;
+  p.choice.need = n.need;
+  p.choice.solver = n.solver;
+  p.choice.side = n.side;
+  p.choice.fiedler = n.fiedler;
+  p.choice.vectors = n.vectors;
+  p.choice.order = int(n.order);
+  p.choice.count = int(n.count);
+  p.choice.n_iter = int(n.n_iter);
+  choose_kernel(problem, task, gpu, p);
+  occupy(problem, gpu, p);
+  predict_cost(problem, gpu, p);
+  return p;
+}
+
+const char* name_of(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::registers32:
+      return "registers32";
+    case Kernel::registers64:
+      return "registers64";
+    case Kernel::registers128:
+      return "registers128";
+    case Kernel::shared:
+      return "shared";
+    case Kernel::global:
+      return "global";
+    default:
+      return "matrix_free";
+  }
+}
+
+}  // namespace saln

@@ -1,0 +1,9 @@
+"""One self-contained HTML file of a pilot, and its figures as numbers. Draws what was found and computes nothing new.
+
+`page`, `style` and `page.html.j2` are what the pages of this package share; they import nothing of `saln.pilot`.
+"""
+
+from saln.pages.data import write_data
+from saln.pages.html import render_report
+
+__all__ = ["render_report", "write_data"]

@@ -1,0 +1,45 @@
+"""An audit as a page or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saln.audit.audit import Audit
+from saln.audit.words import LEVEL_WORDS, summary, verdict
+from saln.pages.audit_figures import panels
+from saln.pages.page import inline, render
+from saln.pages.panels import drawn, write_picture
+
+
+def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
+    """Write an audit as an HTML page, or its figures as one svg, png or pdf, by the ending of `path`.
+
+    Parameters
+    ----------
+    audit : Audit
+    path : Path
+    command : str, optional
+        What to type to repeat it.
+
+    Raises
+    ------
+    DataError
+        Another ending.
+    """
+    if path.suffix.lower() != ".html":
+        return write_picture(panels(audit), path)
+    path.write_text(audit_html(audit, command), encoding="utf-8")
+    return path
+
+
+def audit_html(audit: Audit, command: str | None = None) -> str:
+    """The page of an audit, one document that needs no other file and no network."""
+    return render(
+        "pages/audit.html.j2",
+        audit=audit,
+        verdict=verdict(audit),
+        summary=summary(audit),
+        words=LEVEL_WORDS,
+        pictures=inline(drawn(panels(audit))),
+        command=command,
+    )

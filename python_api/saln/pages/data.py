@@ -1,0 +1,56 @@
+"""The report's figures as numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from saln.pages.contents import pilot_figures
+from saln.pilot.output.result import PilotResult
+
+SCHEMA = "saln.pages/1"
+COLUMNS = ("figure", "series", "x", "y", "low", "high")
+
+
+def write_data(result: PilotResult, folder: Path) -> list[Path]:
+    """Write the report's figures as `drawn.json` and `drawn.csv`.
+
+    Parameters
+    ----------
+    result : PilotResult
+    folder : Path
+        Made where it is missing.
+
+    Returns
+    -------
+    list of Path
+        The files written. Both have, for every mark of every figure, its series, x and y, and the ends of its interval.
+    """
+    drawn = [(each.name, each.title, each.caption, each.data) for each in pilot_figures(result)]
+    folder.mkdir(parents=True, exist_ok=True)
+    as_json, as_csv = folder / "drawn.json", folder / "drawn.csv"
+    document = {
+        "schema": SCHEMA,
+        "data": result.data.name,
+        "figures": [
+            {"name": name, "title": title, "caption": caption, "data": [_known(asdict(datum)) for datum in data]}
+            for name, title, caption, data in drawn
+        ],
+    }
+    as_json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    with open(as_csv, "w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(COLUMNS)
+        for name, _, _, data in drawn:
+            for datum in data:
+                known = _known(asdict(datum))
+                table.writerow([name, *("" if known[key] is None else known[key] for key in COLUMNS[1:])])
+    return [as_json, as_csv]
+
+
+def _known(datum: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in datum.items()}

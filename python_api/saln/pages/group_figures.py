@@ -1,0 +1,71 @@
+"""The figure about how well the trained models serve the groups of a column."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from saln.pages.coverage_figures import left_out, most_departing
+from saln.pages.page import Datum, Drawn
+from saln.pages.style import GRID, INK, WIDTH, legend_above, looks, short_rows
+from saln.pilot.judging.by_group import ByGroup
+from saln.pilot.output.result import PilotResult
+from saln.pilot.output.words import gap
+
+ROW, BAR = 0.14, 0.1
+"""Inches of a group, and more for each method in it."""
+
+
+def accuracy_by_group(result: PilotResult, found: ByGroup, name: str) -> Drawn:
+    """Test accuracy in each group that has test rows, with its interval over seeds, and the number of those rows."""
+    rows = np.asarray(found.test_rows)
+    means = {
+        each.method: np.asarray([np.nan if one is None else one.mean for one in each.accuracy])
+        for each in found.methods
+    }
+    overall = {method: float(np.nansum(mean * rows) / rows.sum()) for method, mean in means.items()}
+    tested = np.flatnonzero(rows)
+    shown = tested[most_departing([np.abs(mean[tested] - overall[method]) for method, mean in means.items()])]
+    n_methods = len(found.methods)
+    figure = Figure(figsize=(WIDTH, 0.8 + len(shown) * (ROW + BAR * n_methods)), layout="constrained")
+    axes = figure.subplots()
+    look = looks(result.methods)
+    for place, each in enumerate(found.methods):
+        style = look[each.method]
+        at = np.arange(len(shown)) + (place - (n_methods - 1) / 2) * BAR / (ROW + BAR * n_methods)
+        for row, i in zip(at, shown, strict=True):
+            one = each.accuracy[i]
+            if one is not None and one.low is not None and one.high is not None:
+                ends = [100 * max(0.0, one.low), 100 * min(1.0, one.high)]
+                axes.plot(ends, [row, row], color=style.colour, linewidth=1.6)
+        axes.plot(
+            100 * means[each.method][shown], at, linestyle="none", marker=style.marker, markersize=5,
+            color=style.colour, mec="white", mew=0.5, label=each.method,
+        )  # fmt: skip
+    for row, i in enumerate(shown):
+        axes.annotate(f" {rows[i]}", (1, row), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+        axes.axhline(row + 0.5, color=GRID, linewidth=0.6)
+    axes.axvline(100 * overall[result.methods[0]], color=INK, linewidth=1, linestyle=":")
+    short_rows(axes, [found.groups[i] for i in shown])
+    axes.set_xlabel("right answers among the test rows, %")
+    legend_above(figure, axes, handlelength=1.2)
+    gaps = "; ".join(f"{each.method} {gap(each.gap)}" for each in found.methods if each.gap)
+    return Drawn(
+        f"accuracy{name}",
+        figure,
+        f"Accuracy by group: {found.column}",
+        "Mean over seeds with 95\u00a0% intervals (Student's t); on the right, test rows of the group; dotted: "
+        f"{result.methods[0]}, all of them."
+        + (f" Highest less lowest of a seed, points: {gaps}. Small groups widen it by chance alone." if gaps else "")
+        + left_out("groups", len(tested), len(shown)),
+        "; ".join(
+            f"{method}: from {100 * np.nanmin(mean):.1f} to {100 * np.nanmax(mean):.1f} percent"
+            for method, mean in means.items()
+        ),
+        tuple(
+            Datum(each.method, group, one.mean, one.low, one.high)
+            for each in found.methods
+            for group, one in zip(found.groups, each.accuracy, strict=True)
+            if one is not None
+        ),
+    )

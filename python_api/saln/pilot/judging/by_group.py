@@ -1,0 +1,152 @@
+"""Group columns beside the classes: who was chosen, when, and how well the trained models serve whom.
+
+No run depends on groups: they are looked up afterwards, in what finished runs chose and predicted, and are no part of
+the journal's fingerprint. A pilot that is over can be reported by groups, or by others, without any run repeated.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from saln.datasets import Dataset, Groups
+from saln.pilot.config import PilotConfig
+from saln.pilot.judging.intervals import Interval, interval
+from saln.pilot.judging.selection import PARTS_OF_TRAINING
+from saln.pilot.problem.pool import Pool
+from saln.pilot.problem.task import stream_of
+from saln.pilot.training.trainer import Run
+
+
+@dataclass(frozen=True)
+class MethodByGroup:
+    """One method and the groups of a column.
+
+    Attributes
+    ----------
+    method : str
+    share : tuple of float
+        Share of the chosen samples in each group, mean over seeds.
+    share_over_time : tuple of tuple of float
+        The same of successive tenths of training.
+    accuracy : tuple of Interval or None
+        Share of right answers in each group at the end, over seeds; None for a group without test rows.
+    gap : Interval or None
+        Highest less lowest of these within a seed, over seeds; None where fewer than two groups have test rows.
+    """
+
+    method: str
+    share: tuple[float, ...]
+    share_over_time: tuple[tuple[float, ...], ...]
+    accuracy: tuple[Interval | None, ...]
+    gap: Interval | None
+
+
+@dataclass(frozen=True)
+class ByGroup:
+    """One group column.
+
+    Attributes
+    ----------
+    column : str
+    groups : tuple of str
+        Names.
+    pool_share : tuple of float
+        Share of each group among the samples offered, mean over seeds.
+    test_rows : tuple of int
+        Rows of each group that were tested on.
+    methods : tuple of MethodByGroup
+        In the order of the pilot's.
+    """
+
+    column: str
+    groups: tuple[str, ...]
+    pool_share: tuple[float, ...]
+    test_rows: tuple[int, ...]
+    methods: tuple[MethodByGroup, ...]
+
+    @property
+    def offered(self) -> tuple[int, ...]:
+        """Numbers of the groups of which some sample was offered."""
+        return tuple(i for i, share in enumerate(self.pool_share) if share > 0)
+
+    def relative(self, method: MethodByGroup) -> tuple[float, ...]:
+        """For each group in `offered`, its share among the chosen over its share among the offered.
+
+        >>> from saln.pilot.judging.by_group import ByGroup, MethodByGroup
+        >>> jest = MethodByGroup("jest", (0.25, 0.75), ((0.25, 0.75),), (None, None), None)
+        >>> ByGroup("site", ("north", "south"), (0.5, 0.5), (0, 0), (jest,)).relative(jest)
+        (0.5, 1.5)
+        """
+        return tuple(method.share[i] / self.pool_share[i] for i in self.offered)
+
+
+def describe_groups(
+    dataset: Dataset, config: PilotConfig, runs: Mapping[str, Sequence[Run]], pools: Sequence[Pool]
+) -> tuple[ByGroup, ...]:
+    """Every group column of the data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        As it was loaded; its `groups` are of all its rows.
+    config : PilotConfig
+        Of the runs.
+    runs : mapping of str to sequence of Run
+        By method, the seeds in their order.
+    pools : sequence of Pool
+        By seed.
+    """
+    offered = [pool.rows[stream_of(pool, config)] for pool in pools] if dataset.groups else []
+    return tuple(_of_column(each, dataset, runs, pools, offered) for each in dataset.groups)
+
+
+def _of_column(
+    groups: Groups,
+    dataset: Dataset,
+    runs: Mapping[str, Sequence[Run]],
+    pools: Sequence[Pool],
+    offered: Sequence[torch.Tensor],
+) -> ByGroup:
+    codes, n = torch.from_numpy(groups.codes), len(groups.names)
+    test_rows = torch.bincount(codes[pools[0].test_rows], minlength=n)  # the same for all seeds
+    return ByGroup(
+        groups.column,
+        groups.names,
+        pool_share=_mean_share([codes[rows] for rows in offered], n),
+        test_rows=tuple(test_rows.tolist()),
+        methods=tuple(_of_method(name, codes, n, dataset.labels, of_method, pools) for name, of_method in runs.items()),
+    )
+
+
+def _of_method(
+    name: str, codes: torch.Tensor, n: int, labels: torch.Tensor, runs: Sequence[Run], pools: Sequence[Pool]
+) -> MethodByGroup:
+    chosen = [codes[pools[run.seed].rows[run.chosen]] for run in runs]  # each [steps, batch_size]
+    parts = [each.tensor_split(min(PARTS_OF_TRAINING, each.shape[0])) for each in chosen]
+    accuracy = torch.stack([_accuracy(run, codes, n, labels, pools[run.seed].test_rows) for run in runs])  # [seeds, n]
+    tested = accuracy[:, ~accuracy[0].isnan()]
+    gaps = (tested.amax(dim=1) - tested.amin(dim=1)).tolist() if tested.shape[1] > 1 else []
+    return MethodByGroup(
+        name,
+        share=_mean_share(chosen, n),
+        share_over_time=tuple(_mean_share(part, n) for part in zip(*parts, strict=True)),
+        accuracy=tuple(None if column[0].isnan() else interval(column.tolist()) for column in accuracy.T),
+        gap=interval(gaps) if gaps else None,
+    )
+
+
+def _accuracy(run: Run, codes: torch.Tensor, n: int, labels: torch.Tensor, test_rows: torch.Tensor) -> torch.Tensor:
+    """Share of right answers in each group, `[n]`; NaN for a group without test rows."""
+    of_rows, right = codes[test_rows], run.predicted == labels[test_rows]
+    rows = torch.bincount(of_rows, minlength=n)
+    return torch.bincount(of_rows[right], minlength=n).double() / rows
+
+
+def _mean_share(parts: Sequence[torch.Tensor], n: int) -> tuple[float, ...]:
+    """Share of each group among the codes of a seed, mean over the seeds."""
+    shares = [(torch.bincount(part.flatten(), minlength=n).double() / part.numel()).tolist() for part in parts]
+    return tuple(statistics.fmean(column) for column in zip(*shares, strict=True))

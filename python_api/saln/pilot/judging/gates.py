@@ -1,0 +1,241 @@
+"""Success criteria given beforehand, and whether they were met.
+
+A gate is one line, `[METHOD:] FIGURE OP BOUND`:
+
+- FIGURE: a name of `saln.pilot.judging.measures.MEASURES`
+- OP: `<=`, `<`, `>=` or `>`
+- BOUND: `0.9`, `uniform`, `0.8 * uniform`, `uniform * 0.8`, `uniform + 0.01` or `uniform - 0.01`; uniform's is the
+  value of the same seed
+- METHOD: as in `--methods`; every method but uniform where it is left out
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from saln.pilot.config import PilotError
+from saln.pilot.judging.intervals import Interval, interval
+from saln.pilot.judging.kpi import Kpis
+from saln.pilot.judging.measures import MEASURES
+
+GateOutcome = Literal["passed", "failed", "undecided"]
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+PATTERN = re.compile(rf"""\s*(?:(?P<method>\S+?)\s*:\s+|(?P<tight>\S+):)?(?P<figure>[a-z_]+)\s*(?P<op><=|>=|<|>)\s*
+    (?:(?P<number>{NUMBER})(?P<times>\s*\*\s*uniform)?|uniform(?:\s*(?P<sign>[*+-])\s*(?P<other>{NUMBER}))?)\s*""",
+    re.VERBOSE,
+)  # fmt: skip
+HELP = (
+    "wanted FIGURE, one of <= < >= >, and a number, uniform, NUMBER * uniform or uniform + NUMBER, "
+    "such as 'time_to_accuracy <= 0.8 * uniform'"
+)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One criterion: `figure op factor × uniform + offset`.
+
+    Attributes
+    ----------
+    text : str
+        As it was given.
+    method : str or None
+        None for every method.
+    figure : str
+    op : str
+    factor, offset : float
+        A factor of 0 leaves uniform out.
+    """
+
+    text: str
+    method: str | None
+    figure: str
+    op: str
+    factor: float
+    offset: float
+
+    @property
+    def wants_low(self) -> bool:
+        return self.op.startswith("<")
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """Whether a method met a criterion.
+
+    Attributes
+    ----------
+    gate : str
+        As it was given.
+    method : str
+    figure : str
+    outcome : {"passed", "failed", "undecided"}
+        Passed and failed need both 95 % intervals (t and bootstrap over seeds) of the margin on one side of 0.
+    value, bound : float or None
+        Means over the seeds that have one.
+    margin : Interval or None
+        What is left to the bound, paired by seed: above 0 is met. None where no seed has both values.
+    missed : int
+        Seeds in which the method has no value, because it never got to the target.
+    sentence : str
+    """
+
+    gate: str
+    method: str
+    figure: str
+    outcome: GateOutcome
+    value: float | None
+    bound: float | None
+    margin: Interval | None
+    missed: int
+    sentence: str
+
+
+def parse_gate(text: str) -> Gate:
+    """One line as a gate.
+
+    Raises
+    ------
+    PilotError
+        It is not in the grammar, or names no figure.
+
+    Examples
+    --------
+    >>> from saln.pilot.judging.gates import parse_gate
+    >>> gate = parse_gate("time_to_accuracy <= 0.8 * uniform")
+    >>> gate.figure, gate.op, gate.factor, gate.offset
+    ('time_to_accuracy', '<=', 0.8, 0.0)
+    >>> parse_gate("guard:jest: final_accuracy >= uniform - 0.005").method
+    'guard:jest'
+    """
+    found = PATTERN.fullmatch(text)
+    if found is None:
+        raise PilotError(f"gate '{text}': {HELP}")
+    if found["figure"] not in MEASURES:
+        raise PilotError(f"gate '{text}': no figure named '{found['figure']}'; there are {', '.join(MEASURES)}")
+    factor, offset = 0.0, 0.0
+    if found["number"] is None:
+        factor = 1.0
+        if found["sign"] == "*":
+            factor = float(found["other"])
+        elif found["sign"]:
+            offset = float(found["other"]) * (-1.0 if found["sign"] == "-" else 1.0)
+    elif found["times"]:
+        factor = float(found["number"])
+    else:
+        offset = float(found["number"])
+    return Gate(text.strip(), found["method"] or found["tight"], found["figure"], found["op"], factor, offset)
+
+
+def read_gates(path: Path) -> tuple[str, ...]:
+    """Gates from a file: a list `gates` in TOML or JSON, or a JSON list, or one a line with # comments (any other).
+
+    Raises
+    ------
+    PilotError
+        The file cannot be read, or holds something else.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PilotError(f"{path}: cannot be read: {error}") from error
+    if path.suffix.lower() not in (".toml", ".json"):
+        lines = (line.split("#", 1)[0].strip().removeprefix("- ").strip("\"'") for line in text.splitlines())
+        return tuple(line for line in lines if line and line != "gates:")
+    document = _document(path, text)
+    gates = document.get("gates") if isinstance(document, dict) else document
+    if not isinstance(gates, list) or not all(isinstance(each, str) for each in gates):
+        raise PilotError(f"{path}: wanted a list of strings named gates")
+    return tuple(gates)
+
+
+def _document(path: Path, text: str) -> Any:
+    try:
+        if path.suffix.lower() == ".json":
+            return json.loads(text)
+        if sys.version_info < (3, 11):
+            raise PilotError(f"{path}: TOML needs Python 3.11; write the gates as JSON, or one a line in a .txt file")
+        import tomllib
+
+        return tomllib.loads(text)
+    except PilotError:
+        raise
+    except ValueError as error:
+        raise PilotError(f"{path}: {error}") from error
+
+
+def judge_gates(gates: Sequence[Gate], kpis: Sequence[Kpis]) -> tuple[GateVerdict, ...]:
+    """Every gate for every method it is about.
+
+    Raises
+    ------
+    PilotError
+        A gate names a method that is not compared, or a cost where no price is given.
+    """
+    base = next(each for each in kpis if each.method == "uniform")
+    compared = [each for each in kpis if each.method != "uniform"]
+    return tuple(_judge(gate, each, base) for each in compared for gate in gates if gate.method in (None, each.method))
+
+
+def check_gates(gates: Sequence[Gate], methods: Sequence[str], price_per_hour: float | None) -> None:
+    """A PilotError where a gate could never be judged: known before anything is run."""
+    for gate in gates:
+        if gate.method is not None and gate.method not in methods:
+            raise PilotError(f"gate '{gate.text}': '{gate.method}' is none of the methods {', '.join(methods)}")
+        if gate.figure.startswith("cost") and price_per_hour is None:
+            raise PilotError(f"gate '{gate.text}': needs a price (price_per_hour)")
+
+
+def _judge(gate: Gate, kpis: Kpis, base: Kpis) -> GateVerdict:
+    values, uniform = kpis.values[gate.figure], base.values[gate.figure]
+    bounds = [_bound(gate, value) for value in uniform]
+    sign = 1.0 if gate.wants_low else -1.0
+    margins = [sign * (b - a) for a, b in zip(values, bounds, strict=True) if a is not None and b is not None]
+    missed = sum(value is None for value in values)
+    margin = interval(margins) if margins else None
+    outcome = _outcome(gate, margin, missed, sum(bound is None for bound in bounds), len(values))
+    value, bound = (_mean_known(each) for each in (values, bounds))
+    words = f"{gate.text}: {outcome}, {_shown(value)} against {_shown(bound)}"
+    if margin is not None and margin.low is not None and margin.high is not None:
+        words += f", margin {margin.mean:+.4g} [{margin.low:+.4g}, {margin.high:+.4g}]"
+    if missed:
+        words += f" (target not reached in {missed} of {len(values)} seeds)"
+    return GateVerdict(gate.text, kpis.method, gate.figure, outcome, value, bound, margin, missed, words + ".")
+
+
+def _outcome(gate: Gate, margin: Interval | None, missed: int, unbounded: int, seeds: int) -> GateOutcome:
+    """A method that never got to a target that uniform got to every time has failed; one that got there has passed
+    where uniform never did. Where only some seeds got there, nothing is claimed from the others.
+    """
+    if gate.wants_low and gate.factor and missed == 0 and unbounded == seeds:
+        return "passed"
+    if gate.wants_low and missed == seeds and unbounded == 0:
+        return "failed"
+    if margin is None or missed or unbounded:
+        return "undecided"
+    # A margin of exactly 0 in every seed meets <= and >=, and misses < and >.
+    if margin.mean == 0.0 and margin.low == 0.0 and margin.high == 0.0:
+        return "passed" if "=" in gate.op else "failed"
+    if margin.above(0.0):
+        return "passed"
+    return "failed" if margin.below(0.0) else "undecided"
+
+
+def _bound(gate: Gate, uniform: float | None) -> float | None:
+    if gate.factor == 0.0:
+        return gate.offset
+    return None if uniform is None else gate.factor * uniform + gate.offset
+
+
+def _mean_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _shown(value: float | None) -> str:
+    return "never reached" if value is None else f"{value:.4g}"

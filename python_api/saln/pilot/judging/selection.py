@@ -1,0 +1,205 @@
+"""What a method chose: classes, reuse, wrong labels, spectra. Worked out after a run, so that it costs it nothing."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+import saln_kernels
+from saln.pilot.problem.task import Task
+from saln.pilot.training.trainer import Run
+
+BATCHES_LOOKED_AT = 16
+BATCHES_SCORED = 256
+PARTS_OF_TRAINING = 10
+EXTREMES = 3
+REJECTED_SEED = 6_000_011
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch at one end of a run's scores.
+
+    Attributes
+    ----------
+    step : int
+        Counted from 0.
+    score : float
+        Effective rank of the cosine Gram matrix of the features selectors saw: the same score for every method.
+    rows : tuple of int
+        Rows of the data set.
+    labels : tuple of int
+        What the method was told of them.
+    """
+
+    step: int
+    score: float
+    rows: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What one run chose, or the mean over several.
+
+    Attributes
+    ----------
+    method : str
+    class_share : tuple of float
+        Share of the chosen samples in each class.
+    pool_share : tuple of float
+        The same among the samples offered.
+    class_share_over_time : tuple of tuple of float
+        `class_share` of successive tenths of training.
+    rows_used : float
+        Share of the training rows chosen at least once.
+    most_used : float
+        How often the most often chosen row was.
+    wrong_chosen, wrong_offered : float
+        Share of the chosen samples, and of those offered, whose label the pilot made wrong; uniform chooses what is
+        offered.
+    copies_chosen, copies_offered : float
+        The same of the copies put in by the pilot.
+    spectrum : tuple of float
+        Eigenvalues of the cosine Gram matrix of a chosen batch, descending, mean over steps; they sum to the number of
+        rows that are not all zero.
+    effective_rank : float
+        Of those matrices, mean.
+    rejected_spectrum : tuple of float
+        The same of as many rows, drawn from those offered and not chosen at the same steps; empty where fewer are left.
+    rejected_effective_rank : float or None
+    batch_scores : tuple of float
+        Effective rank of the batches at `scored_steps`, of the first seed.
+    scored_steps : tuple of int
+        Evenly spaced.
+    highest, lowest : tuple of ScoredBatch
+        Of those batches, the most extreme first.
+    """
+
+    method: str
+    class_share: tuple[float, ...]
+    pool_share: tuple[float, ...]
+    class_share_over_time: tuple[tuple[float, ...], ...]
+    rows_used: float
+    most_used: float
+    wrong_chosen: float
+    wrong_offered: float
+    copies_chosen: float
+    copies_offered: float
+    spectrum: tuple[float, ...]
+    effective_rank: float
+    rejected_spectrum: tuple[float, ...]
+    rejected_effective_rank: float | None
+    batch_scores: tuple[float, ...]
+    scored_steps: tuple[int, ...]
+    highest: tuple[ScoredBatch, ...]
+    lowest: tuple[ScoredBatch, ...]
+
+
+def describe_selection(run: Run, task: Task) -> Selection:
+    """Look at what a run chose; spectra are of `BATCHES_LOOKED_AT` evenly spaced steps."""
+    times = torch.bincount(run.chosen.flatten(), minlength=task.pool.rows.shape[0])  # [n]
+    n_steps = run.chosen.shape[0]
+    looked_at = _evenly(n_steps, BATCHES_LOOKED_AT)
+    spectrum, ranks = _spectra(task, run.chosen[looked_at])
+    rejected = _rejected(run, task, looked_at)
+    rejected_spectrum, rejected_ranks = (None, None) if rejected is None else _spectra(task, rejected)
+    scored = _evenly(n_steps, BATCHES_SCORED)
+    scores = saln_kernels.score_batches(task.features.cpu(), run.chosen[scored], "effective_rank", similarity="cosine")
+    order = scores.argsort(descending=True, stable=True)
+    parts = run.chosen.tensor_split(min(PARTS_OF_TRAINING, n_steps))
+    return Selection(
+        method=run.method,
+        class_share=_class_share(task, run.chosen),
+        pool_share=_class_share(task, task.stream),
+        class_share_over_time=tuple(_class_share(task, part) for part in parts),
+        rows_used=float((times > 0).float().mean()),
+        most_used=float(times.max()),
+        wrong_chosen=_share(task.pool.wrong, run.chosen),
+        wrong_offered=_share(task.pool.wrong, task.stream),
+        copies_chosen=_share(task.pool.copies, run.chosen),
+        copies_offered=_share(task.pool.copies, task.stream),
+        spectrum=spectrum,
+        effective_rank=ranks,
+        rejected_spectrum=rejected_spectrum or (),
+        rejected_effective_rank=rejected_ranks,
+        batch_scores=tuple(scores.tolist()),
+        scored_steps=tuple(scored.tolist()),
+        highest=tuple(_scored(run, task, int(scored[i]), float(scores[i])) for i in order[:EXTREMES]),
+        lowest=tuple(_scored(run, task, int(scored[i]), float(scores[i])) for i in order.flip(0)[:EXTREMES]),
+    )
+
+
+def mean_selection(selections: Sequence[Selection]) -> Selection:
+    """The mean over the seeds of one method; single batches are those of the first."""
+    first = selections[0]
+    rejected = [each.rejected_effective_rank for each in selections if each.rejected_effective_rank is not None]
+    return Selection(
+        method=first.method,
+        class_share=_means([each.class_share for each in selections]),
+        pool_share=_means([each.pool_share for each in selections]),
+        class_share_over_time=tuple(
+            _means(parts) for parts in zip(*(each.class_share_over_time for each in selections), strict=True)
+        ),
+        rows_used=statistics.fmean(each.rows_used for each in selections),
+        most_used=statistics.fmean(each.most_used for each in selections),
+        wrong_chosen=statistics.fmean(each.wrong_chosen for each in selections),
+        wrong_offered=statistics.fmean(each.wrong_offered for each in selections),
+        copies_chosen=statistics.fmean(each.copies_chosen for each in selections),
+        copies_offered=statistics.fmean(each.copies_offered for each in selections),
+        spectrum=_means([each.spectrum for each in selections]),
+        effective_rank=statistics.fmean(each.effective_rank for each in selections),
+        rejected_spectrum=_means([each.rejected_spectrum for each in selections if each.rejected_spectrum]),
+        rejected_effective_rank=statistics.fmean(rejected) if rejected else None,
+        batch_scores=first.batch_scores,
+        scored_steps=first.scored_steps,
+        highest=first.highest,
+        lowest=first.lowest,
+    )
+
+
+def _evenly(n_steps: int, most: int) -> torch.Tensor:
+    return torch.linspace(0, n_steps - 1, min(most, n_steps)).long()
+
+
+def _spectra(task: Task, batches: torch.Tensor) -> tuple[tuple[float, ...], float]:
+    """Mean spectrum and mean effective rank of batches `[T, b]`."""
+    features = task.features.cpu()
+    spectra = saln_kernels.topk_eigvals(features, batches, batches.shape[1], similarity="cosine")  # [T, b]
+    ranks = saln_kernels.score_batches(features, batches, "effective_rank", similarity="cosine")  # [T]
+    return tuple(spectra.mean(dim=0).tolist()), float(ranks.mean())
+
+
+def _rejected(run: Run, task: Task, steps: torch.Tensor) -> torch.Tensor | None:
+    """As many rows as were chosen, `[T, b]`, out of those that were not."""
+    size = run.chosen.shape[1]
+    if task.stream.shape[1] < 2 * size:
+        return None
+    source = torch.Generator().manual_seed(REJECTED_SEED + run.seed)
+    batches = []
+    for step in steps:
+        offered = task.stream[step]
+        left = offered[~torch.isin(offered, run.chosen[step])]
+        batches.append(left[torch.randperm(left.shape[0], generator=source)[:size]])
+    return torch.stack(batches)
+
+
+def _scored(run: Run, task: Task, step: int, score: float) -> ScoredBatch:
+    places = run.chosen[step]
+    return ScoredBatch(step, score, tuple(task.pool.rows[places].tolist()), tuple(task.pool.labels[places].tolist()))
+
+
+def _class_share(task: Task, rows: torch.Tensor) -> tuple[float, ...]:
+    counts = torch.bincount(task.pool.labels[rows].flatten(), minlength=task.n_classes)
+    return tuple((counts / counts.sum()).tolist())
+
+
+def _share(marked: torch.Tensor, rows: torch.Tensor) -> float:
+    return float(marked[rows].float().mean())
+
+
+def _means(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(statistics.fmean(column) for column in zip(*rows, strict=True))

@@ -1,0 +1,53 @@
+"""Who wants to know how a pilot is getting on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saln.pilot.training.trainer import Point
+
+
+class Watcher:
+    """Told of everything as it happens, outside the timed parts; does nothing by itself."""
+
+    def begin(self, methods: Sequence[str], steps: int, share: float, done: dict[str, int]) -> None:
+        """A stage begins: `steps` in all for each method, of which some are done from an earlier session."""
+
+    def step(self, method: str, seed: int) -> None:
+        """A method has made a step."""
+
+    def point(self, method: str, seed: int, point: Point) -> None:
+        """A method has been evaluated."""
+
+    def longer(self, seed: int) -> None:
+        """Uniform has made a step of the longer run that gives it as much time as the methods had."""
+
+    def end(self) -> None:
+        """The pilot is over."""
+
+
+class Watchers(Watcher):
+    """Several at once."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = tuple(watchers)
+
+    def begin(self, methods: Sequence[str], steps: int, share: float, done: dict[str, int]) -> None:
+        for each in self._watchers:
+            each.begin(methods, steps, share, done)
+
+    def step(self, method: str, seed: int) -> None:
+        for each in self._watchers:
+            each.step(method, seed)
+
+    def point(self, method: str, seed: int, point: Point) -> None:
+        for each in self._watchers:
+            each.point(method, seed, point)
+
+    def longer(self, seed: int) -> None:
+        for each in self._watchers:
+            each.longer(seed)
+
+    def end(self) -> None:
+        for each in self._watchers:
+            each.end()

@@ -1,0 +1,185 @@
+"""Which batch belongs to a place in a run, by the samples' present values and the selector's memory."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from saln.sampling.ahead import Place
+from saln.sampling.memory import memory_of
+from saln.sampling.order import EpochOrder
+from saln.sampling.ranks import Ranks
+from saln.sampling.refresh import LiveValues, Refresh
+from saln.sampling.served import ServedBatch
+from saln.selectors import SelectionReport, Selector
+from saln.selectors.base import abstains, prepare, reset, set_progress
+from saln.selectors.support.scoring import work_out
+from saln.superbatch import SuperBatch
+
+
+class Chooser:
+    """Lets a selector choose this rank's batches.
+
+    Without a memory a batch follows from its place alone, and only this rank's are chosen. With one, those before it
+    are chosen too, on every rank alike; then each scores a share of the candidates, where the ranks can talk and do not
+    choose ahead: what a background thread has under way when it is called off differs from rank to rank.
+
+    Parameters
+    ----------
+    samples : SuperBatch
+        Of the whole dataset, with indices.
+    selector : Selector
+        Starts anew, once it has looked at the samples if it does so.
+    order : EpochOrder
+    batch_size : int
+    ranks : Ranks
+    n_epochs : int, optional
+        Over which the selector's progress goes from 0 to 1.
+    refresh : Refresh, optional
+    ahead : int
+        How many steps before they are asked for batches are chosen.
+
+    Attributes
+    ----------
+    memory : SelectorMemory or None
+    live : LiveValues or None
+    keeps_memory : bool
+        Whether batches come with the selector's memory after them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch, make_selector
+    >>> from saln.sampling.chooser import Chooser
+    >>> from saln.sampling.ranks import Ranks
+    >>> from saln.sampling.order import EpochOrder
+    >>> samples = SuperBatch(torch.eye(8), indices=torch.arange(8))
+    >>> order = EpochOrder(torch.arange(8), super_batch_size=4, least=1, seed=0)
+    >>> chooser = Chooser(samples, make_selector("uniform"), order, 2, Ranks(rank=1, world_size=2))
+    >>> chooser.n_steps, set(chooser.choose((0, 0)).indices) <= set(order.super_batch(0, 1).tolist())
+    (1, True)
+    """
+
+    def __init__(
+        self,
+        samples: SuperBatch,
+        selector: Selector,
+        order: EpochOrder,
+        batch_size: int,
+        ranks: Ranks,
+        n_epochs: int | None = None,
+        refresh: Refresh | None = None,
+        ahead: int = 0,
+    ) -> None:
+        self.selector = selector
+        self.order = order
+        self.ranks = ranks
+        self.memory = memory_of(selector)
+        self.keeps_memory = ahead > 0
+        self._shares_scores = ahead == 0
+        self.live: LiveValues | None = None
+        self._samples = samples
+        self._batch_size = batch_size
+        self._n_epochs = n_epochs
+        if len(samples):
+            prepare(selector, samples)
+        if refresh is not None:
+            shared = ranks if self.memory is not None else None
+            self.live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
+        self.start_anew()
+
+    @property
+    def samples(self) -> SuperBatch:
+        """With the values of the last refresh."""
+        return self._samples if self.live is None else self.live.samples
+
+    @property
+    def n_steps(self) -> int:
+        """Batches of an epoch on this rank."""
+        return self.order.n_super_batches // self.ranks.world_size
+
+    def number_of(self, step: int) -> int:
+        """Among all ranks' batches of an epoch, the one that this rank has at a step."""
+        return step * self.ranks.world_size + self.ranks.rank
+
+    def after(self, place: Place) -> Place:
+        """The place that follows."""
+        epoch, step = place
+        return (epoch, step + 1) if step + 1 < self.n_steps else (epoch + 1, 0)
+
+    def step_of_run(self, place: Place) -> int:
+        """Batches before it, through all epochs."""
+        return place[0] * self.n_steps + place[1]
+
+    def start_anew(self) -> None:
+        """What the selector remembers is forgotten, and values are worked out anew."""
+        reset(self.selector)
+        self.memory = memory_of(self.selector)
+        if self.live is not None:
+            self.live.restart()
+
+    def ask(self, place: Place) -> None:
+        """Training asks for the batch of this place: begin the refresh that is due, if one is."""
+        if self.live is not None:
+            self.live.ask(self.step_of_run(place))
+
+    @torch.no_grad()
+    def choose(self, place: Place) -> ServedBatch:
+        """The batch of a place; with a memory, after all that it depends on."""
+        begun = time.perf_counter()
+        epoch, step = place
+        run_step, own = self.step_of_run(place), self.number_of(step)
+        samples, since = (self._samples, run_step) if self.live is None else self.live.at(run_step)
+        if self.memory is None:
+            rows, report = self.select(epoch, own, samples)
+        else:
+            numbers = self._numbers(step)
+            for number in self.memory.still_to_choose(epoch, numbers.start, numbers.stop):
+                chosen = self.select(epoch, number, samples)
+                self.memory.chose(number)
+                if number == own:
+                    rows, report = chosen
+        return ServedBatch(
+            epoch,
+            step,
+            tuple(samples.require("indices", by="the sampler")[rows].tolist()),
+            rows,
+            report,
+            selection_seconds=time.perf_counter() - begun,
+            staleness=None if self.live is None else run_step - since,
+            memory=self.memory.state_dict() if self.memory is not None and self.keeps_memory else None,
+        )
+
+    @torch.no_grad()
+    def select(self, epoch: int, number: int, samples: SuperBatch) -> tuple[Tensor, SelectionReport]:
+        """The rows of one of all ranks' batches, and the selector's report; what it remembers is not looked after."""
+        offered = self.order.super_batch(epoch, number).to(samples.device)  # [M]
+        if self._n_epochs is not None:
+            set_progress(self.selector, min(1.0, (epoch + number / self.order.n_super_batches) / self._n_epochs))
+        size = min(self._batch_size, offered.numel())
+        if abstains(self.selector):
+            return offered[:size], SelectionReport(offered.numel(), 0)
+        super_batch = samples.take(offered)
+        shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
+        before = work_out.set(self.ranks.work_out) if shared else None
+        try:
+            chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
+        finally:
+            if before is not None:
+                work_out.reset(before)
+        return offered[chosen], self.selector.last_report or SelectionReport(len(super_batch), 0)
+
+    def _numbers(self, step: int) -> range:
+        """All ranks' batches of a step; at the last also what their tail leaves out, as one rank alone would."""
+        first = step * self.ranks.world_size
+        return range(first, self.order.n_super_batches if step == self.n_steps - 1 else first + self.ranks.world_size)
+
+    def _rows_between(self, first: int, until: int) -> Tensor:
+        """Rows that this rank's batches of these steps of the run choose from, or all ranks' with a memory."""
+        rows = []
+        for epoch, step in (divmod(run_step, self.n_steps) for run_step in range(first, until)):
+            numbers = self._numbers(step) if self.memory is not None else [self.number_of(step)]
+            rows += [self.order.super_batch(epoch, number) for number in numbers]
+        return torch.cat(rows).sort().values

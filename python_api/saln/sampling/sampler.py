@@ -1,0 +1,390 @@
+"""A batch sampler for any DataLoader: an epoch walked in super-batches, of each of which a selector keeps one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import BatchSampler
+
+from saln.sampling.ahead import Ahead, Place
+from saln.sampling.callers import refuse_double_sharding, thrown_away_by_caller
+from saln.sampling.chooser import Chooser
+from saln.sampling.epoch_sampler import EpochSampler
+from saln.sampling.memory_history import MemoryHistory
+from saln.sampling.order import EpochOrder, super_batch_size
+from saln.sampling.ranks import Ranks, checksum
+from saln.sampling.refresh import Refresh
+from saln.sampling.samples import samples_of
+from saln.sampling.served import ServedBatch
+from saln.sampling.walk import EpochCursor, EpochWalk
+from saln.selectors import Selector, SpectralCandidates
+from saln.selectors.base import set_progress
+from saln.superbatch import FLOATING, SuperBatch
+
+REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of training
+
+
+class SpectralBatchSampler(BatchSampler):
+    """Yields the batches a selector keeps of an epoch's super-batches.
+
+    An epoch is a permutation of the dataset by (seed, epoch), cut into super-batches of batch_size / (1 - filter_ratio)
+    samples, and every super-batch yields one batch of exactly `batch_size` of its samples: with a filter ratio of 0.8
+    an epoch trains on a fifth of the dataset. No sample comes twice in an epoch. What is left at the end yields one
+    more batch: a full one while it holds `batch_size` samples, else a short one, or none with `drop_last`.
+
+    The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
+    before it: skipping and resuming cost nothing. By default batches are chosen by `SpectralCandidates`, which scores
+    all candidates of a super-batch in one call; any `Selector` can take its place. With one that has a memory
+    (`saln.selectors.base.Stateful`) a batch depends on those before it, too: the memory is part of the sampler's
+    state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the same.
+
+    Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
+    own, without a word to the others. Where the selector has a memory all ranks choose all of them, each scoring a
+    share of the candidates (without `ahead`). Batches that do not suffice for all ranks at an epoch's end are left out
+    and counted. At the start of every epoch the ranks compare their features, seeds and options.
+
+    Parameters
+    ----------
+    features : Tensor [N, d] or SuperBatch
+        Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
+        where the rows are not in the dataset's order. Rows with values that are not finite are never yielded.
+    batch_size : int
+        Samples of every batch yielded, on each rank.
+    filter_ratio : float
+        Share of a super-batch thrown away, at least 0 and below 1.
+    labels : Tensor [N], optional
+        For `candidates="stratified"` and other selectors that read labels.
+    selector : Selector, optional
+        In place of spectral candidates. It starts anew: what it remembers is forgotten.
+    seed : int
+        At least 0.
+    drop_last : bool
+        Leave out a last batch of fewer than `batch_size`.
+    n_epochs : int, optional
+        Epochs of the training, for selectors that change over it: their `progress` goes from 0 to 1 over these. Left
+        out, setting `selector.progress` is up to the caller.
+    ahead : int
+        Batches chosen in a background thread before they are asked for. They are the same batches; but what they are
+        chosen by is older by so many steps where it is refreshed.
+    refresh : Refresh, optional
+        Values of the samples worked out anew every so many steps; left out, they are frozen.
+    rank, world_size : int, optional
+        As torch.distributed says at the time, if left out. `0, 1` where somebody else shards the batches.
+    **spectral_options
+        Of `saln.selectors.SpectralCandidates`: n_candidates, criterion, similarity, candidates, choice, temperature
+        and those of the scores.
+
+    Attributes
+    ----------
+    sampler : Sampler
+        Iterates over the present epoch's permutation; its `set_epoch` is this sampler's.
+    super_batch_size : int
+        Samples offered to the selector at a step.
+    n_left_out : int
+        Rows left out because they are not finite.
+    served : deque of ServedBatch
+        The last batches yielded, with weights, seconds and staleness; at most `REMEMBERED`.
+
+    Raises
+    ------
+    TypeError
+        If features is neither tensor nor SuperBatch, as when a trainer makes the sampler anew around one of its own.
+    ValueError
+        If an option is out of its range, or state and sampler do not belong together.
+    RuntimeError
+        From walking, if the ranks do not agree, or accelerate shards this rank's share once more.
+
+    Notes
+    -----
+    A step costs a copy of the super-batch, O(M d), and what the selector costs; an epoch one permutation of N; with
+    `ahead` and a selector with memory a copy of that memory a step.
+
+    With worker processes a DataLoader asks for batches ahead of training, so that `state_dict` is ahead of it, too:
+    there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with
+    its own samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with
+    no batch more. Values that are refreshed are not in the state: after a resume they are worked out first, from the
+    model as it is then, so that batches may differ from those of a run that went on.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SpectralBatchSampler
+    >>> features = torch.randn(100, 8, generator=torch.Generator().manual_seed(0))
+    >>> sampler = SpectralBatchSampler(features, batch_size=4, n_candidates=16)
+    >>> len(sampler), [len(batch) for batch in sampler]
+    (5, [4, 4, 4, 4, 4])
+    >>> sampler.state_dict()["epoch"]
+    1
+    >>> ranks = [SpectralBatchSampler(features, 4, n_candidates=16, rank=rank, world_size=2) for rank in range(2)]
+    >>> [len(each) for each in ranks], ranks[0].n_batches_left_out, next(iter(ranks[1])) == sampler.batch_at(0, 1)
+    ([2, 2], 1, True)
+    """
+
+    def __init__(
+        self,
+        features: Tensor | SuperBatch,
+        batch_size: int,
+        *,
+        filter_ratio: float = 0.8,
+        labels: Tensor | None = None,
+        selector: Selector | None = None,
+        seed: int = 0,
+        drop_last: bool = False,
+        n_epochs: int | None = None,
+        ahead: int = 0,
+        refresh: Refresh | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+        **spectral_options: Any,
+    ) -> None:
+        samples = samples_of(features, labels)
+        super().__init__(EpochSampler(self), batch_size, drop_last)
+        if n_epochs is not None and n_epochs < 1:
+            raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
+        if selector is not None and spectral_options:
+            raise TypeError(f"{', '.join(spectral_options)}: options of spectral candidates, but a selector is given")
+        self.selector = SpectralCandidates(**spectral_options) if selector is None else selector
+        if ahead and getattr(self.selector, "reward", None) == "probe":
+            raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
+        self.filter_ratio = filter_ratio
+        self.super_batch_size = super_batch_size(batch_size, filter_ratio)
+        self.n_epochs = n_epochs
+        self.ranks = Ranks(rank, world_size)
+        self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
+        rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
+        self.order = EpochOrder(rows, self.super_batch_size, batch_size if drop_last else 1, seed)
+        self.n_left_out = len(samples) - self.order.n_rows
+        if self.n_left_out:
+            warnings.warn(
+                f"{self.n_left_out} of {len(samples)} samples have values that are not finite and are never yielded",
+                stacklevel=2,
+            )
+        self._chooser = Chooser(samples, self.selector, self.order, batch_size, self.ranks, n_epochs, refresh, ahead)
+        self._ahead = Ahead(self._chooser.choose, self._chooser.after, ahead)
+        self._cursor = EpochCursor(self.__len__)
+        self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
+        self._given = samples
+        self._expected: Place | None = None
+        self._history = MemoryHistory(self._chooser, self._cursor)
+        self._start_anew()
+
+    def __len__(self) -> int:
+        """Batches of an epoch on this rank, the same on each and in each epoch."""
+        return self._chooser.n_steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Walk the epoch that `set_epoch` named or a state was restored in, else the one after the last walked.
+
+        For accelerate's `skip_first_batches` the batches to be thrown away are empty, and none of them is computed.
+        """
+        world_size = self.ranks.world_size
+        refuse_double_sharding(world_size)
+        if len(self) == 0 < self.n_batches:
+            raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one a rank")
+        walk = EpochWalk(self._cursor, self._serve)
+        n_thrown_away = thrown_away_by_caller(self)
+        if n_thrown_away == 0:
+            return walk
+        epoch, step = self.next_place
+        if step not in (0, n_thrown_away):
+            raise ValueError(
+                f"accelerate is to skip {n_thrown_away} batches of epoch {epoch}, but the sampler was restored after "
+                f"{step}: skip these, or none"
+            )
+        self.skip(n_thrown_away - step)
+        return itertools.chain(([] for _ in range(n_thrown_away)), walk)
+
+    @property
+    def n_batches(self) -> int:
+        """Batches of an epoch, of all ranks together and with those left out."""
+        return self.order.n_super_batches
+
+    @property
+    def n_batches_left_out(self) -> int:
+        """Batches at an epoch's end that do not suffice for all ranks."""
+        return self.n_batches % self.ranks.world_size
+
+    @property
+    def n_kept_rows(self) -> int:
+        """Rows that a refresh gave values that are not finite, and that kept their former ones, so far."""
+        return 0 if self._chooser.live is None else self._chooser.live.n_kept
+
+    @property
+    def samples(self) -> SuperBatch:
+        """What is known of the samples at present."""
+        return self._chooser.samples
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether batches depend on those before them."""
+        return self._chooser.memory is not None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, or the next where none is."""
+        return self._cursor.position[0]
+
+    @property
+    def place(self) -> Place:
+        """The epoch under way, or the next, and how many batches of it were asked for."""
+        return self._cursor.position
+
+    @property
+    def next_place(self) -> Place:
+        """Epoch and step at which a walk that began now would begin."""
+        return self._cursor.next_start
+
+    def set_epoch(self, epoch: int) -> None:
+        """Name the epoch of the next walk; a position restored in that epoch stays."""
+        if epoch < 0:
+            raise ValueError(f"epoch is {epoch}, want at least 0")
+        self._cursor.set_epoch(epoch)
+
+    def skip(self, n_batches: int) -> None:
+        """Let the next walk start so many batches later in its epoch.
+
+        None of them is computed, but where the selector has a memory: then all are, when the walk starts.
+        """
+        epoch, step = self.next_place
+        if not 0 <= n_batches <= len(self) - step:
+            raise ValueError(f"n_batches is {n_batches}, want 0 to {len(self) - step}, what is left of epoch {epoch}")
+        self._cursor.restore(epoch, step + n_batches)
+
+    def reset(self) -> None:
+        """Start a run anew: epoch 0, and a selector with nothing in its memory."""
+        self._discard_ahead()
+        self._cursor.restore(0, 0)
+        self._start_anew()
+
+    def served_at(self, epoch: int, step: int) -> ServedBatch:
+        """What is remembered of a batch: of the k-th that a loader gives in an epoch, step k, however far it has asked
+        ahead. A KeyError if it was not served, or too long ago.
+        """
+        for batch in reversed(self.served):
+            if (batch.epoch, batch.step) == (epoch, step):
+                return batch
+        raise KeyError(f"batch {step} of epoch {epoch} is not among the last {len(self.served)} served")
+
+    def offered_at(self, epoch: int, step: int) -> Tensor:
+        """The rows of the samples that this rank's batch of a place is chosen from, `[M]` on the host."""
+        return self.order.super_batch(epoch, self._chooser.number_of(step))
+
+    def remember(self, n_batches: int) -> None:
+        """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
+        self._history.remember(n_batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
+        memory if it has one. The same on every rank.
+
+        After the last batch of an epoch it leads to a whole next epoch.
+        """
+        return self.state_at(*self.place)
+
+    def state_at(self, epoch: int, step: int) -> dict[str, Any]:
+        """The state as it was after so many batches of an epoch, whatever was asked for since.
+
+        For trainers that know what they have trained on, with loaders that ask ahead. A ValueError if the selector has
+        a memory, and what it was is not remembered: see `remember`.
+        """
+        progress = getattr(self.selector, "progress", None) if self.n_epochs is None else None
+        return {
+            "epoch": epoch,
+            "step": step,
+            "seed": self.order.seed,
+            **self._extent(),
+            "progress": progress,
+            "memory": self._history.at((epoch, step)),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next walk go on from there, with the seed of the state.
+
+        Raises a ValueError if the state is of another dataset size, batch size, super-batch size, selector, number of
+        ranks or `drop_last`.
+        """
+        for name, ours in self._extent().items():
+            if state_dict[name] != ours:
+                raise ValueError(
+                    f"the state was saved with {name} {state_dict[name]}, this sampler has {ours}: "
+                    "the rest of the epoch would not be what it was"
+                )
+        self._discard_ahead()
+        self.order.seed = int(state_dict["seed"])
+        self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
+        self._start_anew()
+        if state_dict["progress"] is not None:
+            set_progress(self.selector, state_dict["progress"])
+        self._history.restore(state_dict["memory"])
+
+    def _extent(self) -> dict[str, int | bool | str]:
+        return {
+            "num_samples": self.order.n_rows,
+            "batch_size": self.batch_size,
+            "super_batch_size": self.super_batch_size,
+            "drop_last": self.drop_last,
+            "selector": self.selector.name,
+            "world_size": self.ranks.world_size,
+        }
+
+    def batch_at(self, epoch: int, number: int) -> list[int]:
+        """The dataset indices of one batch of all ranks', whatever came before it, by the samples' present values.
+
+        A ValueError if the selector has a memory: then what came before it matters.
+        """
+        if not 0 <= number < self.n_batches:
+            raise ValueError(f"number is {number}, want 0 to {self.n_batches - 1}")
+        if self._chooser.memory is not None:
+            raise ValueError(f"batches by {self.selector.name} depend on those before them: walk, or skip")
+        rows, _ = self._chooser.select(epoch, number, self.samples)
+        return self.samples.require("indices", by="the sampler")[rows].tolist()
+
+    def _serve(self, epoch: int, step: int) -> list[int]:
+        """What a walk yields: the present step of training."""
+        place = epoch, step
+        if step == 0 or place != self._expected:
+            self._check_agreement(place)
+        if not self._ahead.expects(place):
+            self._discard_ahead()
+        asked = time.perf_counter()
+        try:
+            self._chooser.ask(place)
+            batch = self._ahead.take(place)
+        except BaseException:
+            self._discard_ahead()
+            raise
+        waited = time.perf_counter() - asked
+        self.served.append(dataclasses.replace(batch, waited_seconds=waited, memory=None))
+        if batch.memory is not None:
+            self._history.note((epoch, step + 1), batch.memory)
+        self._expected = self._chooser.after(place)
+        return list(batch.indices)
+
+    def _check_agreement(self, place: Place) -> None:
+        if not self.ranks.can_talk:
+            return
+        if self._checksum is None:
+            self._checksum = checksum(self._given)
+        facts = {"epoch and step": place, "seed": self.order.seed, **self._extent(), "ahead": self._ahead.depth}
+        self.ranks.check_agreement({**facts, "checksum of the features": self._checksum})
+
+    def _discard_ahead(self) -> None:
+        self._ahead.discard()
+        if self._ahead.depth:
+            self._history.rewind()
+
+    def _start_anew(self) -> None:
+        self._chooser.start_anew()
+        self._expected = None
+        self._history.start_anew()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._discard_ahead()
+        return self.__dict__

@@ -1,0 +1,117 @@
+"""The CUDA library beside the op library: what it was built for, whether it is loaded, which GPUs it serves."""
+
+import functools
+import json
+import mmap
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+LIBRARY = Path(__file__).parents[1] / "_cuda.so"
+BUILD = "SALN_CUDA=1 pip install --no-build-isolation -e ."
+
+_MARK = b"saln_cuda_build {"
+_reason: str | None = "the native library, which it completes, is not loaded"
+_build: "Build | None" = None
+
+
+class Build(NamedTuple):
+    """What the library was built with and for."""
+
+    version: str  # of saln_kernels
+    nvcc: str
+    archs: tuple[str, ...]  # machine code: "80" for 8.x, "90a" for 9.0 alone
+    ptx: str  # what later GPUs compile for themselves, "" if nothing
+
+    def serves(self, capability: tuple[int, int]) -> bool:
+        """Whether a GPU of this compute capability can run it."""
+        if self.ptx and capability >= divmod(int(self.ptx), 10):
+            return True
+        return any(_runs(arch, capability) for arch in self.archs)
+
+    def __str__(self) -> str:
+        return ", ".join(f"sm_{arch}" for arch in self.archs) + f" and PTX of compute_{self.ptx}" * bool(self.ptx)
+
+
+def _runs(arch: str, capability: tuple[int, int]) -> bool:
+    digits = arch.rstrip("af")
+    major, minor = divmod(int(digits), 10)
+    if digits != arch:
+        return capability == (major, minor)
+    return capability[0] == major and capability[1] >= minor
+
+
+def load() -> None:
+    """Load the library; the ops must be defined. Where that fails, `missing` says why."""
+    global _reason, _build
+    _build, _reason = None, None
+    if not LIBRARY.exists():
+        _reason = (
+            f"saln_kernels has no CUDA library ({LIBRARY.name} is not built): build it where nvcc is with `{BUILD}`"
+        )
+        return
+    from saln_kernels import __version__
+
+    try:
+        found = read(LIBRARY)
+        if found.version != __version__:
+            _reason = f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
+            return
+        torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError, ValueError) as error:
+        _reason = f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
+        return
+    _build = found
+
+
+def read(library: Path) -> Build:
+    """What a library says of itself, without loading it; ValueError where it says nothing."""
+    with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        at = content.find(_MARK)
+        if at < 0:
+            raise ValueError(f"{library.name} is no CUDA library of saln_kernels")
+        found = json.loads(content[at + len(_MARK) - 1 : content.find(b"}", at) + 1])
+    return Build(found["version"], found["nvcc"], tuple(found["archs"].split()), found["ptx"])
+
+
+def missing() -> str | None:
+    """None once the library is loaded, else why it is not and what to do. `native.missing` loads it."""
+    return _reason
+
+
+def build() -> Build | None:
+    """What the loaded library was built for."""
+    return _build
+
+
+@functools.cache
+def unserved(index: int) -> str | None:
+    """None where the loaded library runs on this GPU, else why not."""
+    if _build is None:
+        return _reason
+    capability = torch.cuda.get_device_capability(index)
+    if _build.serves(capability):
+        return None
+    digits = "".join(map(str, capability))
+    return (
+        f"{LIBRARY.name} holds code for {_build}, and {torch.cuda.get_device_name(index)} is sm_{digits}: "
+        f"rebuild it with `{BUILD}`"
+    )
+
+
+def gpus() -> tuple[str, ...]:
+    """The GPUs that PyTorch sees, each with its compute capability."""
+    if not torch.cuda.is_available():
+        return ()
+    return tuple(
+        f"{torch.cuda.get_device_name(index)} (sm_{''.join(map(str, torch.cuda.get_device_capability(index)))})"
+        for index in range(torch.cuda.device_count())
+    )
+
+
+def no_gpu() -> str:
+    """Why PyTorch sees no GPU."""
+    if torch.version.cuda is None:
+        return f"PyTorch {torch.__version__} is built without CUDA"
+    return f"PyTorch {torch.__version__} sees no GPU"

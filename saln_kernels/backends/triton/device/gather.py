@@ -1,0 +1,73 @@
+"""From a candidate's row numbers to its raw similarity tile."""
+
+import triton
+import triton.language as tl
+
+from saln_kernels.backends.triton.device.scratch import PANEL, load_tile
+
+
+@triton.jit
+def select(candidates, stride, rows, b, numbers, B: tl.constexpr):
+    """Row numbers [B] of one candidate with padding left out, the number n of real rows, and whether a row number is
+    out of range; then n is 0, so that nothing is read. Row numbers and positions stay in numbers [2, B], int64.
+    """
+    i = tl.arange(0, B)
+    row = tl.load(candidates + i.to(tl.int64) * stride, mask=i < b, other=-1).to(tl.int64)
+    real = row != -1
+    outside = real & ((row < 0) | (row >= rows))
+    bad = tl.max(outside.to(tl.int32), axis=0) == 1
+    count = tl.sum(real.to(tl.int32), axis=0)
+    slot = tl.cumsum(real.to(tl.int32), axis=0) - 1
+    tl.store(numbers + slot, row, mask=real)
+    tl.store(numbers + B + slot, i.to(tl.int64), mask=real)
+    tl.debug_barrier()
+    n = tl.where(bad, 0, count)
+    return tl.load(numbers + i, mask=i < n, other=0), n, bad
+
+
+@triton.jit
+def inner_products(
+    source,
+    row_stride,
+    column_stride,
+    row,
+    n,
+    width,
+    B: tl.constexpr,
+    DEPTH: tl.constexpr,
+    WIDEN: tl.constexpr,
+    PRECISION: tl.constexpr,
+    T: tl.constexpr,
+):
+    """Gram tile [B, B] of the first n of the rows [B], zero elsewhere. 16-bit rows go to the tensor cores as they are
+    and are added up in float32; WIDEN converts them first.
+    """
+    i = tl.arange(0, B)
+    t = tl.arange(0, DEPTH)
+    tile = tl.zeros([B, B], T)
+    starts = source + row[:, None] * row_stride
+    for start in range(0, width, DEPTH):
+        column = start + t
+        mask = (i < n)[:, None] & (column < width)[None, :]
+        x = tl.load(starts + column[None, :].to(tl.int64) * column_stride, mask=mask, other=0.0)
+        if WIDEN:
+            x = x.to(T)
+        tile = tl.dot(x, tl.trans(x), tile, input_precision=PRECISION, out_dtype=T)
+    return tile
+
+
+@triton.jit
+def entries(matrix, row_stride, column_stride, row, numbers, n, plain, B: tl.constexpr, T: tl.constexpr):
+    """Tile [B, B] of matrix[row_i, row_j] for the first n rows [B], of which the lower triangle is read."""
+    i = tl.arange(0, B)
+    for start in range(0, B, PANEL):
+        p = start + tl.arange(0, PANEL)
+        own = tl.load(numbers + p, mask=p < n, other=0)
+        lower = p[:, None] >= i[None, :]
+        first = tl.where(lower, own[:, None], row[None, :])
+        second = tl.where(lower, row[None, :], own[:, None])
+        mask = (p < n)[:, None] & (i < n)[None, :]
+        found = tl.load(matrix + first * row_stride + second * column_stride, mask=mask, other=0.0)
+        tl.store(plain + p[:, None] * B + i[None, :], found.to(T))
+    tl.debug_barrier()
+    return load_tile(plain, B, B)
