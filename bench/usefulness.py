@@ -76,7 +76,7 @@ def correlations(
     held_out, probe = held_out[:HELD_OUT], probe[:PROBE]
     step = 0
     for stage, until in stages.items():
-        for rows in task.stream[step:until, : settings.batch_size]:
+        for rows in (task.order.batch(*task.order.place(each)) for each in range(step, until)):
             train_step(network, optimizer, task.x_train[rows], task.labels_train[rows])
         step = until
         rows = torch.randperm(len(task.x_train), generator=source)[: settings.super_batch_size]

@@ -6,7 +6,7 @@ from torch.utils.data import BatchSampler, RandomSampler
 
 import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch
-from saln.selectors import JEST, SALN, SpectralCandidates, Uniform
+from saln.selectors import JEST, SALN, OnePass, SpectralCandidates, Uniform
 
 
 def features(rows: int, seed: int = 0) -> torch.Tensor:
@@ -15,29 +15,36 @@ def features(rows: int, seed: int = 0) -> torch.Tensor:
 
 def make(rows: int = 100, batch_size: int = 4, **options) -> SpectralBatchSampler:
     if "selector" not in options:
-        options = {"n_candidates": 8, **options}
+        options = {"selector": "spectral_candidates", "n_candidates": 8, **options}
     return SpectralBatchSampler(features(rows), batch_size, **options)
 
 
 @pytest.mark.parametrize("drop_last", [False, True])
 @pytest.mark.parametrize(
-    ("rows", "batch_size", "filter_ratio", "sizes"),
+    ("rows", "batch_size", "filter_ratio", "passes", "sizes"),
     [
-        (100, 4, 0.8, [4] * 5),
-        (103, 4, 0.8, [4] * 5 + [3]),  # a tail of 3 is served whole
-        (111, 4, 0.8, [4] * 6),  # one of 11 still gives a full batch
-        (3, 4, 0.8, [3]),
-        (12, 4, 0.8, [4]),
-        (10, 4, 0.0, [4, 4, 2]),
-        (21, 3, 0.5, [3, 3, 3, 3]),
-        (7, 1, 0.9, [1]),
-        (50, 7, 0.3, [7] * 5),
-        (0, 4, 0.8, []),
+        (100, 4, 0.8, None, [4] * 25),
+        (103, 4, 0.8, None, [4] * 25 + [3]),
+        (3, 4, 0.8, None, [3]),
+        (10, 4, 0.0, None, [4, 4, 2]),
+        (21, 3, 0.5, None, [3] * 7),
+        (50, 7, 0.3, None, [7] * 7 + [1]),
+        (0, 4, 0.8, None, []),
+        (100, 4, 0.8, 1, [4] * 5),
+        (103, 4, 0.8, 2, [4] * 10),
+        (103, 4, 0.8, 9, [4] * 25 + [3]),  # never longer than a plain loader's
+        (7, 1, 0.9, 1, [1]),
+        (10, 4, 0.0, 1, [4, 4, 2]),
     ],
 )
-def test_len_counts_the_batches_and_batch_size_is_what_comes(rows, batch_size, filter_ratio, sizes, drop_last):
-    sampler = make(rows, batch_size, filter_ratio=filter_ratio, drop_last=drop_last)
+def test_len_and_sizes_are_a_plain_loader_s_unless_an_epoch_is_to_be_shorter(
+    rows, batch_size, filter_ratio, passes, sizes, drop_last
+):
+    sampler = make(rows, batch_size, filter_ratio=filter_ratio, passes=passes, drop_last=drop_last)
     wanted = [size for size in sizes if size == batch_size] if drop_last else sizes
+    if passes is None:
+        plain = BatchSampler(range(rows), batch_size, drop_last)
+        assert [len(batch) for batch in plain] == wanted
     assert sampler.batch_size == batch_size
     for _ in range(3):
         assert len(sampler) == len(wanted)
@@ -46,10 +53,12 @@ def test_len_counts_the_batches_and_batch_size_is_what_comes(rows, batch_size, f
             assert len(sampler) == len(wanted)
             walked.append(batch)
         assert [len(batch) for batch in walked] == wanted
+        for batch in walked:
+            assert all(type(index) is int for index in batch)
+            assert len(set(batch)) == len(batch)
+            assert set(batch) <= set(range(rows))
         flat = [index for batch in walked for index in batch]
-        assert all(type(index) is int for index in flat)
-        assert len(set(flat)) == len(flat)
-        assert set(flat) <= set(range(rows))
+        assert passes != 1 or len(set(flat)) == len(flat)
 
 
 def test_an_epoch_without_filtering_covers_the_dataset_and_epochs_differ():
@@ -72,14 +81,41 @@ def test_every_batch_is_the_selector_s_choice_of_its_super_batch():
 
     sampler = SpectralBatchSampler(data, 4, selector=Recorder())
     batches = list(sampler)
-    order = sampler.order.epoch(0)
-    assert len(seen) == len(batches) == 3
+    assert len(seen) == len(batches) == 15
     for step, (super_batch, rows) in enumerate(seen):
-        offered = order[20 * step : 20 * (step + 1)]
+        offered = sampler.order.super_batch(0, step)
+        assert len(offered) == 20
         assert torch.equal(super_batch.indices, offered)
         assert torch.equal(super_batch.features, data.features[offered])
         assert torch.equal(super_batch.labels, data.labels[offered])
         assert batches[step] == offered[rows].tolist()
+
+
+def offers(sampler: SpectralBatchSampler, epoch: int = 0) -> torch.Tensor:
+    """How often an epoch offers each row."""
+    rows = torch.cat([sampler.order.super_batch(epoch, number) for number in range(sampler.n_batches)])
+    return torch.bincount(rows, minlength=sampler.order.n_rows)
+
+
+def test_a_selector_that_abstains_serves_every_row_exactly_once_in_an_epoch():
+    """The default on data with neither copies nor labels to doubt: a plain shuffled epoch, its short last batch too."""
+    for rows in (3200, 103):
+        sampler = SpectralBatchSampler(features(rows), 4)
+        assert isinstance(sampler.selector, OnePass)
+        assert sampler.selector.abstains
+        epochs = [list(sampler) for _ in range(2)]
+        for batches in epochs:
+            assert len(batches) == -(-rows // 4)
+            assert sorted(index for batch in batches for index in batch) == list(range(rows))
+        assert epochs[0] != epochs[1]
+        assert not sampler.has_memory
+
+
+def test_every_row_is_offered_equally_often():
+    assert offers(make(3200, 64)).tolist() == [5] * 3200  # 50 batches from 5 passes of 10 super-batches of 320
+    uneven = offers(make(3333, 64))  # a last pass is broken off
+    assert set(uneven.tolist()) == {5, 6}
+    assert offers(make(3333, 64, passes=1)).tolist() == [1] * 3333
 
 
 def test_a_step_is_one_call_that_scores_all_candidates(monkeypatch):
@@ -91,7 +127,7 @@ def test_a_step_is_one_call_that_scores_all_candidates(monkeypatch):
         return real(rows, candidates, *args, **kwargs)
 
     monkeypatch.setattr(saln_kernels, "score_batches", spy)
-    sampler = SpectralBatchSampler(features(100), 4, n_candidates=33)
+    sampler = SpectralBatchSampler(features(100), 4, selector="spectral_candidates", n_candidates=33)
     walk = iter(sampler)
     next(walk)
     assert calls == [(33, 4)]
@@ -103,7 +139,8 @@ def test_better_scores_than_chance():
     """Chosen batches have a higher effective rank than the same sampler's with a uniform choice."""
     data = features(400)
     ranks = {}
-    for name, options in {"spectral": {"n_candidates": 200}, "uniform": {"selector": Uniform()}}.items():
+    spectral = {"selector": "spectral_candidates", "n_candidates": 200}
+    for name, options in {"spectral": spectral, "uniform": {"selector": Uniform()}}.items():
         batches = torch.tensor(list(SpectralBatchSampler(data, 4, **options)))
         ranks[name] = saln_kernels.score_batches(data, batches, similarity="cosine").mean().item()
     assert ranks["spectral"] > ranks["uniform"] + 0.2
@@ -142,14 +179,14 @@ def test_every_step_of_every_epoch_and_seed_draws_from_a_stream_of_its_own():
         sampler = make(seed=seed, selector=Recorder())
         for _ in range(4):
             list(sampler)
-    assert len(set(streams)) == len(streams) == 3 * 4 * 5
+    assert len(set(streams)) == len(streams) == 3 * 4 * 25
 
 
 def test_stratified_candidates_need_and_keep_the_labels():
     labels = (torch.arange(200) % 4 == 0).long()
     sampler = make(200, 8, candidates="stratified", labels=labels, filter_ratio=0.5)
     for step, batch in enumerate(sampler):
-        offered = labels[sampler.order.epoch(0)[16 * step : 16 * (step + 1)]]
+        offered = labels[sampler.order.super_batch(0, step)]
         assert abs(labels[batch].sum().item() - 8 * offered.double().mean().item()) < 1
     with pytest.raises(ValueError, match="spectral_candidates needs labels"):
         next(iter(make(candidates="stratified")))
@@ -223,7 +260,7 @@ class TestEpochs:
         next(walk)
         sampler.set_epoch(0)
         assert sampler.state_dict()["step"] == 1
-        assert [sampler.batch_at(0, step) for step in range(1, 5)] == list(walk)
+        assert [sampler.batch_at(0, step) for step in range(1, 25)] == list(walk)
         assert sampler.epoch == 1
         assert next(iter(sampler)) == sampler.batch_at(1, 0)
 
@@ -261,9 +298,12 @@ def test_made_anew_around_another_sampler_it_gives_the_advice(inner):
         ({"filter_ratio": -0.1}, ValueError, "filter_ratio is -0.1"),
         ({"seed": -1}, ValueError, "seed is -1"),
         ({"drop_last": 1}, ValueError, "drop_last"),
-        ({"selector": Uniform(), "n_candidates": 3}, TypeError, "n_candidates: options of spectral candidates"),
-        ({"n_candidate": 3}, TypeError, "n_candidate"),
-        ({"choice": "best"}, ValueError, "choice is 'best'"),
+        ({"selector": Uniform(), "n_candidates": 3}, TypeError, "options n_candidates belong to the selector"),
+        ({"selector": "spectral_candidates", "n_candidate": 3}, TypeError, "n_candidate"),
+        ({"n_candidates": 3}, TypeError, "n_candidates"),
+        ({"selector": "spectral_candidates", "choice": "best"}, ValueError, "choice is 'best'"),
+        ({"selector": "spectral_candidate"}, ValueError, "did you mean 'spectral_candidates'"),
+        ({"passes": 0}, ValueError, "passes is 0, want at least 1 or None"),
     ],
 )
 def test_a_bad_argument_is_refused_by_name(arguments, error, message):
@@ -273,13 +313,13 @@ def test_a_bad_argument_is_refused_by_name(arguments, error, message):
 
 def test_positions_that_are_not_there():
     sampler = make()
-    for step in (-1, 5):
-        with pytest.raises(ValueError, match=f"number is {step}, want 0 to 4"):
+    for step in (-1, 25):
+        with pytest.raises(ValueError, match=f"number is {step}, want 0 to 24"):
             sampler.batch_at(0, step)
         with pytest.raises(ValueError, match="epoch is -1"):
             sampler.set_epoch(-1)
-    with pytest.raises(ValueError, match="n_batches is 6, want 0 to 5"):
-        sampler.skip(6)
+    with pytest.raises(ValueError, match="n_batches is 26, want 0 to 25"):
+        sampler.skip(26)
 
 
 def test_it_is_a_batch_sampler_and_knows_its_parts():

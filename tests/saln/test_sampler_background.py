@@ -16,6 +16,8 @@ from saln.selectors import RHOLoss, Uniform
 
 N_ROWS, BATCH_SIZE = 60, 3  # 6 batches of super-batches of 10
 RATIO = 0.7
+OPTIONS = {"filter_ratio": RATIO, "passes": 1}
+CANDIDATES = {"selector": "spectral_candidates"}
 
 
 def samples() -> SuperBatch:
@@ -82,7 +84,9 @@ calls = st.lists(
 @given(calls, st.integers(1, 7))
 @settings(deadline=None, max_examples=60)
 def test_batches_ahead_are_the_same_batches(schedule, depth):
-    samplers = [SpectralBatchSampler(samples(), 3, filter_ratio=RATIO, n_candidates=3, ahead=n) for n in (0, depth)]
+    samplers = [
+        SpectralBatchSampler(samples(), 3, **OPTIONS, **CANDIDATES, n_candidates=3, ahead=n) for n in (0, depth)
+    ]
     walks = [iter(each) for each in samplers]
     for action, number in schedule:
         if action == "walk":
@@ -105,7 +109,7 @@ def test_training_does_not_wait_for_batches_that_are_ready():
             time.sleep(0.15)
             return super().select(super_batch, size, generator=generator)
 
-    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, filter_ratio=RATIO, selector=Slow(), ahead=2)
+    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Slow(), ahead=2)
     for _ in sampler:
         for _ in range(200):  # a step of training, as long as it takes until what comes next is ready
             if all(future.done() for _, future in sampler._ahead._queue):
@@ -126,7 +130,7 @@ def test_an_error_of_the_selector_reaches_the_caller_and_leaves_the_sampler_usab
                 raise ArithmeticError("no")
             return super().select(super_batch, size, generator=generator)
 
-    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, filter_ratio=RATIO, selector=Failing(), ahead=1)
+    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Failing(), ahead=1)
     whole = list(sampler)
     sampler.reset()
     sampler.selector.fails = True
@@ -160,7 +164,7 @@ class Watched:
         self.sampler = SpectralBatchSampler(
             samples(),
             BATCH_SIZE,
-            filter_ratio=RATIO,
+            **OPTIONS,
             selector=Recorder(),
             refresh=Refresh(self.compute, self.model, every, lag),
             ahead=ahead,
@@ -198,13 +202,14 @@ def test_every_batch_sees_the_values_that_its_number_says(every, lag, ahead):
 def test_only_the_samples_that_are_offered_are_refreshed():
     watched = Watched(every=2)
     watched.train(1)
-    order = watched.sampler.order.epoch(0)
-    assert [sorted(each.tolist()) for each in watched.asked] == [
-        sorted(order[n : n + 20].tolist()) for n in (0, 20, 40)
-    ]
+
+    def offered(*numbers):
+        return sorted(torch.cat([watched.sampler.order.super_batch(0, number) for number in numbers]).tolist())
+
+    assert [sorted(each.tolist()) for each in watched.asked] == [offered(0, 1), offered(2, 3), offered(4, 5)]
     watched = Watched(every=1, rank=1, world_size=3)
     watched.train(1)
-    assert [sorted(each.tolist()) for each in watched.asked] == [sorted(order[n : n + 10].tolist()) for n in (10, 40)]
+    assert [sorted(each.tolist()) for each in watched.asked] == [offered(1), offered(4)]
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -232,7 +237,7 @@ def test_the_model_is_a_copy_in_the_background_and_itself_in_the_foreground():
     model = Counter()
     for lag in (0, 1):
         refresh = Refresh(compute, model, every=1, lag=lag)
-        sampler = SpectralBatchSampler(samples(), BATCH_SIZE, filter_ratio=RATIO, n_candidates=2, refresh=refresh)
+        sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, **CANDIDATES, n_candidates=2, refresh=refresh)
         list(sampler)
         sampler._chooser.live._drop()  # the last refresh may be under way still
     assert all(each is model and training and not grad for each, training, grad in models[:7])
@@ -249,7 +254,7 @@ def test_rows_that_come_back_broken_keep_their_values_and_are_counted():
     data = samples()
     before = data.features.clone()
     refresh = Refresh(compute, Counter())
-    sampler = SpectralBatchSampler(data, BATCH_SIZE, filter_ratio=RATIO, n_candidates=2, refresh=refresh)
+    sampler = SpectralBatchSampler(data, BATCH_SIZE, **OPTIONS, **CANDIDATES, n_candidates=2, refresh=refresh)
     list(sampler)
     live = sampler.samples.features
     assert torch.equal(live[7], before[7])
@@ -288,7 +293,7 @@ def test_live_losses_decide():
 )
 def test_bad_values_are_refused(compute, message):
     refresh = Refresh(compute, Counter())
-    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, filter_ratio=RATIO, refresh=refresh)
+    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, refresh=refresh)
     with pytest.raises(ValueError, match=message):
         next(iter(sampler))
     for every, lag in ((0, 0), (1, -1)):

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from rank_cases import SELECTORS, epochs, everything, make, run_ranks, scored_candidates
+from rank_cases import BATCH_SIZE, SELECTORS, epochs, everything, make, run_ranks, scored_candidates
 from saln import SpectralBatchSampler
 from saln.sampling.ranks import Ranks
+
+N_BATCHES = 28  # per epoch, of all ranks together
 
 
 @pytest.fixture(scope="module", params=[2, 4])
@@ -20,12 +22,8 @@ def interleaved(per_rank: list[list[list[int]]]) -> list[list[int]]:
 @pytest.mark.parametrize("name", SELECTORS)
 def test_ranks_serve_together_what_one_serves_alone(ranks, name):
     for epoch, alone in enumerate(epochs(make(name), 2)):
-        together = interleaved([each[name][epoch] for each in ranks])
-        assert together == alone[: len(together)]
-        assert len(alone) - len(together) == 17 % len(ranks) == ranks[0]["sizes"][1]
-        flat = [index for batch in together for index in batch]
-        assert len(flat) == len(set(flat))
-    assert all(each["sizes"] == (17 // len(ranks), 17 % len(ranks)) for each in ranks)
+        assert interleaved([each[name][epoch] for each in ranks]) == alone
+    assert all(each["size"] == N_BATCHES // len(ranks) for each in ranks)
 
 
 @pytest.mark.parametrize("name", ["spectral_candidates", "consecutive_candidates", "curriculum"])
@@ -34,7 +32,7 @@ def test_a_rank_scores_its_share_of_the_candidates(ranks, name):
     with scored_candidates() as counts:
         epochs(make(name), 2)
     scored = [each[f"{name} scored"] for each in ranks]
-    assert sum(scored) == sum(counts)  # the batch that the ranks' tail leaves out is the whole of the rows left
+    assert sum(scored) == sum(counts)
     assert max(scored) <= sum(counts) / len(ranks) + len(counts)
 
 
@@ -42,8 +40,7 @@ def test_a_rank_scores_its_share_of_the_candidates(ranks, name):
 def test_ranks_resume_exactly_and_save_the_same(ranks, name):
     alone = epochs(make(name), 3)[2]
     together = interleaved([each[f"{name} resumed"] for each in ranks])
-    assert together == alone[: len(together)]
-    assert len(together) == len(alone) - 17 % len(ranks)
+    assert together == alone
     assert all(each[f"{name} state"] == ranks[0][f"{name} state"] for each in ranks)
     with pytest.raises(ValueError, match=f"saved with world_size {len(ranks)}, this sampler has 1"):
         make(name).load_state_dict(ranks[0][f"{name} state"])
@@ -53,10 +50,8 @@ def test_ranks_resume_exactly_and_save_the_same(ranks, name):
 def test_refreshed_values_are_the_same_on_every_rank(ranks, lag):
     """A selector with a memory looks at all of them; each rank worked out a share."""
     batches = interleaved([each[f"live {lag}"][0] for each in ranks])
-    per_epoch = 17 - 17 % len(ranks)
-    for epoch in range(3):
-        flat = [index for batch in batches[epoch * per_epoch : (epoch + 1) * per_epoch] for index in batch]
-        assert len(flat) == len(set(flat)) == 3 * per_epoch
+    assert len(batches) == 3 * N_BATCHES
+    assert all(len(batch) == len(set(batch)) for batch in batches)
     for each in ranks:
         for name in ("features", "losses"):
             assert torch.equal(getattr(each[f"live {lag}"][1], name), getattr(ranks[0][f"live {lag}"][1], name))
@@ -72,13 +67,23 @@ def test_ranks_that_do_not_agree_are_told(ranks):
 
 def test_rank_and_world_size_may_be_given():
     alone = epochs(make("guard"), 2)
-    for world_size in (1, 2, 3, 17):
-        shares = [epochs(make("guard", rank=rank, world_size=world_size), 2) for rank in range(world_size)]
+    for world_size in (1, 2, 3, 17, 30):
+        samplers = [make("guard", rank=rank, world_size=world_size) for rank in range(world_size)]
+        shares = [epochs(each, 2) for each in samplers]
         for epoch in range(2):
             together = interleaved([each[epoch] for each in shares])
-            assert together == alone[epoch][: len(together)]
-    with pytest.raises(ValueError, match="an epoch has 17 batches, want at least 18, one a rank"):
-        iter(make("guard", rank=0, world_size=18))
+            assert together[:N_BATCHES] == alone[epoch]
+            order = samplers[0].order.epoch(epoch).tolist()
+            for number, batch in enumerate(together[N_BATCHES:]):  # a last round is filled with plain batches
+                assert batch == order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
+    for world_size in (1, 3, 5):
+        shares = [
+            epochs(make("guard", rank=rank, world_size=world_size, drop_last=True), 1) for rank in range(world_size)
+        ]
+        together = interleaved([each[0] for each in shares])
+        assert together == epochs(make("guard", drop_last=True), 1)[0][: 27 // world_size * world_size]
+    with pytest.raises(ValueError, match="an epoch has 27 batches, want at least 28, one per rank"):
+        iter(make("guard", rank=0, world_size=28, drop_last=True))
     for rank, world_size in ((2, 2), (-1, 2)):
         with pytest.raises(ValueError, match=f"rank is {rank} and world_size is 2, want 0 <= rank < world_size"):
             make("guard", rank=rank, world_size=world_size)
@@ -110,7 +115,7 @@ def test_a_stack_without_accelerate_is_left_alone():
         def __iter__(self):
             yield from self.batch_sampler
 
-    sampler = SpectralBatchSampler(torch.eye(12), 2, n_candidates=2, filter_ratio=0, rank=0, world_size=2)
+    sampler = SpectralBatchSampler(torch.eye(12), 2, filter_ratio=0, rank=0, world_size=2)
     assert len(list(BatchSamplerShard(sampler))) == 3
     BatchSamplerShard.__module__ = "accelerate.data_loader"
     with pytest.raises(RuntimeError, match=r"sharded twice.*saln\.integrations\.accelerate\.prepare_loader"):

@@ -36,12 +36,12 @@ def test_select_then_score(files: tuple[Path, Path], tmp_path: Path) -> None:
     arguments = ["--batch-size", "8", "--epochs", "2", "--method", method]
     done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(selected), *arguments])
     assert done.exit_code == 0, done.output
-    assert f"{method}: 10 batches of 8, each from 40 of 200 samples, in" in done.stdout
-    assert np.load(selected).shape == (10, 8)
+    assert f"{method}: 50 batches of 8, each from 40 of 200 samples, in" in done.stdout
+    assert np.load(selected).shape == (50, 8)
     done = RUNNER.invoke(app, ["score", str(files[0]), str(selected), "-o", str(tmp_path / "s.npy"), "--json"])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
-    assert (document["schema"], document["candidates"], document["resumed"]) == ("saln.score/1", 10, 0)
+    assert (document["schema"], document["candidates"], document["resumed"]) == ("saln.score/1", 50, 0)
     assert document["features"] == "mapped"
 
 
@@ -51,7 +51,7 @@ def test_select_json(files: tuple[Path, Path], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert document["schema"] == "saln.select/1"
-    assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 1)
+    assert (document["method"], document["seed"], document["batches"]) == ("selective_backprop", 4, 4)
     assert document["samples"] == 200
 
 
@@ -67,7 +67,7 @@ def test_a_method_inside_takes_options(files: tuple[Path, Path], tmp_path: Path)
     arguments = ["--batch-size", "8", "--labels", str(labels), "--method", "guard:floor=0.8:saln:keep=positive"]
     done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(output), *arguments])
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("guard:floor=0.8:saln:keep=positive: 5 batches of 8")
+    assert done.stdout.startswith("guard:floor=0.8:saln:keep=positive: 25 batches of 8")
     chosen, values = np.load(output).tolist(), {"labels": labels}
     assert chosen == _served(files[0], 8, values, selector=Guard(SALN(keep="positive"), floor=0.8), n_epochs=1)
     assert chosen != _served(files[0], 8, values, selector=Guard(SALN(keep="abs"), floor=0.8), n_epochs=1)
@@ -82,14 +82,21 @@ def test_without_a_method_batches_are_those_of_a_sampler_without_a_selector(
     assert np.load(tmp_path / "s.npy").tolist() == np.load(tmp_path / "api.npy").tolist() == _served(files[0], 8)
 
 
-def test_what_is_read_by_default_need_not_be_mapped(files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_default_reads_what_cannot_be_mapped(files: tuple[Path, Path], tmp_path: Path) -> None:
     table = pa.table({"x": pa.array(list(np.load(files[0])), type=pa.list_(pa.float32()))})
     pq.write_table(table, tmp_path / "x.parquet")
-    command = ["select", str(tmp_path / "x.parquet"), "-o", str(tmp_path / "s.npy"), "--batch-size", "8"]
-    assert RUNNER.invoke(app, command).exit_code == 0
-    done = RUNNER.invoke(app, [*command, "--method", "one_pass"])
-    assert done.exit_code == 2
-    assert "one_pass looks at all samples before the first batch" in done.stderr
+    for name in (str(tmp_path / "x.parquet"), str(files[0])):
+        command = ["select", name, "-o", str(tmp_path / f"{Path(name).suffix[1:]}.npy"), "--batch-size", "8"]
+        done = RUNNER.invoke(app, command)
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "parquet.npy").read_bytes() == (tmp_path / "npy.npy").read_bytes()
+
+
+def test_an_epoch_may_be_one_pass(files: tuple[Path, Path], tmp_path: Path) -> None:
+    output = tmp_path / "s.npy"
+    done = RUNNER.invoke(app, ["select", str(files[0]), "-o", str(output), "--batch-size", "8", "--passes", "1"])
+    assert done.exit_code == 0, done.output
+    assert np.load(output).shape == (5, 8)
 
 
 @pytest.mark.parametrize(

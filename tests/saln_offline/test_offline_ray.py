@@ -73,7 +73,7 @@ def test_what_one_engine_began_the_other_goes_on_with(
 
 
 def test_batches_are_the_same_bytes(features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    how: dict[str, Any] = {"options": {"n_candidates": 16}, "batch_size": 8, "epochs": 2}
+    how: dict[str, Any] = {"batch_size": 8, "epochs": 2, "method": "spectral_candidates:n_candidates=16"}
     summary = select_file(features, tmp_path / "ray.npy", engine="ray", **how)
     select_file(features, tmp_path / "local.npy", **how)
     assert (tmp_path / "ray.npy").read_bytes() == (tmp_path / "local.npy").read_bytes()

@@ -59,6 +59,8 @@ METHODS: list[tuple[str, list[str], dict[str, Any], dict[str, Any]]] = [
     ("gstds", [], {}, {}),  # changes over training
     ("consecutive_candidates", [], {"n_candidates": 16, "memory": 2}, {}),
     ("guard:uniform", ["labels"], {}, {}),
+    ("one_pass:balance=1", ["labels"], {}, {}),  # looks at the whole dataset first
+    ("one_pass", [], {}, {"passes": 2}),
     ("guard:floor=0.8:spectral_candidates:n_candidates=16", ["labels"], {"max_reuse": 1}, {}),
     ("portfolio", ["losses", "reference_losses", "residuals"], {}, {}),
 ]
@@ -132,16 +134,28 @@ def test_streams_parquet_and_writes_candidates(files: dict[str, Path], tmp_path:
     x = np.load(files["features"])
     table = pa.table({"x": pa.array(list(x), type=pa.list_(pa.float32()))})
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=50)
-    options = {"n_candidates": 16}
+    method, options = "spectral_candidates", {"n_candidates": 16}
+    how = {"batch_size": 16, "epochs": EPOCHS, "seed": 5}
     for output in ("s.npz", "s.parquet"):
-        summary = select_file(
-            tmp_path / "x.parquet", tmp_path / output, options=options, batch_size=16, epochs=EPOCHS, seed=5
-        )
+        summary = select_file(tmp_path / "x.parquet", tmp_path / output, method=method, options=options, **how)
         assert summary.features == "streamed by row group"
         scores = score_file(tmp_path / "x.parquet", tmp_path / output, tmp_path / "scores.npy")
         assert scores.candidates == summary.batches
     written = np.load(tmp_path / "s.npz")["candidates"]
-    assert np.array_equal(written, _served(files, [], "spectral_candidates", options))
+    assert np.array_equal(written, _served(files, [], method, options))
+
+
+def test_a_method_that_looks_at_the_whole_dataset_reads_any_file(files: dict[str, Path], tmp_path: Path) -> None:
+    """Streamed parquet, rows that the look finds copies among."""
+    x = np.load(files["features"])
+    x[300:] = x[100:170]
+    np.save(files["features"], x)
+    pq.write_table(pa.table({"x": pa.array(list(x), type=pa.list_(pa.float32()))}), tmp_path / "x.parquet", 50)
+    how = {"batch_size": 16, "epochs": EPOCHS, "seed": 5}
+    summary = select_file(tmp_path / "x.parquet", tmp_path / "s.npy", **how)
+    assert summary.features == "streamed by row group, then mapped from a copy that auto looks at"
+    assert np.array_equal(np.load(tmp_path / "s.npy"), _served(files, [], "auto", {}))
+    assert not (tmp_path / "s.npy.partial").exists()
 
 
 def test_wrong_arguments(files: dict[str, Path], tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from saln.pilot.output.files import write_tables
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.screen import group_table
 from saln.pilot.output.words import extremes
-from saln.pilot.problem.task import make_task
+from saln.pilot.problem.task import make_task, offered_in
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.trainer import Method
 from saln.pilot.training.watch import Watcher
@@ -63,7 +63,7 @@ def test_shares_and_accuracies_are_those_counted_one_by_one(result: PilotResult)
     found = result.by_group[0]
     assert (found.column, found.groups) == ("site", ("(missing)", "north", "rare", "south & <b>"))
     tasks = [make_task(data(), CONFIG, seed) for seed in range(CONFIG.seeds)]
-    offered = [task.pool.rows[task.stream].flatten().tolist() for task in tasks]
+    offered = [task.pool.rows[offered_in(task.order, CONFIG.steps)].tolist() for task in tasks]
     assert found.pool_share == pytest.approx(shares(offered, found.groups))
     for method, each in zip(result.methods, found.methods, strict=True):
         runs = result.runs_of(method)

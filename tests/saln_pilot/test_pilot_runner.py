@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
+from saln import SpectralBatchSampler
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.judging.verdict import BETTER, EQUAL, WORSE
 from saln.pilot.output.result import PilotResult
 from saln.pilot.problem.models import make_classifier
-from saln.pilot.problem.stream import stratified_split, super_batch_stream
+from saln.pilot.problem.split import stratified_split
 from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.methods import make_methods
@@ -32,7 +33,7 @@ def compared() -> PilotResult:
         Method("uniform_too", None),
         Method("first", First(), frozenset({"features", "losses", "reference_losses"})),
     ]
-    return run_pilot(blobs(), dataclasses.replace(TINY, seeds=5), methods)
+    return run_pilot(blobs(), dataclasses.replace(TINY, seeds=5, steps=48), methods)
 
 
 def test_a_seed_gives_every_method_the_same_start(compared: PilotResult) -> None:
@@ -93,18 +94,19 @@ def test_selectors_see_what_they_ask_for() -> None:
     task = make_task(blobs(), TINY, seed=0)
     run_method(Method("spy", spy, frozenset({"losses", "residuals", "reference_losses"})), task, TINY)
     seen = spy.seen[0]
-    assert len(seen) == 80
+    assert len(seen) == 72  # 288 rows in four super-batches, 80 wanted
     assert seen.losses is not None
     assert seen.residuals is not None
     assert seen.reference_losses is not None
-    torch.testing.assert_close(seen.residuals.sum(dim=1), torch.zeros(80), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen.residuals.sum(dim=1), torch.zeros(72), atol=1e-5, rtol=0)
     assert seen.indices is not None
-    assert torch.equal(seen.indices, task.stream[0])
-    assert torch.equal(seen.labels, task.labels_train[task.stream[0]])
+    offered = task.order.super_batch(0, 0)
+    assert torch.equal(seen.indices, offered)
+    assert torch.equal(seen.labels, task.labels_train[offered])
     # The loss at the initial weights, which depend on the seed alone.
     network = make_classifier("mlp", 8, TINY.hidden, 4, seed=0)
-    logits = network(task.x_train[task.stream[0]])
-    losses = torch.nn.functional.cross_entropy(logits, task.labels_train[task.stream[0]], reduction="none")
+    logits = network(task.x_train[offered])
+    losses = torch.nn.functional.cross_entropy(logits, task.labels_train[offered], reduction="none")
     torch.testing.assert_close(seen.losses, losses.detach())
     other = First()
     run_method(Method("other", other, frozenset({"features"})), task, TINY)
@@ -129,15 +131,29 @@ def test_reference_rows_are_never_trained_or_tested_on() -> None:
     assert not torch.equal(other.features, task.features)
 
 
-def test_stream_is_shuffled_epochs_with_more_rows_to_choose_from() -> None:
-    stream = super_batch_stream(100, 12, 25, 60, torch.Generator().manual_seed(0))
-    assert stream.shape == (12, 60)
-    assert all(row.unique().numel() == 60 for row in stream)
-    for epoch in range(3):
-        rows = stream[4 * epoch : 4 * epoch + 4, :25].flatten()
-        assert rows.sort().values.tolist() == list(range(100))
-    alone = super_batch_stream(100, 3, 25, 25, torch.Generator().manual_seed(0))
-    assert alone.shape == (3, 25)
+@pytest.mark.parametrize("method", ["one_pass", "spectral_candidates", "guard:max_reuse=2:uniform", "herding"])
+def test_a_pilot_trains_on_the_batches_that_the_sampler_serves(method: str) -> None:
+    """On rows with copies, so that `one_pass` has something to choose by, over more than an epoch."""
+    few = blobs()
+    dataset = dataclasses.replace(few, x=few.x.repeat_interleave(2, 0), labels=few.labels.repeat_interleave(2))
+    config = dataclasses.replace(TINY, steps=30, batch_size=40)
+    task = make_task(dataset, config, seed=1)
+    task = dataclasses.replace(
+        task, x_train=task.features, x_test=task.features[: len(task.x_test)]
+    )  # what the whole dataset is looked at by
+    (_, chosen) = make_methods([method])
+    run = run_method(dataclasses.replace(chosen, needs=frozenset({"features"})), task, config)
+    sampler = SpectralBatchSampler(
+        task.dataset,
+        config.batch_size,
+        filter_ratio=config.filter_ratio,
+        selector=method,
+        seed=task.order.seed,
+        drop_last=True,
+    )
+    assert len(sampler) < config.steps
+    served = [batch for _ in range(1 + config.steps // len(sampler)) for batch in sampler]
+    assert run.chosen.tolist() == served[: config.steps]
 
 
 def test_stratified_split_keeps_every_class() -> None:
@@ -260,5 +276,5 @@ def test_too_little_data_is_said() -> None:
         run_pilot(dataset, dataclasses.replace(TINY, batch_size=64), [UNIFORM])
     with pytest.raises(PilotError, match="uniform"):
         run_pilot(dataset, TINY, [Method("other", None)])
-    result = run_pilot(blobs(per_class=30), dataclasses.replace(TINY, seeds=1), [UNIFORM])
+    result = run_pilot(blobs(per_class=24), dataclasses.replace(TINY, seeds=1), [UNIFORM])
     assert any("super-batches" in note for note in result.notes)

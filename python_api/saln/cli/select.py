@@ -20,13 +20,16 @@ def select(
     method: Annotated[
         str,
         typer.Option(
-            help="See `saln methods`. With options: saln:keep=positive, guard:floor=0.8:jest. The default is that of "
-            "SpectralBatchSampler; saln.select's, one_pass, is worth naming where files are mapped and labels given."
+            help="See `saln methods`. With options: saln:keep=positive, guard:floor=0.8:jest. On Ray name one without "
+            "memory, such as spectral_candidates."
         ),
-    ] = "spectral_candidates",
+    ] = "auto",
     batch_size: Annotated[int, typer.Option(help="Samples of each batch.")] = 64,
     filter_ratio: Annotated[float, typer.Option(help="Share of each super-batch thrown away.")] = 0.8,
-    epochs: Annotated[int, typer.Option(help="Passes over the samples, each in an order of its own.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Each as long as a plain loader's, unless --passes is given.")] = 1,
+    passes: Annotated[
+        int | None, typer.Option(help="End an epoch after so many passes over the super-batches; 1 is the shortest.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of order and method.")] = 0,
     drop_last: Annotated[bool, typer.Option("--drop-last", help="Leave out a batch that would be short.")] = False,
     labels: Annotated[Path | None, typer.Option(help="File with labels [N], for methods that need them.")] = None,
@@ -59,7 +62,8 @@ def select(
         with counted() as progress:
             summary = select_file(
                 features, output, method=method, batch_size=batch_size, filter_ratio=filter_ratio, epochs=epochs,
-                seed=seed, drop_last=drop_last, values=values, feature_key=feature_key, columns=split(columns),
+                passes=passes, seed=seed, drop_last=drop_last, values=values, feature_key=feature_key,
+                columns=split(columns),
                 memory=parse_bytes("memory", memory), engine=engine, restart=restart, progress=progress,
             )  # fmt: skip
     if as_json:

@@ -59,7 +59,7 @@ def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> Spectra
     >>> from accelerate import Accelerator
     >>> from saln import SpectralBatchSampler
     >>> from saln.integrations.accelerate import prepare_loader
-    >>> sampler = SpectralBatchSampler(torch.eye(40), batch_size=4, n_candidates=8)
+    >>> sampler = SpectralBatchSampler(torch.eye(40), batch_size=4)
     >>> loader = torch.utils.data.DataLoader(torch.arange(40), batch_sampler=sampler)
     >>> loader = prepare_loader(Accelerator(cpu=True), loader)
     >>> [len(batch) for batch in loader], loader.place

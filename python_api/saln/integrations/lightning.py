@@ -119,7 +119,7 @@ class SpectralDataModule:
     >>> class Data(SpectralDataModule, LightningDataModule):
     ...     train_dataset = torch.utils.data.TensorDataset(torch.eye(40))
     ...     def make_batch_sampler(self):
-    ...         return SpectralBatchSampler(self.train_dataset.tensors[0], batch_size=4, n_candidates=8)
+    ...         return SpectralBatchSampler(self.train_dataset.tensors[0], batch_size=4)
     >>> len(Data().train_dataloader())
     2
     """

@@ -80,7 +80,7 @@ class SelectionLog:
     ...     def add_scalar(self, tag, value, step):
     ...         print(tag, round(value, 2), step) if "coverage" in tag else None
     ...     def add_histogram(self, tag, values, step): ...
-    >>> sampler = SpectralBatchSampler(torch.eye(40), 4, labels=torch.arange(40) % 2, n_candidates=8)
+    >>> sampler = SpectralBatchSampler(torch.eye(40), 4, labels=torch.arange(40) % 2)
     >>> log = SelectionLog(sampler, Printing(), every=2)
     >>> for step, batch in enumerate(sampler):
     ...     log.update(epoch=0, n_batches=step + 1)

@@ -177,7 +177,11 @@ class Reader:
         It is where the file holds just these tensors, may stay in the page cache, and is read at least once over.
         """
         better = n_reads >= self.n_rows and fits(self.n_rows * self.row_bytes)
-        return self._rows.whole() if better and self._dtype == self._rows.stored else None
+        return self.whole() if better else None
+
+    def whole(self) -> Tensor | None:
+        """The file itself, `[N, width]` without a copy, if it holds just these tensors."""
+        return self._rows.whole() if self._dtype == self._rows.stored else None
 
     def read(self, start: int, stop: int) -> Tensor:
         """A copy of consecutive rows, `[stop - start, width]`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +56,10 @@ class SampleFiles:
     how : str
         The features are read.
     in_place : SuperBatch or None
-        All samples, the features as they lie in the file, where that is the better way.
+        All samples, where reading the features as they lie in the file is the better way.
     """
+
+    in_place: SuperBatch | None
 
     def __init__(self, sources: Mapping[str, Source], n_reads: int) -> None:
         self._readers: dict[str, Reader] = {name: source.open() for name, source in sources.items()}
@@ -70,15 +73,16 @@ class SampleFiles:
         self.row_bytes = sum(reader.row_bytes for reader in self._readers.values())
         self.overhead = max(reader.overhead for reader in self._readers.values())
         self._shapes = {name: (-1,) if SHAPES[name] == "[M]" else (-1, self._readers[name].width) for name in sources}
-        mapped = features.mapped(n_reads)
-        self.in_place: SuperBatch | None = None
-        if mapped is not None:
-            others = {name: self.read(name, 0, self.n_rows) for name in sources if name != "features"}
-            self.in_place = SuperBatch(mapped, indices=torch.arange(self.n_rows), **others)
+        self.in_place = None if features.mapped(n_reads) is None else self.whole()
 
     def read(self, name: str, start: int, stop: int) -> Tensor:
         """Consecutive rows of one file."""
         return self._readers[name].read(start, stop).reshape(self._shapes[name])
+
+    def whole(self) -> SuperBatch:
+        """All samples, the features as they lie in a file that `mappable` gave, for a method that looks at them all."""
+        others = {name: self.read(name, 0, self.n_rows) for name in self._readers if name != "features"}
+        return SuperBatch(self._readers["features"].whole(), indices=torch.arange(self.n_rows), **others)
 
     def take(self, rows: npt.NDArray[np.int64]) -> SuperBatch:
         """Samples to take those of the rows `[m]` from, ascending and none twice; good until two calls later."""
@@ -92,3 +96,20 @@ class SampleFiles:
         values = {name: self.read(name, start, stop) for name in self._readers if name in FLOATING}
         finite: npt.NDArray[np.bool_] = SuperBatch(**values).finite_rows(FLOATING).numpy()
         return finite
+
+
+def mappable(source: Source, copy: Path, block_bytes: int) -> Source:
+    """The features' source, or a copy of it that can be mapped, made in blocks of so many bytes if it is not there."""
+    reader = source.open()
+    if reader.whole() is not None:
+        return source
+    if not copy.exists():
+        new, step = copy.with_suffix(".new"), max(1, block_bytes // reader.row_bytes)
+        dtype = np.float32 if reader.dtype == torch.bfloat16 else reader.read(0, 0).numpy().dtype
+        rows = np.lib.format.open_memmap(new, "w+", dtype, (reader.n_rows, reader.width))
+        for start in range(0, reader.n_rows, step):
+            stop = min(start + step, reader.n_rows)
+            rows[start:stop] = reader.read(start, stop).to(torch.from_numpy(rows[:0]).dtype).numpy()
+        rows.flush()
+        new.replace(copy)
+    return Source(source.role, copy)

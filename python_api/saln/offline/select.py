@@ -20,18 +20,20 @@ from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_ending, publish
 from saln.offline.rows import Source
-from saln.offline.samples import SampleFiles
+from saln.offline.samples import SampleFiles, mappable
 from saln.sampling.chooser import Chooser
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks
-from saln.selectors import Selector, SpectralCandidates, make_selector, wants_reward
+from saln.selectors import DEFAULT, Selector, make_selector, wants_reward
 from saln.selectors.base import wants_dataset
 from saln.superbatch import SuperBatch
 
-ORDER_BYTES = 40
-"""A row of the dataset, for the order of two epochs: one is being read from while the other is being chosen from."""
+ORDER_BYTES = 72
+"""Per row of the dataset, for the order of two passes: one is being read from while the other is being chosen from."""
 SCANNED = 32 << 20
 """Bytes of a block in which rows that are not finite are looked for."""
+COPY = "features.npy"
+"""Of features that cannot be mapped, for methods that look at all samples before the first batch."""
 IN_PLACE = 64
 """Batches of a block where features are used as they lie in the file."""
 VALUES = ("labels", "losses", "reference_losses", "residuals", "quality")
@@ -130,7 +132,7 @@ class SelectTask:
     conditions : Conditions
     left_out : ndarray
         Rows that are not finite.
-    method, options, batch_size, filter_ratio, n_epochs, seed, drop_last
+    method, options, batch_size, filter_ratio, n_epochs, passes, seed, drop_last
         As in `select_file`.
     """
 
@@ -142,6 +144,7 @@ class SelectTask:
     batch_size: int
     filter_ratio: float
     n_epochs: int
+    passes: int | None
     seed: int
     drop_last: bool
 
@@ -157,9 +160,8 @@ class SelectTask:
         """As a sampler has it."""
         kept = np.ones(self.files.n_rows, dtype=bool)
         kept[self.left_out] = False
-        size = super_batch_size(self.batch_size, self.filter_ratio)
-        least = self.batch_size if self.drop_last else 1
-        return EpochOrder(torch.from_numpy(np.flatnonzero(kept)), size, least, self.seed)
+        rows, size = torch.from_numpy(np.flatnonzero(kept)), super_batch_size(self.batch_size, self.filter_ratio)
+        return EpochOrder(rows, self.batch_size, size, self.seed, drop_last=self.drop_last, passes=self.passes)
 
     @cached_property
     def chooser(self) -> Chooser:
@@ -167,18 +169,13 @@ class SelectTask:
         selector = _selector(self.method, self.options)
         samples = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
         if wants_dataset(selector):
-            if self.files.in_place is None:
-                raise ValueError(
-                    f"features are {self.files.how}; wanted a file that is mapped (npy, safetensors, npz without "
-                    f"compression): {self.method} looks at all samples before the first batch"
-                )
-            samples = self.files.in_place
-        return Chooser(samples, selector, self.order, self.batch_size, Ranks(0, 1), self.n_epochs)
+            samples = self.files.whole()
+        return Chooser(samples, selector, self.order, Ranks(0, 1), self.n_epochs)
 
     @property
     def n_batches(self) -> int:
         """Of all epochs."""
-        return self.n_epochs * self.order.n_super_batches
+        return self.n_epochs * self.order.n_batches
 
     def block(self, memory: int) -> int:
         """As in `Task`; a ValueError if the order of the rows alone takes too much."""
@@ -195,7 +192,7 @@ class SelectTask:
 
     def prepare(self, start: int, stop: int) -> tuple[int, int, SuperBatch]:
         """As in `Task`: read what all super-batches of the block hold."""
-        offered = [self.order.super_batch(*self._place(number)) for number in range(start, stop)]
+        offered = [self.order.super_batch(*self.order.place(number)) for number in range(start, stop)]
         return start, stop, self.files.take(np.unique(torch.cat(offered).numpy()))
 
     def compute(self, prepared: tuple[int, int, SuperBatch]) -> npt.NDArray[np.int64]:
@@ -203,7 +200,7 @@ class SelectTask:
         start, stop, samples = prepared
         chosen = np.full((stop - start, self.batch_size), -1, dtype=np.int64)
         for number in range(start, stop):
-            rows = self._choose(*self._place(number), samples)
+            rows = self._choose(*self.order.place(number), samples)
             chosen[number - start, : len(rows)] = rows
         return chosen
 
@@ -217,9 +214,6 @@ class SelectTask:
         chosen: npt.NDArray[np.int64] = rows.numpy()
         return chosen
 
-    def _place(self, number: int) -> tuple[int, int]:
-        return divmod(number, self.order.n_super_batches)
-
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
@@ -228,11 +222,12 @@ def select_file(
     features: Path,
     output: Path,
     *,
-    method: str = SpectralCandidates.name,
+    method: str = DEFAULT,
     options: Mapping[str, Any] | None = None,
     batch_size: int = 64,
     filter_ratio: float = 0.8,
     epochs: int = 1,
+    passes: int | None = None,
     seed: int = 0,
     drop_last: bool = False,
     values: Mapping[str, Path] | None = None,
@@ -257,9 +252,9 @@ def select_file(
         npy, npz (array `candidates`) or parquet (column `candidates`): `[batches, batch_size]` int64, one epoch after
         the other, -1 after the rows of a batch that is short. `saln score` takes it for candidates.
     method, options
-        As in `saln.selectors.make_selector`. Left out, the method is the one that a sampler has by default: unlike that
-        of `saln.select` it reads files that are streamed, and runs on Ray.
-    batch_size, filter_ratio, seed, drop_last
+        As in `saln.selectors.make_selector`. For one that looks at all samples first, as the default does, features
+        that cannot be mapped (parquet, compressed npz, other dtypes) are copied beside the output until it is finished.
+    batch_size, filter_ratio, passes, seed, drop_last
         As in `SpectralBatchSampler`.
     epochs : int
         Its `n_epochs`, all of which are written.
@@ -291,9 +286,9 @@ def select_file(
     >>> folder = Path(tempfile.mkdtemp())
     >>> np.save(folder / "x.npy", np.eye(10, dtype=np.float32))
     >>> select_file(folder / "x.npy", folder / "s.npy", batch_size=2).batches
-    1
+    5
     >>> np.load(folder / "s.npy").shape
-    (1, 2)
+    (5, 2)
     """
     begun, budget = time.perf_counter(), Budget(memory)
     check_ending(output)
@@ -318,21 +313,26 @@ def select_file(
         "batch_size": batch_size,
         "filter_ratio": filter_ratio,
         "epochs": epochs,
+        "passes": passes,
         "seed": seed,
         "drop_last": drop_last,
         "feature_key": feature_key,
         "columns": list(columns),
         **conditions.facts(),
     }
-    scan = FiniteTask(sources, conditions)
-    free = budget.left(scan.files.overhead)
+    how = sources["features"].open().how
     with Unfinished(output, facts, result="candidates", restart=restart) as work:
+        if wants_dataset(selector):
+            given, sources["features"] = sources["features"], mappable(sources["features"], work.folder / COPY, SCANNED)
+            how += "" if given is sources["features"] else f", then mapped from a copy that {method} looks at"
+        scan = FiniteTask(sources, conditions)
+        free = budget.left(scan.files.overhead)
         finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
         counted = partial(progress, "rows looked at")
         finish(scan, finite, engine=engine, block=scan.block(free), progress=counted)
         left_out = np.flatnonzero(~finite.array())
         task = SelectTask(
-            sources, conditions, left_out, method, options, batch_size, filter_ratio, epochs, seed, drop_last
+            sources, conditions, left_out, method, options, batch_size, filter_ratio, epochs, passes, seed, drop_last
         )
         block = task.block(free)
         if engine == "ray" and task.chooser.memory is not None:
@@ -353,7 +353,7 @@ def select_file(
         samples=task.files.n_rows,
         seconds=time.perf_counter() - begun,
         resumed=resumed,
-        features=task.files.how,
+        features=how,
     )
 
 

@@ -33,7 +33,6 @@ class Chooser:
     selector : Selector
         Starts anew, once it has looked at the samples if it does so.
     order : EpochOrder
-    batch_size : int
     ranks : Ranks
     n_epochs : int, optional
         Over which the selector's progress goes from 0 to 1.
@@ -56,10 +55,10 @@ class Chooser:
     >>> from saln.sampling.ranks import Ranks
     >>> from saln.sampling.order import EpochOrder
     >>> samples = SuperBatch(torch.eye(8), indices=torch.arange(8))
-    >>> order = EpochOrder(torch.arange(8), super_batch_size=4, least=1, seed=0)
-    >>> chooser = Chooser(samples, make_selector("uniform"), order, 2, Ranks(rank=1, world_size=2))
+    >>> order = EpochOrder(torch.arange(8), batch_size=2, super_batch_size=4, seed=0)
+    >>> chooser = Chooser(samples, make_selector("uniform"), order, Ranks(rank=1, world_size=2))
     >>> chooser.n_steps, set(chooser.choose((0, 0)).indices) <= set(order.super_batch(0, 1).tolist())
-    (1, True)
+    (2, True)
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Chooser:
         samples: SuperBatch,
         selector: Selector,
         order: EpochOrder,
-        batch_size: int,
         ranks: Ranks,
         n_epochs: int | None = None,
         refresh: Refresh | None = None,
@@ -81,7 +79,6 @@ class Chooser:
         self._shares_scores = ahead == 0
         self.live: LiveValues | None = None
         self._samples = samples
-        self._batch_size = batch_size
         self._n_epochs = n_epochs
         if len(samples):
             prepare(selector, samples)
@@ -97,8 +94,9 @@ class Chooser:
 
     @property
     def n_steps(self) -> int:
-        """Batches of an epoch on this rank."""
-        return self.order.n_super_batches // self.ranks.world_size
+        """Batches per epoch on this rank."""
+        batches, ranks = self.order.n_batches, self.ranks.world_size
+        return batches // ranks if self.order.drop_last else -(-batches // ranks)
 
     def number_of(self, step: int) -> int:
         """Among all ranks' batches of an epoch, the one that this rank has at a step."""
@@ -132,15 +130,13 @@ class Chooser:
         epoch, step = place
         run_step, own = self.step_of_run(place), self.number_of(step)
         samples, since = (self._samples, run_step) if self.live is None else self.live.at(run_step)
-        if self.memory is None:
-            rows, report = self.select(epoch, own, samples)
-        else:
+        chosen = {}
+        if self.memory is not None:
             numbers = self._numbers(step)
             for number in self.memory.still_to_choose(epoch, numbers.start, numbers.stop):
-                chosen = self.select(epoch, number, samples)
+                chosen[number] = self.select(epoch, number, samples)
                 self.memory.chose(number)
-                if number == own:
-                    rows, report = chosen
+        rows, report = chosen[own] if own in chosen else self.select(epoch, own, samples)
         return ServedBatch(
             epoch,
             step,
@@ -154,11 +150,16 @@ class Chooser:
 
     @torch.no_grad()
     def select(self, epoch: int, number: int, samples: SuperBatch) -> tuple[Tensor, SelectionReport]:
-        """The rows of one of all ranks' batches, and the selector's report; what it remembers is not looked after."""
+        """The rows of one of all ranks' batches, and the selector's report; what it remembers is not looked after.
+
+        From `n_batches` on nothing is chosen: ranks whose last round is not full take the epoch's first plain batches.
+        """
+        if number >= self.order.n_batches:
+            return self.order.batch(epoch, number).to(samples.device), SelectionReport(self.order.size(number), 0)
         offered = self.order.super_batch(epoch, number).to(samples.device)  # [M]
         if self._n_epochs is not None:
-            set_progress(self.selector, min(1.0, (epoch + number / self.order.n_super_batches) / self._n_epochs))
-        size = min(self._batch_size, offered.numel())
+            set_progress(self.selector, min(1.0, (epoch + number / self.order.n_batches) / self._n_epochs))
+        size = self.order.size(number)
         if abstains(self.selector):
             return offered[:size], SelectionReport(offered.numel(), 0)
         super_batch = samples.take(offered)
@@ -172,9 +173,9 @@ class Chooser:
         return offered[chosen], self.selector.last_report or SelectionReport(len(super_batch), 0)
 
     def _numbers(self, step: int) -> range:
-        """All ranks' batches of a step; at the last also what their tail leaves out, as one rank alone would."""
+        """All ranks' batches of a step, as far as they are chosen."""
         first = step * self.ranks.world_size
-        return range(first, self.order.n_super_batches if step == self.n_steps - 1 else first + self.ranks.world_size)
+        return range(first, min(first + self.ranks.world_size, self.order.n_batches))
 
     def _rows_between(self, first: int, until: int) -> Tensor:
         """Rows that this rank's batches of these steps of the run choose from, or all ranks' with a memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from saln.selectors.base import Selector, Stateful, start_epoch
+from saln.selectors.base import Selector, Stateful, abstains, start_epoch
 
 
 class SelectorMemory:
@@ -66,5 +66,5 @@ class SelectorMemory:
 
 
 def memory_of(selector: Selector) -> SelectorMemory | None:
-    """The memory of a selector that has one."""
-    return SelectorMemory(selector) if isinstance(selector, Stateful) else None
+    """The memory of a selector that has one, and that chooses at all."""
+    return SelectorMemory(selector) if isinstance(selector, Stateful) and not abstains(selector) else None

@@ -26,10 +26,10 @@ class MemoryHistory:
     >>> import torch
     >>> from saln import SpectralBatchSampler
     >>> from saln.selectors import OnePass
-    >>> sampler = SpectralBatchSampler(torch.randn(40, 2), 2, selector=OnePass())
+    >>> sampler = SpectralBatchSampler(torch.randn(40, 2)[torch.arange(40) // 3], 2, selector=OnePass())
     >>> sampler.remember(2)
     >>> _ = list(sampler)
-    >>> len(sampler.state_at(0, 3)["memory"]["selector"]["turn"])
+    >>> len(sampler.state_at(0, 18)["memory"]["selector"]["turn"])
     40
     """
 

@@ -24,7 +24,7 @@ from saln.sampling.refresh import Refresh
 from saln.sampling.samples import samples_of
 from saln.sampling.served import ServedBatch
 from saln.sampling.walk import EpochCursor, EpochWalk
-from saln.selectors import Selector, SpectralCandidates
+from saln.selectors import DEFAULT, Selector, make_selector, wants_reward
 from saln.selectors.base import set_progress
 from saln.superbatch import FLOATING, SuperBatch
 
@@ -32,23 +32,27 @@ REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of trai
 
 
 class SpectralBatchSampler(BatchSampler):
-    """Yields the batches a selector keeps of an epoch's super-batches.
+    """Yields, for every batch of a shuffled epoch, the batch that a selector keeps of a super-batch around it.
 
-    An epoch is a permutation of the dataset by (seed, epoch), cut into super-batches of batch_size / (1 - filter_ratio)
-    samples, and every super-batch yields one batch of exactly `batch_size` of its samples: with a filter ratio of 0.8
-    an epoch trains on a fifth of the dataset. No sample comes twice in an epoch. What is left at the end yields one
-    more batch: a full one while it holds `batch_size` samples, else a short one, or none with `drop_last`.
+    An epoch has the batches of a plain shuffled loader, as many and of the same sizes, so that steps, schedules and
+    evaluations of a training stay what they were. Each is chosen from a super-batch of about batch_size /
+    (1 - filter_ratio) samples. An epoch passes over the dataset about 1 / (1 - filter_ratio) times, in super-batches
+    mixed anew each time, and every pass offers every sample once (`saln.sampling.order.EpochOrder`). A selector that
+    abstains, as the default does where it finds neither copies nor doubtful labels, serves the plain shuffled epoch:
+    every sample exactly once. With `passes=1` an epoch is one pass: with a filter ratio of 0.8 a fifth of the batches,
+    no sample twice.
 
     The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
-    before it: skipping and resuming cost nothing. By default batches are chosen by `SpectralCandidates`, which scores
-    all candidates of a super-batch in one call; any `Selector` can take its place. With one that has a memory
-    (`saln.selectors.base.Stateful`) a batch depends on those before it, too: the memory is part of the sampler's
-    state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the same.
+    before it: skipping and resuming cost nothing. With a selector that has a memory (`saln.selectors.base.Stateful`),
+    as the default has where it does not abstain, a batch depends on those before it, too: the memory is part of the
+    sampler's state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the
+    same.
 
     Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
     own, without a word to the others. Where the selector has a memory all ranks choose all of them, each scoring a
-    share of the candidates (without `ahead`). Batches that do not suffice for all ranks at an epoch's end are left out
-    and counted. At the start of every epoch the ranks compare their features, seeds and options.
+    share of the candidates (without `ahead`). Where batches do not suffice for all ranks at an epoch's end, the others
+    get the first batches of the plain shuffled epoch, as by torch's DistributedSampler; with `drop_last` the last
+    batches are left out instead. At the start of every epoch the ranks compare their features, seeds and options.
 
     Parameters
     ----------
@@ -56,17 +60,19 @@ class SpectralBatchSampler(BatchSampler):
         Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
         where the rows are not in the dataset's order. Rows with values that are not finite are never yielded.
     batch_size : int
-        Samples of every batch yielded, on each rank.
+        Samples per batch, on each rank.
     filter_ratio : float
         Share of a super-batch thrown away, at least 0 and below 1.
     labels : Tensor [N], optional
-        For `candidates="stratified"` and other selectors that read labels.
-    selector : Selector, optional
-        In place of spectral candidates. It starts anew: what it remembers is forgotten.
+        For selectors that read labels, the default among them.
+    selector : Selector or str
+        A selector, or the name of one (`saln.selectors.make_selector`). It starts anew: what it remembers is forgotten.
     seed : int
         At least 0.
     drop_last : bool
         Leave out a last batch of fewer than `batch_size`.
+    passes : int, optional
+        End an epoch after so many passes over the super-batches, in place of a plain loader's number of batches.
     n_epochs : int, optional
         Epochs of the training, for selectors that change over it: their `progress` goes from 0 to 1 over these. Left
         out, setting `selector.progress` is up to the caller.
@@ -77,9 +83,8 @@ class SpectralBatchSampler(BatchSampler):
         Values of the samples worked out anew every so many steps; left out, they are frozen.
     rank, world_size : int, optional
         As torch.distributed says at the time, if left out. `0, 1` where somebody else shards the batches.
-    **spectral_options
-        Of `saln.selectors.SpectralCandidates`: n_candidates, criterion, similarity, candidates, choice, temperature
-        and those of the scores.
+    **options
+        Of the selector, where it is given by name.
 
     Attributes
     ----------
@@ -117,14 +122,16 @@ class SpectralBatchSampler(BatchSampler):
     >>> import torch
     >>> from saln import SpectralBatchSampler
     >>> features = torch.randn(100, 8, generator=torch.Generator().manual_seed(0))
-    >>> sampler = SpectralBatchSampler(features, batch_size=4, n_candidates=16)
-    >>> len(sampler), [len(batch) for batch in sampler]
-    (5, [4, 4, 4, 4, 4])
+    >>> sampler = SpectralBatchSampler(features, batch_size=4)
+    >>> len(sampler), sorted(index for batch in sampler for index in batch) == list(range(100))  # nothing to choose by
+    (25, True)
     >>> sampler.state_dict()["epoch"]
     1
-    >>> ranks = [SpectralBatchSampler(features, 4, n_candidates=16, rank=rank, world_size=2) for rank in range(2)]
-    >>> [len(each) for each in ranks], ranks[0].n_batches_left_out, next(iter(ranks[1])) == sampler.batch_at(0, 1)
-    ([2, 2], 1, True)
+    >>> options = {"selector": "spectral_candidates", "n_candidates": 16}
+    >>> alone = SpectralBatchSampler(features, 4, **options)
+    >>> ranks = [SpectralBatchSampler(features, 4, rank=rank, world_size=2, **options) for rank in range(2)]
+    >>> [len(each) for each in ranks], next(iter(ranks[1])) == alone.batch_at(0, 1)
+    ([13, 13], True)
     """
 
     def __init__(
@@ -134,24 +141,27 @@ class SpectralBatchSampler(BatchSampler):
         *,
         filter_ratio: float = 0.8,
         labels: Tensor | None = None,
-        selector: Selector | None = None,
+        selector: Selector | str = DEFAULT,
         seed: int = 0,
         drop_last: bool = False,
+        passes: int | None = None,
         n_epochs: int | None = None,
         ahead: int = 0,
         refresh: Refresh | None = None,
         rank: int | None = None,
         world_size: int | None = None,
-        **spectral_options: Any,
+        **options: Any,
     ) -> None:
         samples = samples_of(features, labels)
         super().__init__(EpochSampler(self), batch_size, drop_last)
         if n_epochs is not None and n_epochs < 1:
             raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
-        if selector is not None and spectral_options:
-            raise TypeError(f"{', '.join(spectral_options)}: options of spectral candidates, but a selector is given")
-        self.selector = SpectralCandidates(**spectral_options) if selector is None else selector
-        if ahead and getattr(self.selector, "reward", None) == "probe":
+        if isinstance(selector, str):
+            selector = make_selector(selector, **options)
+        elif options:
+            raise TypeError(f"options {', '.join(options)} belong to the selector; give them where it is made")
+        self.selector = selector
+        if ahead and wants_reward(self.selector):
             raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
         self.filter_ratio = filter_ratio
         self.super_batch_size = super_batch_size(batch_size, filter_ratio)
@@ -159,14 +169,15 @@ class SpectralBatchSampler(BatchSampler):
         self.ranks = Ranks(rank, world_size)
         self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
         rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
-        self.order = EpochOrder(rows, self.super_batch_size, batch_size if drop_last else 1, seed)
+        self.order = EpochOrder(rows, batch_size, self.super_batch_size, seed, drop_last=drop_last, passes=passes)
+        self.passes = passes
         self.n_left_out = len(samples) - self.order.n_rows
         if self.n_left_out:
             warnings.warn(
                 f"{self.n_left_out} of {len(samples)} samples have values that are not finite and are never yielded",
                 stacklevel=2,
             )
-        self._chooser = Chooser(samples, self.selector, self.order, batch_size, self.ranks, n_epochs, refresh, ahead)
+        self._chooser = Chooser(samples, self.selector, self.order, self.ranks, n_epochs, refresh, ahead)
         self._ahead = Ahead(self._chooser.choose, self._chooser.after, ahead)
         self._cursor = EpochCursor(self.__len__)
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
@@ -176,7 +187,7 @@ class SpectralBatchSampler(BatchSampler):
         self._start_anew()
 
     def __len__(self) -> int:
-        """Batches of an epoch on this rank, the same on each and in each epoch."""
+        """Batches per epoch on this rank, the same on each and in each epoch."""
         return self._chooser.n_steps
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -187,7 +198,7 @@ class SpectralBatchSampler(BatchSampler):
         world_size = self.ranks.world_size
         refuse_double_sharding(world_size)
         if len(self) == 0 < self.n_batches:
-            raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one a rank")
+            raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one per rank")
         walk = EpochWalk(self._cursor, self._serve)
         n_thrown_away = thrown_away_by_caller(self)
         if n_thrown_away == 0:
@@ -203,13 +214,8 @@ class SpectralBatchSampler(BatchSampler):
 
     @property
     def n_batches(self) -> int:
-        """Batches of an epoch, of all ranks together and with those left out."""
-        return self.order.n_super_batches
-
-    @property
-    def n_batches_left_out(self) -> int:
-        """Batches at an epoch's end that do not suffice for all ranks."""
-        return self.n_batches % self.ranks.world_size
+        """Batches per epoch of one rank alone, none repeated or left out for want of a rank to train on it."""
+        return self.order.n_batches
 
     @property
     def n_kept_rows(self) -> int:
@@ -308,7 +314,7 @@ class SpectralBatchSampler(BatchSampler):
         """Let the next walk go on from there, with the seed of the state.
 
         Raises a ValueError if the state is of another dataset size, batch size, super-batch size, selector, number of
-        ranks or `drop_last`.
+        ranks, `drop_last` or `passes`.
         """
         for name, ours in self._extent().items():
             if state_dict[name] != ours:
@@ -324,12 +330,13 @@ class SpectralBatchSampler(BatchSampler):
             set_progress(self.selector, state_dict["progress"])
         self._history.restore(state_dict["memory"])
 
-    def _extent(self) -> dict[str, int | bool | str]:
+    def _extent(self) -> dict[str, int | bool | str | None]:
         return {
             "num_samples": self.order.n_rows,
             "batch_size": self.batch_size,
             "super_batch_size": self.super_batch_size,
             "drop_last": self.drop_last,
+            "passes": self.passes,
             "selector": self.selector.name,
             "world_size": self.ranks.world_size,
         }

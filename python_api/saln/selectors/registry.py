@@ -72,7 +72,7 @@ SELECTORS: dict[str, type[Selector]] = {
 """Name to class; each class carries `name`, `description`, `paper` and `needs`."""
 
 
-DEFAULT = OnePass.name
+DEFAULT = "auto"
 """What `saln.select` takes where no method is named; samplers and files are by `SpectralCandidates` then."""
 
 
@@ -131,6 +131,7 @@ def option_names(name: str) -> tuple[list[str], bool]:
 
 def _make(parts: Sequence[Part]) -> Selector:
     part, inner = parts[0], parts[1:]
+    part = Part(OnePass.name, part.options) if part.name == DEFAULT else part
     if part.name not in SELECTORS:
         close = difflib.get_close_matches(part.name, SELECTORS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

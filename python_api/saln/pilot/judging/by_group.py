@@ -17,7 +17,7 @@ from saln.pilot.config import PilotConfig
 from saln.pilot.judging.intervals import Interval, interval
 from saln.pilot.judging.selection import PARTS_OF_TRAINING
 from saln.pilot.problem.pool import Pool
-from saln.pilot.problem.task import stream_of
+from saln.pilot.problem.task import offered_in, order_of
 from saln.pilot.training.trainer import Run
 
 
@@ -100,7 +100,7 @@ def describe_groups(
     pools : sequence of Pool
         By seed.
     """
-    offered = [pool.rows[stream_of(pool, config)] for pool in pools] if dataset.groups else []
+    offered = [pool.rows[offered_in(order_of(pool, config), config.steps)] for pool in pools] if dataset.groups else []
     return tuple(_of_column(each, dataset, runs, pools, offered) for each in dataset.groups)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 import saln_kernels
-from saln.pilot.problem.task import Task
+from saln.pilot.problem.task import Task, offered_in
 from saln.pilot.training.trainer import Run
 
 BATCHES_LOOKED_AT = 16
@@ -110,18 +110,19 @@ def describe_selection(run: Run, task: Task) -> Selection:
     scored = _evenly(n_steps, BATCHES_SCORED)
     scores = saln_kernels.score_batches(task.features.cpu(), run.chosen[scored], "effective_rank", similarity="cosine")
     order = scores.argsort(descending=True, stable=True)
+    offered = offered_in(task.order, n_steps)
     parts = run.chosen.tensor_split(min(PARTS_OF_TRAINING, n_steps))
     return Selection(
         method=run.method,
         class_share=_class_share(task, run.chosen),
-        pool_share=_class_share(task, task.stream),
+        pool_share=_class_share(task, offered),
         class_share_over_time=tuple(_class_share(task, part) for part in parts),
         rows_used=float((times > 0).float().mean()),
         most_used=float(times.max()),
         wrong_chosen=_share(task.pool.wrong, run.chosen),
-        wrong_offered=_share(task.pool.wrong, task.stream),
+        wrong_offered=_share(task.pool.wrong, offered),
         copies_chosen=_share(task.pool.copies, run.chosen),
-        copies_offered=_share(task.pool.copies, task.stream),
+        copies_offered=_share(task.pool.copies, offered),
         spectrum=spectrum,
         effective_rank=ranks,
         rejected_spectrum=rejected_spectrum or (),
@@ -176,13 +177,13 @@ def _spectra(task: Task, batches: torch.Tensor) -> tuple[tuple[float, ...], floa
 def _rejected(run: Run, task: Task, steps: torch.Tensor) -> torch.Tensor | None:
     """As many rows as were chosen, `[T, b]`, out of those that were not."""
     size = run.chosen.shape[1]
-    if task.stream.shape[1] < 2 * size:
+    offered = [task.order.super_batch(*task.order.place(int(step))) for step in steps]
+    if min(len(rows) for rows in offered) < 2 * size:
         return None
     source = torch.Generator().manual_seed(REJECTED_SEED + run.seed)
     batches = []
-    for step in steps:
-        offered = task.stream[step]
-        left = offered[~torch.isin(offered, run.chosen[step])]
+    for step, rows in zip(steps, offered, strict=True):
+        left = rows[~torch.isin(rows, run.chosen[step])]
         batches.append(left[torch.randperm(left.shape[0], generator=source)[:size]])
     return torch.stack(batches)
 

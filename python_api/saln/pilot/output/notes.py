@@ -16,6 +16,8 @@ from saln.pilot.training.trainer import Run
 
 DISTURBED = 1.5
 """Mean over median seconds of a step from which the timings are called disturbed; 1.0 to 1.2 on an idle machine."""
+UNLIKE = 0.1
+"""Share by which super-batches may differ from the size asked for without a word."""
 LOPSIDED = 0.8
 """Share of the most frequent class among the test rows from which accuracy says little."""
 
@@ -36,10 +38,10 @@ def notes(
 
 def _of_settings(config: PilotConfig, data: DataSummary) -> list[str]:
     found = []
-    if data.n_offered != config.super_batch_size:
+    if abs(data.n_offered - config.super_batch_size) > UNLIKE * config.super_batch_size:
         found.append(
-            f"The training rows allow super-batches of {data.n_offered} rows only, not {config.super_batch_size}: the "
-            f"filter ratio was {1 - config.batch_size / data.n_offered:.2f}."
+            f"So few training rows divide into super-batches of {data.n_offered} rows, not {config.super_batch_size}: "
+            f"the filter ratio was {1 - config.batch_size / data.n_offered:.2f}."
         )
     if data.features_given and config.model != "resnet":
         found.append(

@@ -39,7 +39,7 @@ SCHEMA = "saln.pilot/2"
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data set, and how it was divided in the first seed; `n_offered` rows make a super-batch."""
+    """The data set, and how it was divided in the first seed; `n_offered` rows make its first super-batch."""
 
     name: str
     n_rows: int
@@ -220,7 +220,7 @@ def summarise_data(dataset: Dataset, task: Task) -> DataSummary:
         n_train=pool.rows.shape[0],
         n_reference=pool.reference_rows.shape[0],
         n_test=pool.test_rows.shape[0],
-        n_offered=task.stream.shape[1],
+        n_offered=len(task.order.super_batch(0, 0)),
         n_features=task.features.shape[1],
         features_computed=task.features_computed,
         features_given=dataset.features_given,

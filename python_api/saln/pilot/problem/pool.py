@@ -9,7 +9,7 @@ import torch
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.problem.corruption import keep_rare, noisy_labels, rare_classes, with_copies
-from saln.pilot.problem.stream import stratified_split
+from saln.pilot.problem.split import stratified_split
 
 TEST_SPLIT_SEED = 0
 RARE_SEED = 0

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from saln.pilot.config import Model, PilotConfig
 from saln.pilot.problem.clock import now
 from saln.pilot.problem.models import activations, make_network, make_optimizer, train_step
-from saln.pilot.problem.stream import super_batch_stream
+from saln.sampling.order import EpochOrder
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,9 @@ def build_reference(
     network = make_network(model, config, x_reference, n_classes, seed)
     optimizer = make_optimizer(network, config.learning_rate)
     batch = min(config.batch_size, x_reference.shape[0])
-    generator = torch.Generator().manual_seed(seed)
-    for rows in super_batch_stream(
-        x_reference.shape[0], config.reference_steps or config.steps, batch, batch, generator
-    ).to(device):
+    order = EpochOrder(torch.arange(x_reference.shape[0]), batch, batch, seed, drop_last=True)
+    for step in range(config.reference_steps or config.steps):
+        rows = order.batch(*order.place(step)).to(device)
         train_step(network, optimizer, x_reference[rows], labels_reference[rows])
     trained = now(device)
     with torch.no_grad():

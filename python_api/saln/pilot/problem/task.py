@@ -1,4 +1,4 @@
-"""One seed's problem, the same for every method: inputs, features, reference losses, stream."""
+"""One seed's problem, the same for every method: inputs, features, reference losses, order."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from saln.pilot.config import Model, PilotConfig, PilotError
 from saln.pilot.problem.inputs import image_inputs, table_inputs
 from saln.pilot.problem.pool import Pool, make_pool
 from saln.pilot.problem.reference import Reference, build_reference
-from saln.pilot.problem.stream import super_batch_stream
+from saln.sampling.order import EpochOrder
 from saln.superbatch import SuperBatch
 
 REFERENCE_SEED_OFFSET = 1_000_003
-STREAM_SEED_OFFSET = 2_000_003
+ORDER_SEED_OFFSET = 2_000_003
 PROBE_SEED_OFFSET = 7_000_003
 PROBE_ROWS = 256
 
@@ -40,8 +40,8 @@ class Task:
     extraction_seconds : float
         What it took to extract given features that the model itself does not train on, for training and reference rows.
     reference : Reference
-    stream : Tensor
-        `[steps, super_batch_size]` places of the super-batches' rows, on the host.
+    order : EpochOrder
+        As a sampler has it, over places in `pool.rows`, on the host; every batch is whole.
     n_classes : int
     seed : int
     """
@@ -57,7 +57,7 @@ class Task:
     features_computed: bool
     extraction_seconds: float
     reference: Reference
-    stream: torch.Tensor
+    order: EpochOrder
     n_classes: int
     seed: int
 
@@ -87,7 +87,7 @@ class Task:
 
 
 def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
-    """Split, corrupt, fill, standardise, train the reference network and draw the stream of one seed.
+    """Split, corrupt, fill, standardise, train the reference network of one seed.
 
     The reference network is an MLP on the rows of the data set where the model trains on rows or features are given,
     else one like the model, on the images.
@@ -136,22 +136,21 @@ def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
         features_computed=computed,
         extraction_seconds=1e-3 * config.feature_ms * (n_train + n_reference) if extracted else 0.0,
         reference=reference,
-        stream=stream_of(pool, config),
+        order=order_of(pool, config),
         n_classes=dataset.n_classes,
         seed=seed,
     )
 
 
-def stream_of(pool: Pool, config: PilotConfig) -> torch.Tensor:
-    """Places in `pool.rows` of what every step of the pool's seed is offered, `[steps, super_batch_size]` int64."""
-    n_train = pool.rows.shape[0]
-    return super_batch_stream(
-        n_train,
-        config.steps,
-        config.batch_size,
-        min(config.super_batch_size, n_train),
-        torch.Generator().manual_seed(STREAM_SEED_OFFSET + pool.seed),
-    )
+def order_of(pool: Pool, config: PilotConfig) -> EpochOrder:
+    """The order in which the rows of a pool come, as places in `pool.rows`."""
+    rows = torch.arange(pool.rows.shape[0])
+    return EpochOrder(rows, config.batch_size, config.super_batch_size, ORDER_SEED_OFFSET + pool.seed, drop_last=True)
+
+
+def offered_in(order: EpochOrder, steps: int) -> torch.Tensor:
+    """All that a run of so many steps is offered, `[sum of the super-batches' sizes]`."""
+    return torch.cat([order.super_batch(*order.place(step)) for step in range(steps)])
 
 
 def uses_computed_features(dataset: Dataset, config: PilotConfig) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,11 +17,8 @@ from saln.pilot.problem.residual import ResidualNetwork
 from saln.pilot.problem.task import Task
 from saln.pilot.training.evaluation import evaluate
 from saln.pilot.training.feedback import Feedback
-from saln.selectors.base import abstains, prepare, reset, set_progress
+from saln.selectors.base import abstains, prepare, reset, set_progress, start_epoch
 from saln.superbatch import SuperBatch
-
-SELECTION_SEED_OFFSET = 3_000_017
-LONGER_SEED_OFFSET = 10_000_019
 
 
 class Selects(Protocol):
@@ -112,7 +109,7 @@ def run_method(
     steps: int | None = None,
     on_point: Callable[[Point], None] = lambda point: None,
 ) -> Run:
-    """Train from the seed's initial weights along the seed's stream.
+    """Train from the seed's initial weights, on what a sampler with the seed's order would serve.
 
     Parameters
     ----------
@@ -136,9 +133,7 @@ def run_method(
     device = task.device
     network = make_network(config.model, config, task.x_train, task.n_classes, task.seed)
     optimizer = make_optimizer(network, config.learning_rate)
-    generator = torch.Generator().manual_seed(SELECTION_SEED_OFFSET + task.seed)
     evaluate_at = {round(i * n_steps / config.evaluations) for i in range(1, config.evaluations + 1)}
-    stream = task.stream.to(device)
     chosen = torch.empty(n_steps, config.batch_size, dtype=torch.int64)
     step_seconds = torch.empty(n_steps, dtype=torch.float64)
     selection = training = 0.0
@@ -151,9 +146,13 @@ def run_method(
     feedback = Feedback(method.selector, task, network)
     selection += now(device) - before
     for step in range(n_steps):
+        epoch, number = task.order.place(step)
+        offered, generator = task.order.super_batch(epoch, number).to(device), task.order.generator(epoch, number)
         start = now(device)
+        if number == 0:
+            start_epoch(method.selector)
         set_progress(method.selector, step / n_steps)
-        rows = _choose(method, network, task, stream[step], config.batch_size, generator)
+        rows = _choose(method, network, task, offered, config.batch_size, generator)
         selected = now(device)
         report = getattr(method.selector, "last_report", None)
         weights = None if report is None else report.weights
@@ -182,16 +181,15 @@ def train_uniform_for(
 ) -> tuple[Point, ...]:
     """Uniform from the seed's initial weights until it has taken as long as each of the budgets, ascending, in seconds.
 
-    The first steps are uniform's in the pilot; further shuffled epochs follow.
+    The first steps are uniform's in the pilot; its shuffled epochs go on.
     """
     device = task.device
     network = make_network(config.model, config, task.x_train, task.n_classes, task.seed)
     optimizer = make_optimizer(network, config.learning_rate)
-    batches = _uniform_batches(task, config.batch_size)
     seconds, step = 0.0, 0
     points: list[Point] = []
     while len(points) < len(budgets):
-        rows = next(batches).to(device)
+        rows = task.order.batch(*task.order.place(step)).to(device)
         start = now(device)
         train_step(network, optimizer, task.x_train[rows], task.labels_train[rows])
         seconds += now(device) - start
@@ -202,15 +200,6 @@ def train_uniform_for(
             while len(points) < len(budgets) and seconds >= budgets[len(points)]:
                 points.append(Point(step, accuracy, worst, 0.0, seconds))
     return tuple(points)
-
-
-def _uniform_batches(task: Task, batch_size: int) -> Iterator[torch.Tensor]:
-    yield from task.stream[:, :batch_size]
-    generator = torch.Generator().manual_seed(LONGER_SEED_OFFSET + task.seed)
-    n_rows = task.pool.rows.shape[0]
-    while True:
-        epoch = torch.randperm(n_rows, generator=generator)
-        yield from epoch[: n_rows // batch_size * batch_size].view(-1, batch_size)
 
 
 def _choose(
