@@ -25,7 +25,7 @@ def pilot(
     ] = "digits",
     methods: Annotated[
         str, typer.Option(help="Separated by commas; see `saln methods`. With options: saln:keep=positive,guard:jest.")
-    ] = "uniform,one_pass,jest,rho_loss,saln",
+    ] = "uniform,auto,jest,rho_loss,saln",
     seeds: Annotated[int, typer.Option(help="Runs of each method.")] = 5,
     steps: Annotated[int, typer.Option(help="Training steps of each run.")] = 200,
     batch_size: Annotated[int, typer.Option(help="Samples kept in each step.")] = 64,

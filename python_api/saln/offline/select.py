@@ -28,7 +28,7 @@ from saln.selectors import DEFAULT, Selector, make_selector, wants_reward
 from saln.selectors.base import wants_dataset
 from saln.superbatch import SuperBatch
 
-ORDER_BYTES = 72
+ORDER_BYTES = 80
 """Per row of the dataset, for the order of two passes: one is being read from while the other is being chosen from."""
 SCANNED = 32 << 20
 """Bytes of a block in which rows that are not finite are looked for."""

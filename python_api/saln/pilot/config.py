@@ -16,7 +16,7 @@ MODELS = ("linear", "mlp", "resnet")
 FEATURE_SOURCES = ("auto", "given", "reference")
 METRICS = ("accuracy", "balanced_accuracy", "roc_auc")
 
-DEFAULT_METHODS = ("uniform", "one_pass", "jest", "rho_loss", "saln")
+DEFAULT_METHODS = ("uniform", "auto", "jest", "rho_loss", "saln")
 JUDGING = (
     "methods",
     "seeds",

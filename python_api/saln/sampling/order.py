@@ -52,7 +52,8 @@ class EpochOrder:
 
     Notes
     -----
-    A permutation of n per epoch and one of the rest per pass, 16 n bytes each kept; then O(super_batch_size) a call.
+    A permutation of n per epoch and one of the rest per pass, 16 n bytes kept of each; then O(super_batch_size) per
+    call.
 
     Examples
     --------
@@ -114,10 +115,9 @@ class EpochOrder:
         key = self.seed, epoch, n_pass
         found = self._kept.get(key)
         if found is None:
-            found = self._pass(epoch, n_pass)
             while len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = found
+            self._kept[key] = found = self._pass(epoch, n_pass)
         start = number % self._n_blocks * self._batch_size
         first, last = found.ends[place : place + 2].tolist()
         return torch.cat([found.order[start : start + self.size(number)], found.others[first:last]])
