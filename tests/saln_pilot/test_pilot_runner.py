@@ -50,8 +50,8 @@ def test_a_seed_gives_every_method_the_same_start(compared: PilotResult) -> None
 
 def test_equal_steps_and_kept_samples(compared: PilotResult) -> None:
     for run in compared.runs:
-        assert run.chosen.shape == (TINY.steps, TINY.batch_size)
-        assert [point.step for point in run.curve] == [0, 4, 8, 12, 16, 20, 24]
+        assert run.chosen.shape == (48, TINY.batch_size)
+        assert [point.step for point in run.curve] == [0, 8, 16, 24, 32, 40, 48]
         assert all(row.unique().numel() == TINY.batch_size for row in run.chosen)
 
 
