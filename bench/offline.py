@@ -28,6 +28,7 @@ from bench.markdown import table
 WIDTH, SIZE, CRITERION = 512, 64, "effective_rank"
 WRITTEN = 20_000  # rows at once
 READ = 1 << 24  # bytes at once
+METHOD = ("--method", "spectral_candidates")  # the default refuses what is streamed, and may abstain
 
 
 def write_features(path: Path, n_rows: int) -> None:
@@ -87,7 +88,7 @@ def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]
     limits = {"disk": read_rate(features), "cache": read_rate(features), "scored": _scored_a_second(n_rows)}
     commands = {
         "score": ["score", str(features), str(candidates), "-o", str(folder / "scores.npy"), "--criterion", CRITERION],
-        "select": ["select", str(features), "-o", str(folder / "selected.npy"), "--batch-size", str(SIZE)],
+        "select": ["select", str(features), "-o", str(folder / "selected.npy"), "--batch-size", str(SIZE), *METHOD],
     }
     found = []
     for name, command in commands.items():
@@ -97,7 +98,7 @@ def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]
             before = os.times()
             seen = watch([*command, "--restart"])
             seen["cpu"] = seen.pop("children_cpu") - before[2] - before[3]
-            work = n_candidates if name == "score" else n_rows // (5 * SIZE)
+            work = n_candidates if name == "score" else len(np.load(folder / "selected.npy", mmap_mode="r"))
             facts = {"command": name, "rows": n_rows, "batches": work, "from": "disk" if cold else "cache"}
             found.append({**facts, **seen, **limits})
     for file in folder.iterdir():
