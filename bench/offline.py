@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 import saln_kernels
-from bench.machine import ROOT, describe
+from bench.machine import ROOT, describe, field
 from bench.markdown import table
 
 WIDTH, SIZE, CRITERION = 512, 64, "effective_rank"
@@ -62,21 +62,14 @@ def watch(arguments: Sequence[str]) -> dict[str, float]:
     process = subprocess.Popen([sys.executable, "-m", "saln.cli", *arguments, "--json"], stdout=subprocess.DEVNULL)
     peak = read = 0
     while process.poll() is None:
-        peak = max(peak, _field(process.pid, "status", "RssAnon:") * 1024)
-        read = max(read, _field(process.pid, "io", "read_bytes:"))
+        folder = f"/proc/{process.pid}"
+        peak = max(peak, int((field(f"{folder}/status", "RssAnon:").split() or [0])[0]) * 1024)
+        read = max(read, int(field(f"{folder}/io", "read_bytes:") or 0))
         time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"saln {' '.join(arguments)} ended with status {process.returncode}")
     used = os.times()
     return {"seconds": time.perf_counter() - begun, "anonymous": peak, "read": read, "children_cpu": used[2] + used[3]}
-
-
-def _field(pid: int, file: str, name: str) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
-    except OSError:  # it has ended
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from bench.markdown import table
 from bench.study.methods import ABLATIONS, DEFAULT, METHODS, shown
 from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
-from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed, worst_class
+from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed
 from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import SpeedUp
 from saln.pilot.output.words import points, short_times, times
@@ -89,7 +89,7 @@ def every_figure(runs: Runs) -> list[dict[str, object]]:
             row: dict[str, object] = {**problem._asdict(), "method": method, "seeds": at_the_end.n}
             row |= dict(zip(("final", "final_low", "final_high"), map(_short, _of_bootstrap(at_the_end)), strict=True))
             row |= _columns("difference", difference(runs, problem, method))
-            row |= _columns("worst_class_difference", worst_class(runs, problem, method))
+            row |= _columns("worst_class_difference", difference(runs, problem, method, of="worst_class"))
             for measure in MEASURES:
                 found = speed(runs, problem, method, measure)
                 row |= _columns(f"times_{measure}", None if found is None else found.ratio)
