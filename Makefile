@@ -42,8 +42,10 @@ $(VENV)/check: $(VENV)/package
 
 install: $(VENV)/package  ## make .venv, build and install the package in place
 
-demo: $(VENV)/package  ## the main job on a built-in data set: pilot, KPIs, report.html
-	@echo "== saln pilot: batches chosen by several methods against random ones, on the digits that ship with scikit-learn"
+demo: $(VENV)/package  ## the pilot on built-in data, spoiled and clean: report-spoiled.html, report.html
+	@echo "== digits with copies and wrong labels: here selection pays"
+	$(BIN)/saln pilot --label-noise 0.3 --duplicates 0.6 --output report-spoiled.html
+	@echo "== the same digits, clean: here it does not"
 	$(BIN)/saln pilot --output report.html
 
 test: $(VENV)/test  ## run every test but those of trainers
@@ -79,4 +81,4 @@ gpu:  ## tests, sanitizers and benchmarks on the GPU here, with the torch of PYT
 	$(PYTHON) -m bench.gpu
 
 clean:  ## remove what was built, and the virtual environment
-	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report.html report.pilot
+	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report*.html report*.pilot

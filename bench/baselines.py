@@ -75,31 +75,27 @@ _EXACT: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {EIGVALSH: torch_pa
 
 def settings(inputs: Inputs) -> Iterator[Variant]:
     """The exact library paths at 1 and 2 threads: torch all at once and in chunks that fit the caches, numpy."""
-    features, k = inputs.features, inputs.case.k
     top = partial(truth_of(inputs).top, allowed=1e-4)
     for threads in (1, 2):
         words = plural(threads, "thread")
         for group, path in _EXACT.items():
-            yield Variant(f"{group}, {words}", group, partial(_call, path, features, k), top, threads)
+            yield Variant(f"{group}, {words}", group, partial(path, k=inputs.case.k), top, threads)
 
 
 def others(inputs: Inputs) -> Iterator[Variant]:
     """The other library ways to the k leading eigenvalues, and to what our other functions compute."""
-    features, k = inputs.features, inputs.case.k
-    truth = truth_of(inputs)
+    k, truth = inputs.case.k, truth_of(inputs)
     exact, approximate = partial(truth.top, allowed=1e-4), partial(truth.top, allowed=math.inf)
-    yield Variant("scipy eigh by index", "scipy eigh", partial(_call, scipy_path, features, k), exact, 1)
-    yield Variant("sklearn randomized_svd", "sklearn", partial(_call, sklearn_path, features, k), approximate, 1)
-    yield Variant("torch svd_lowrank", "svd_lowrank", partial(_call, svd_lowrank_path, features, k), approximate)
-    yield Variant("torch gather + bmm", "torch gram", partial(torch_grams, features), _loose(truth.matrices))
-    yield Variant("torch moments", "torch moments", partial(moments_path, features), _loose(truth.participation_ratio))
-    yield Variant(
-        "torch eigh", "torch eigh", partial(_call, eigh_path, features, k), _loose(lambda r: truth.pairs(*r)), 1
-    )
+    yield Variant("scipy eigh by index", "scipy eigh", partial(scipy_path, k=k), exact, 1)
+    yield Variant("sklearn randomized_svd", "sklearn", partial(sklearn_path, k=k), approximate, 1)
+    yield Variant("torch svd_lowrank", "svd_lowrank", partial(svd_lowrank_path, k=k), approximate)
+    yield Variant("torch gather + bmm", "torch gram", torch_grams, _loose(truth.matrices))
+    yield Variant("torch moments", "torch moments", moments_path, _loose(truth.participation_ratio))
+    yield Variant("torch eigh", "torch eigh", partial(eigh_path, k=k), _loose(lambda r: truth.pairs(*r)), 1)
     yield Variant(
         "torch Laplacian + eigh",
         "torch fiedler",
-        partial(fiedler_path, features),
+        fiedler_path,
         _loose(lambda r: truth.fiedler(*r)),
         1,
     )
@@ -108,13 +104,13 @@ def others(inputs: Inputs) -> Iterator[Variant]:
 def lanczos_variants(inputs: Inputs) -> Iterator[Variant | str]:
     """Batched Lanczos in torch, plain and compiled, at as many steps as ours; or why there is none."""
     features, k = inputs.features, inputs.case.k
-    candidates = inputs.candidates(0)
+    candidates = inputs.candidates
     n_iter = saln_kernels.plan(features, candidates, k, solver="randomized").n_iter
     check = partial(truth_of(inputs).top, allowed=math.inf)
 
     def variant(name: str, one_step: lanczos.Step, whole: bool) -> Variant:
         return Variant(
-            f"{name}, {n_iter} steps", name, lambda c: lanczos.eigvals(features, c, k, n_iter, one_step, whole), check
+            f"{name}, {n_iter} steps", name, lambda f, c: lanczos.eigvals(f, c, k, n_iter, one_step, whole), check
         )
 
     yield variant("torch Lanczos", lanczos.step, False)
@@ -129,15 +125,11 @@ def processes_variant(inputs: Inputs, processes: Processes, library: str) -> Var
     return Variant(
         f"{library} in two processes",
         PROCESSES,
-        lambda _: processes.values(),
+        lambda *_: processes.values(),
         partial(truth_of(inputs).top, allowed=1e-4),
         threads=1,
         seconds_of=processes.seconds,
     )
-
-
-def _call(path: Callable[[Tensor, Tensor, int], object], features: Tensor, k: int, candidates: Tensor) -> object:
-    return path(features, candidates, k)
 
 
 def _loose(check: Callable[..., Check]) -> Callable[..., Check]:

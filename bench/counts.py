@@ -29,7 +29,7 @@ CALLS: dict[str, tuple[Call, int]] = {
 def measure_counts(counts: tuple[int, ...], on_step: Callable[[str, float], None]) -> list[dict[str, Any]]:
     """Rows {call, n_candidates, round, seconds} at b = 64, d = 512; the calls interleaved at every count."""
     case = CASES["b64"]
-    features = make_features(case)
+    features = make_features(case)[0]
     candidates = make_candidates(case, max(counts), seed=4)
     for call, _ in CALLS.values():
         call(features, candidates[:64], case.k)

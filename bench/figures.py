@@ -1,4 +1,4 @@
-"""Pictures of the results, as SVG and PNG."""
+"""Pictures of the results, as SVG."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ def draw(results: dict[str, Any], folder: Path, stem: str) -> list[str]:
     names = []
     for name, figure in (("counts", _counts(results)), ("ratios", _ratios(results))):
         figure.savefig(folder / f"{stem}-{name}.svg", metadata={"Date": None})
-        figure.savefig(folder / f"{stem}-{name}.png", dpi=150)
         plt.close(figure)
         names.append(f"{stem}-{name}.svg")
     return names

@@ -37,7 +37,7 @@ def gather_rate(inputs: Inputs, threads: int) -> float:
     `embedding_bag` sums the rows of a candidate and writes one; `index_select` copies rows to a block that stays in the
     cache. The pool of features is larger than the caches.
     """
-    features, candidates = inputs.features, inputs.candidates(0).long()
+    features, candidates = inputs.features, inputs.candidates.long()
     block = candidates.flatten()[:1024]
     out = features.new_empty(len(block), features.shape[1])
     blocks = [chunk for chunk in candidates.flatten().split(1024) if len(chunk) == len(block)]
@@ -65,8 +65,8 @@ def floor_seconds(group: str, inputs: Inputs, rates: Rates) -> float | None:
     if arguments is None:
         return None
     case = inputs.case
-    features = inputs.features.to(torch.bfloat16) if group.endswith("bf16") else inputs.features
-    plan = saln_kernels.plan(features, inputs.candidates(0), **{"k": case.k, **arguments})
+    features = inputs.features.to(torch.bfloat16) if group == ours.HALF else inputs.features
+    plan = saln_kernels.plan(features, inputs.candidates, **{"k": case.k, **arguments})
     return max(plan.flops / rates.sgemm, _gathered_bytes(case, features.element_size()) / rates.gather)
 
 
@@ -84,7 +84,7 @@ def _seconds(call: Callable[[], object]) -> float:
 _PLANS: dict[str, dict[str, Any]] = {
     ours.EXACT: {"solver": "exact"},
     ours.RANDOMIZED: {"solver": "randomized"},
-    f"{ours.EXACT}, bf16": {"solver": "exact"},
+    ours.HALF: {"solver": "exact"},
     "topk_eigh": {"what": "eigh"},
     "fiedler": {"what": "fiedler", "k": None, "similarity": "cosine"},
     ours.GRAM: {"what": "gram", "k": None},

@@ -23,9 +23,9 @@ def describe(module: str = "bench.report") -> dict[str, Any]:
         "command": command(module),
         "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "--", *_sources()))},
         "machine": {
-            "cpu": _field("/proc/cpuinfo", "model name") or platform.processor(),
+            "cpu": field("/proc/cpuinfo", "model name") or platform.processor(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-            "memory": _field("/proc/meminfo", "MemTotal"),
+            "memory": field("/proc/meminfo", "MemTotal"),
             "caches": _caches(),
             "system": f"{platform.system()} {platform.machine()}",
             "load": list(os.getloadavg()),
@@ -65,7 +65,8 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _field(path: str, name: str) -> str:
+def field(path: str | Path, name: str) -> str:
+    """A line's value in a file of the system's; empty where there is none, as when a process has ended."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:

@@ -12,7 +12,7 @@ from torch import Tensor
 from bench import baselines, exact_paths, floor, ours
 from bench.cases import Case, Inputs, make_inputs
 from bench.processes import Processes
-from bench.timing import Timing, Variant, best_of, interleave, p90, plural, ratio, warm_up
+from bench.timing import Timing, Variant, best_of, interleave, plural, ratio, warm_up
 from bench.truth import Check
 
 SGEMM = "sgemm"
@@ -38,11 +38,11 @@ def measure_case(case: Case, effort: Effort, on_step: Callable[[str, float], Non
         timings = []
         for variant in _in_process(inputs, effort, left_out):
             on_step(f"checking {variant.name}", 0.0)
-            timings.append(warm_up(variant, inputs.candidates(0)))
+            timings.append(warm_up(variant, inputs))
         library = _best_single_threaded(timings)
         on_step("starting two processes", 0.0)
         processes = stack.enter_context(Processes(case, library))
-        timings.append(warm_up(baselines.processes_variant(inputs, processes, library), inputs.candidates(0)))
+        timings.append(warm_up(baselines.processes_variant(inputs, processes, library), inputs))
 
         done, total = 0, effort.rounds * len(timings)
 
@@ -51,11 +51,11 @@ def measure_case(case: Case, effort: Effort, on_step: Callable[[str, float], Non
             done += 1
             on_step(f"round {min(1 + done // len(timings), effort.rounds)} of {effort.rounds}", done / total)
 
-        interleave(timings, inputs.candidates, effort.rounds, effort.slow_seconds, stepped)
+        interleave(timings, inputs, effort.rounds, effort.slow_seconds, stepped)
     on_step("rates of the machine", 1.0)
     rates = floor.measure(inputs, effort.sgemm_size)
     return {
-        **asdict(case),
+        **{name: str(value) if name == "dtype" else value for name, value in asdict(case).items()},
         "shape": case.shape,
         "rates": [asdict(rate) for rate in rates],
         "left_out": left_out,
@@ -71,8 +71,8 @@ def measure_case(case: Case, effort: Effort, on_step: Callable[[str, float], Non
 
 def _in_process(inputs: Inputs, effort: Effort, left_out: list[str]) -> list[Variant]:
     found: list[Variant] = [
-        *ours.variants(inputs, 2),
-        *ours.variants(inputs, 1),
+        *ours.on_threads(inputs, 2),
+        *ours.on_threads(inputs, 1),
         *baselines.settings(inputs),
         *baselines.others(inputs),
         *(_sgemm(threads, effort.sgemm_size) for threads in (1, 2)),
@@ -93,7 +93,7 @@ def _sgemm(threads: int, size: int) -> Variant:
         return Check(float(((product[:8] - wanted) / wanted).abs().max()), 1e-5)
 
     name = f"{SGEMM} {size}, {plural(threads, 'thread')}"
-    return Variant(name, SGEMM, lambda _: torch.mm(left, right, out=out), check, threads)
+    return Variant(name, SGEMM, lambda *_: torch.mm(left, right, out=out), check, threads)
 
 
 def _best_single_threaded(timings: list[Timing]) -> str:
@@ -104,7 +104,7 @@ def _best_single_threaded(timings: list[Timing]) -> str:
 def _summary(
     timing: Timing, timings: list[Timing], inputs: Inputs, rates: list[floor.Rates], effort: Effort
 ) -> dict[str, Any]:
-    variant, seconds = timing.variant, timing.seconds
+    variant = timing.variant
     groups = {t.variant.group for t in timings}
     torch_best, pair = best_of(timings, exact_paths.EIGVALSH), best_of(timings, baselines.PROCESSES)
     others = [best_of(timings, group) for group in exact_paths.PATHS]
@@ -112,17 +112,9 @@ def _summary(
     rate = next((r for r in rates if r.threads == variant.threads), rates[-1])
     least = floor.floor_seconds(variant.group, inputs, rate) if variant.ours else None
     summary: dict[str, Any] = {
-        "name": variant.name,
-        "group": variant.group,
+        **timing.row(),
         "threads": variant.threads,
-        "ours": variant.ours,
-        "n_rounds": len(seconds),
-        "median": timing.median,
-        "min": min(seconds),
-        "p90": p90(seconds),
-        "error": timing.check.error,
         "error_allowed": timing.check.allowed if timing.check.allowed < float("inf") else None,
-        "error_measure": timing.check.measure,
         "ratio_torch": ratio(torch_best, timing),
         "ratio_library": ratio(library_best, timing),
         "ratio_processes": ratio(pair, timing),

@@ -22,12 +22,13 @@ import numpy as np
 import torch
 
 import saln_kernels
-from bench.machine import ROOT, describe
+from bench.machine import ROOT, describe, field
 from bench.markdown import table
 
 WIDTH, SIZE, CRITERION = 512, 64, "effective_rank"
 WRITTEN = 20_000  # rows at once
 READ = 1 << 24  # bytes at once
+METHOD = ("--method", "spectral_candidates")  # the default refuses what is streamed, and may abstain
 
 
 def write_features(path: Path, n_rows: int) -> None:
@@ -61,21 +62,14 @@ def watch(arguments: Sequence[str]) -> dict[str, float]:
     process = subprocess.Popen([sys.executable, "-m", "saln.cli", *arguments, "--json"], stdout=subprocess.DEVNULL)
     peak = read = 0
     while process.poll() is None:
-        peak = max(peak, _field(process.pid, "status", "RssAnon:") * 1024)
-        read = max(read, _field(process.pid, "io", "read_bytes:"))
+        folder = f"/proc/{process.pid}"
+        peak = max(peak, int((field(f"{folder}/status", "RssAnon:").split() or [0])[0]) * 1024)
+        read = max(read, int(field(f"{folder}/io", "read_bytes:") or 0))
         time.sleep(0.02)
     if process.returncode:
         raise RuntimeError(f"saln {' '.join(arguments)} ended with status {process.returncode}")
     used = os.times()
     return {"seconds": time.perf_counter() - begun, "anonymous": peak, "read": read, "children_cpu": used[2] + used[3]}
-
-
-def _field(pid: int, file: str, name: str) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
-    except OSError:  # it has ended
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]]:
@@ -87,7 +81,7 @@ def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]
     limits = {"disk": read_rate(features), "cache": read_rate(features), "scored": _scored_a_second(n_rows)}
     commands = {
         "score": ["score", str(features), str(candidates), "-o", str(folder / "scores.npy"), "--criterion", CRITERION],
-        "select": ["select", str(features), "-o", str(folder / "selected.npy"), "--batch-size", str(SIZE)],
+        "select": ["select", str(features), "-o", str(folder / "selected.npy"), "--batch-size", str(SIZE), *METHOD],
     }
     found = []
     for name, command in commands.items():
@@ -97,7 +91,7 @@ def measure(folder: Path, n_rows: int, n_candidates: int) -> list[dict[str, Any]
             before = os.times()
             seen = watch([*command, "--restart"])
             seen["cpu"] = seen.pop("children_cpu") - before[2] - before[3]
-            work = n_candidates if name == "score" else n_rows // (5 * SIZE)
+            work = n_candidates if name == "score" else len(np.load(folder / "selected.npy", mmap_mode="r"))
             facts = {"command": name, "rows": n_rows, "batches": work, "from": "disk" if cold else "cache"}
             found.append({**facts, **seen, **limits})
     for file in folder.iterdir():

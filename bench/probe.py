@@ -16,7 +16,7 @@ from torch import Tensor
 import saln_kernels
 from bench import ours
 from bench.cases import CASES, make_candidates, make_features, make_inputs
-from bench.machine import ROOT
+from bench.machine import ROOT, field
 from bench.timing import measure, warm_up
 
 MEMORY_COUNT, MEMORY_CASE = 100_000, "b64"
@@ -25,7 +25,7 @@ MEMORY_CALLS: dict[str, Callable[[Tensor, Tensor, int], Any]] = {
     "randomized top-k": lambda f, c, k: saln_kernels.topk_eigvals(f, c, k, solver="randomized", return_bounds=True),
     "effective_rank": lambda f, c, k: saln_kernels.score_batches(f, c, "effective_rank"),
 }
-ISA_GROUPS = (ours.EXACT, "exact top-k, bf16", "participation_ratio")
+ISA_GROUPS = (ours.EXACT, ours.HALF, "participation_ratio")
 
 
 def run(*arguments: str, isa: str | None = None) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def torch_path_bytes(count: int) -> int:
 def memory(name: str, count: int) -> dict[str, Any]:
     """Growth of the peak resident memory during one call, over its inputs and outputs."""
     case = CASES[MEMORY_CASE]
-    features, candidates = make_features(case), make_candidates(case, count)
+    features, candidates = make_features(case)[0], make_candidates(case, count)
     # loads the library and starts the threads; workspace of a real size is still to come
     saln_kernels.topk_eigvals(features[:4], torch.tensor([[0, 1]] * 8), 1)
     before, exact = _reset_peak()
@@ -72,10 +72,10 @@ def isa_times(case_names: list[str], smoke: bool) -> dict[str, Any]:
     rows = []
     for name in case_names:
         inputs = make_inputs(CASES[name].smoke() if smoke else CASES[name])
-        for variant in ours.variants(inputs):
+        for variant in ours.on_threads(inputs):
             if variant.group in ISA_GROUPS:
-                timing = warm_up(variant, inputs.candidates(0))
-                seconds = [measure(variant, inputs.candidates, turn, 1) for turn in range(2 if smoke else 5)]
+                timing = warm_up(variant, inputs)
+                seconds = [measure(variant, inputs, turn, 1) for turn in range(2 if smoke else 5)]
                 rows.append(
                     {"case": name, "group": variant.group, "median": statistics.median(seconds), "seconds": seconds}
                     | {"error": timing.check.error}
@@ -88,19 +88,12 @@ def _reset_peak() -> tuple[int, bool]:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak becomes what is resident now
     except OSError:
         return _peak(), False
-    return _status("VmRSS"), True
+    return 1024 * int(field("/proc/self/status", "VmRSS:").split()[0]), True
 
 
 def _peak() -> int:
-    try:
-        return _status("VmHWM")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+    found = field("/proc/self/status", "VmHWM:").split()
+    return 1024 * (int(found[0]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def main(
     (output / f"{stem}.json").write_text(json.dumps(results, indent=1) + "\n")
     (output / f"{stem}.md").write_text(tables.markdown(results, found, pictures))
     show(found)
-    screen.print(f"written: {output / stem}.json, .md and {', '.join(pictures)} (.png too)")
+    screen.print(f"written: {output / stem}.json, .md and {', '.join(pictures)}")
     if as_json:
         print(json.dumps(results))
 

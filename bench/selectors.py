@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench import markdown
 from bench.machine import describe
 from bench.plain_selectors import PLAIN
 from bench.timing import limited, p90, plural
@@ -102,10 +103,8 @@ def _rows_of(name: str, super_batches: list[SuperBatch], size: int) -> list[tupl
 
 def table(rows: list[Row], standard: bool) -> str:
     """Markdown; `standard` sizes are held against the targets."""
-    lines = [
-        "| method | 1 thread, ms | 2 threads, ms | p90 | plain torch, ms | x plain | same rows | target |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    head = ("method", "1 thread, ms", "2 threads, ms", "p90", "plain torch, ms", "x plain", "same rows", "target")
+    lines = []
     for name in dict.fromkeys(row.method for row in rows):
         one, two = (row for row in rows if row.method == name and not row.plain)
         best = min((one, two), key=lambda row: row.milliseconds)
@@ -120,8 +119,8 @@ def table(rows: list[Row], standard: bool) -> str:
         target = TARGETS_MS.get(name) if standard else None
         met = "met" if target is not None and two.milliseconds <= target else "missed"
         cells.append("-" if target is None else f"{target:g} ms: {met}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return markdown.table(head, lines)
 
 
 def main(arguments: list[str] | None = None) -> None:

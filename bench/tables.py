@@ -6,13 +6,13 @@ from typing import Any
 from bench import counts
 from bench.markdown import seconds, table
 from bench.measure import SGEMM
-from bench.targets import Target
+from bench.targets import Target, as_table
 from bench.timing import plural
 
 
 def markdown(results: dict[str, Any], targets: Sequence[Target], figures: Sequence[str]) -> str:
     """The whole report."""
-    parts = [_head(results), _targets(targets)]
+    parts = [_head(results), as_table(targets)]
     parts += [_case(case) for case in results["cases"]]
     parts += [_scaling(results["cases"]), _counts(results["counts"]), _memory(results), _isa(results["isa"])]
     parts.append("\n".join(f"![{name}]({name})\n" for name in figures))
@@ -35,11 +35,6 @@ def _head(results: dict[str, Any]) -> str:
             f"- tests before: {tests['summary']}",
         ]
     )
-
-
-def _targets(targets: Sequence[Target]) -> str:
-    rows = [(t.name, t.wanted, t.measured, "met" if t.met else "**not met**") for t in targets]
-    return "## Targets\n\n" + table(("target", "wanted", "measured", ""), rows)
 
 
 def _case(case: dict[str, Any]) -> str:

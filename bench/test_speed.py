@@ -15,8 +15,8 @@ ROUNDS = 5
 def _names() -> tuple[list[str], list[str]]:
     # variants know their names without computing anything
     case = CASES["b32"].smoke()
-    tiny = Inputs(case, make_features(case)[:64], make_candidates(case, 1, 2) % 64)
-    return [v.name for v in ours.variants(tiny)], [v.name for v in _library(tiny)]
+    tiny = Inputs(case, make_features(case)[:, :64], make_candidates(case, 1, 2) % 64)
+    return [v.name for v in ours.on_threads(tiny)], [v.name for v in _library(tiny)]
 
 
 def _library(inputs: Inputs) -> list[Variant]:
@@ -28,7 +28,7 @@ OURS, LIBRARY = _names()
 
 def run(benchmark: Any, inputs: Inputs, variant: Variant) -> None:
     """Check, then time on successive candidate sets."""
-    timing = warm_up(variant, inputs.candidates(0))
+    timing = warm_up(variant, inputs)
     turns = itertools.count(1)
     benchmark.group = inputs.case.name
     benchmark.extra_info.update(
@@ -39,13 +39,13 @@ def run(benchmark: Any, inputs: Inputs, variant: Variant) -> None:
         error_measure=timing.check.measure,
     )
     with limited(variant.threads):
-        benchmark.pedantic(variant.call, setup=lambda: ((inputs.candidates(next(turns)),), {}), rounds=ROUNDS)
+        benchmark.pedantic(variant.call, setup=lambda: (inputs.turn(next(turns)), {}), rounds=ROUNDS)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_ours(benchmark: Any, inputs: Inputs, name: str) -> None:
     """Functions of saln_kernels at two threads."""
-    run(benchmark, inputs, next(v for v in ours.variants(inputs) if v.name == name))
+    run(benchmark, inputs, next(v for v in ours.on_threads(inputs) if v.name == name))
 
 
 @pytest.mark.parametrize("name", LIBRARY)

@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
+from bench.cases import Inputs
 from bench.truth import Check, WrongResult
 
 MIN_SECONDS = 0.03  # of one measurement; shorter calls are repeated within it, each on another candidate set
@@ -24,12 +25,15 @@ class Variant:
 
     name: str
     group: str  # variants of a group are one program at several settings; the best setting speaks for it
-    call: Callable[[Tensor], Any]  # candidates [C, b] -> result
-    check: Callable[[Any], Check]  # of the result on candidate set 0
-    threads: int = 2
+    call: Callable[[Tensor, Tensor], Any]  # features [N, d], candidates [C, b] -> result
+    check: Callable[[Any], Check]  # of the result on turn 0
+    threads: int = 2  # on a CPU
     ours: bool = False
     peer: str = ""  # group that computes the very same with a library, where that is not eigenvalues
     seconds_of: Callable[[int], float] | None = None  # turn -> seconds, for what is timed elsewhere
+    share: float = 1.0  # of the candidates that it computes: the time is divided by it
+    graph: bool = False  # all turns are captured in one CUDA graph
+    late: bool = False  # takes long to prepare: measured against ours alone once all others are
 
 
 @dataclass
@@ -50,6 +54,15 @@ class Timing:
     def median(self) -> float:
         """Median seconds of one call."""
         return statistics.median(self.seconds)
+
+    def row(self) -> dict[str, Any]:
+        """Name, error and times, ready for JSON; no times where none were taken."""
+        variant, seconds = self.variant, self.seconds
+        found = {"name": variant.name, "group": variant.group, "ours": variant.ours, "n_rounds": len(seconds)}
+        found |= {"error": self.check.error, "error_measure": self.check.measure}
+        if seconds:
+            found |= {"median": self.median, "min": min(seconds), "p90": p90(seconds)}
+        return found
 
 
 def plural(count: int, word: str) -> str:
@@ -80,8 +93,8 @@ def limited(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def warm_up(variant: Variant, candidates: Tensor) -> Timing:
-    """Two calls on candidate set 0, one where it is slow; the first one's result is checked.
+def warm_up(variant: Variant, inputs: Inputs) -> Timing:
+    """Two calls on turn 0, one where it is slow; the first one's result is checked.
 
     Raises
     ------
@@ -90,33 +103,45 @@ def warm_up(variant: Variant, candidates: Tensor) -> Timing:
     """
     with limited(variant.threads):
         start = time.perf_counter()
-        result = variant.call(candidates)
+        result = variant.call(*inputs.turn(0))
         seconds = time.perf_counter() - start
-        check = variant.check(result)
-        if not check.passed:
-            raise WrongResult(f"{variant.name}: {check.measure} {check.error:.3g}, allowed {check.allowed:.3g}")
+        check = checked(variant, result)
         if seconds < SLOW_SECONDS:
             start = time.perf_counter()
-            variant.call(candidates)
+            variant.call(*inputs.turn(0))
             seconds = time.perf_counter() - start
         return Timing(variant, check, seconds)
 
 
-def measure(variant: Variant, candidates: Callable[[int], Tensor], turn: int, calls: int) -> float:
-    """Mean seconds of a call, over calls on successive candidate sets."""
+def checked(variant: Variant, result: Any) -> Check:
+    """The check of a variant's result on turn 0.
+
+    Raises
+    ------
+    WrongResult
+        It did not pass.
+    """
+    check = variant.check(result)
+    if not check.passed:
+        raise WrongResult(f"{variant.name}: {check.measure} {check.error:.3g}, allowed {check.allowed:.3g}")
+    return check
+
+
+def measure(variant: Variant, inputs: Inputs, turn: int, calls: int) -> float:
+    """Mean seconds of a call, over calls on successive turns."""
     if variant.seconds_of is not None:
         return statistics.fmean(variant.seconds_of(turn + i) for i in range(calls))
-    sets = [candidates(turn + i) for i in range(calls)]
+    sets = [inputs.turn(turn + i) for i in range(calls)]
     with limited(variant.threads):
         start = time.perf_counter()
-        for chosen in sets:
-            variant.call(chosen)
+        for features, candidates in sets:
+            variant.call(features, candidates)
         return (time.perf_counter() - start) / calls
 
 
 def interleave(
     timings: Sequence[Timing],
-    candidates: Callable[[int], Tensor],
+    inputs: Inputs,
     rounds: int,
     slow_seconds: float,
     on_step: Callable[[], None] = lambda: None,
@@ -130,7 +155,7 @@ def interleave(
         for timing in timings:
             if turn in joins[id(timing)]:
                 calls = max(1, round(MIN_SECONDS / max(timing.warm, 1e-6)))
-                timing.rounds.append((turn, measure(timing.variant, candidates, 1 + turn, min(calls, 64))))
+                timing.rounds.append((turn, measure(timing.variant, inputs, 1 + turn, min(calls, 64))))
             on_step()
 
 

@@ -32,33 +32,33 @@ class Check:
 
 
 @cache
-def truth_of(inputs: Inputs, dtype: torch.dtype = torch.float32) -> "Truth":
-    """The truth about features rounded to a dtype, computed once."""
-    return Truth(inputs, dtype)
+def truth_of(inputs: Inputs, dtype: torch.dtype | None = None) -> "Truth":
+    """The truth about features, rounded to a dtype if one is named, computed once."""
+    return Truth(inputs, dtype or inputs.case.dtype)
 
 
 class Truth:
-    """Float64 spectra of the first candidate set."""
+    """Float64 spectra of the first n candidates of turn 0; of a result as many are looked at as it has."""
 
     def __init__(self, inputs: Inputs, dtype: torch.dtype) -> None:
         self._features = inputs.features.to(dtype)
-        self._candidates = inputs.candidates(0)  # [C, b]
-        self.k = inputs.case.k
+        self._candidates = inputs.candidates[: inputs.case.n_true].cpu()  # [n, b]
+        self.n, self.k = len(self._candidates), inputs.case.k
 
     @cached_property
     def grams(self) -> Array:
-        """K [C, b, b] of the features as they are given."""
-        return self._grams(self._features.double().numpy())
+        """K [n, b, b] of the features as they are given."""
+        return self._grams(self._features.cpu().double().numpy())
 
     @cached_property
     def eigvals(self) -> Array:
-        """Eigenvalues [C, b] of K, descending."""
+        """Eigenvalues [n, b] of K, descending."""
         return np.linalg.eigvalsh(self.grams)[:, ::-1]
 
     @cached_property
     def laplacians(self) -> Array:
-        """Unnormalized Laplacians [C, b, b] of the cosine similarities, negative weights clamped."""
-        rows = self._features.double().numpy()
+        """Unnormalized Laplacians [n, b, b] of the cosine similarities, negative weights clamped."""
+        rows = self._features.cpu().double().numpy()
         weights = np.maximum(self._grams(rows / np.linalg.norm(rows, axis=1, keepdims=True)), 0)
         diagonal = np.arange(weights.shape[1])
         weights[:, diagonal, diagonal] = 0
@@ -75,18 +75,19 @@ class Truth:
 
     def top(self, values: Tensor, allowed: float = 1e-5) -> Check:
         """Relative error of the k leading eigenvalues [C, k], the worst of all."""
-        wanted = self.eigvals[:, : self.k]
-        return Check(_worst(np.abs(_array(values) - wanted) / wanted), allowed)
+        found = self._array(values)
+        wanted = self.eigvals[: len(found), : self.k]
+        return Check(_worst(np.abs(found - wanted) / wanted), allowed)
 
     def certified(self, values: Tensor, bounds: Tensor) -> Check:
         """The largest |eigenvalue - value| over its certificate, which may not exceed 1."""
-        errors = np.abs(_array(values) - self.eigvals[:, : self.k])
-        return Check(_worst(errors / _array(bounds)), 1.0, "error / certificate")
+        errors = np.abs(self._array(values) - self.eigvals[:, : self.k])
+        return Check(_worst(errors / self._array(bounds)), 1.0, "error / certificate")
 
     def pairs(self, values: Tensor, vectors: Tensor) -> Check:
         """The largest residual |K v - value v| over the largest eigenvalue."""
-        columns = _array(vectors)  # [C, b, k]
-        residuals = np.linalg.norm(self.grams @ columns - columns * _array(values)[:, None, :], axis=1)  # [C, k]
+        columns = self._array(vectors)  # [n, b, k]
+        residuals = np.linalg.norm(self.grams @ columns - columns * self._array(values)[:, None, :], axis=1)  # [n, k]
         lengths = np.abs(np.linalg.norm(columns, axis=1) - 1)
         return Check(
             max(_worst(residuals / self.eigvals[:, :1]), _worst(lengths)), 1e-5, "residual / largest eigenvalue"
@@ -94,15 +95,15 @@ class Truth:
 
     def fiedler(self, value: Tensor, vector: Tensor) -> Check:
         """The largest of |second smallest - value| and |L v - value v|, over the largest eigenvalue of L."""
-        spectra = np.linalg.eigvalsh(self.laplacians)  # [C, b] ascending
-        values, vectors = _array(value), _array(vector)
+        spectra = np.linalg.eigvalsh(self.laplacians)  # [n, b] ascending
+        values, vectors = self._array(value), self._array(vector)
         residuals = np.einsum("cij,cj->ci", self.laplacians, vectors) - values[:, None] * vectors
         error = np.maximum(np.abs(values - spectra[:, 1]), np.linalg.norm(residuals, axis=1))
         return Check(_worst(error / spectra[:, -1]), 1e-5, "residual / largest eigenvalue")
 
-    def matrices(self, grams: Tensor) -> Check:
+    def matrices(self, grams: Tensor, allowed: float = 1e-5) -> Check:
         """The largest error of an entry of K [C, b, b], over the largest eigenvalue."""
-        return Check(_worst(np.abs(_array(grams) - self.grams).max(axis=(1, 2)) / self.eigvals[:, 0]), 1e-5)
+        return Check(_worst(np.abs(self._array(grams) - self.grams).max(axis=(1, 2)) / self.eigvals[:, 0]), allowed)
 
     def effective_rank(self, scores: Tensor) -> Check:
         """Relative error of exp(-sum p log p)."""
@@ -118,12 +119,11 @@ class Truth:
         return self._score(scores, self.eigvals.var(axis=1))
 
     def _score(self, scores: Tensor, wanted: Array) -> Check:
-        return Check(_worst(np.abs(_array(scores) - wanted) / wanted), 1e-5)
+        return Check(_worst(np.abs(self._array(scores) - wanted) / wanted), 1e-5)
 
-
-def _array(values: Tensor) -> Array:
-    result: Array = torch.as_tensor(values).double().numpy()
-    return result
+    def _array(self, values: Tensor) -> Array:
+        result: Array = torch.as_tensor(values)[: self.n].cpu().double().numpy()
+        return result
 
 
 def _worst(errors: Array) -> float:

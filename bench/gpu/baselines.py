@@ -1,5 +1,6 @@
 """What a user would run on a GPU without `saln_kernels`, from libraries, each at its best setting."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -8,9 +9,10 @@ from torch import Tensor
 
 import saln_kernels
 from bench import lanczos
+from bench.cases import Inputs
 from bench.gpu import cusolver
-from bench.gpu.cases import Inputs
-from bench.gpu.timing import Variant
+from bench.timing import Variant
+from bench.truth import Check, truth_of
 
 XSYEV, CUPY, STOCK = "gather + bmm + XsyevBatched", "gather + bmm + CuPy eigvalsh", "gather + bmm + torch eigvalsh"
 GRAM, SVD, LANCZOS, COMPILED = "gather + bmm", "torch.svd_lowrank", "Lanczos, CUDA graph", "Lanczos, torch.compile"
@@ -73,39 +75,41 @@ class LanczosPath:
     """
 
     def __init__(self, inputs: Inputs, n_iter: int, step: lanczos.Step, whole_basis: bool) -> None:
-        self._k, self._n_iter, self._step, self._whole = inputs.case.k, n_iter, step, whole_basis
+        self._truth, self._n_iter, self._step, self._whole = truth_of(inputs), n_iter, step, whole_basis
         start = torch.randn(inputs.case.size, generator=torch.Generator().manual_seed(0))
         self._start = (start / start.norm()).to(inputs.device)
 
     def __call__(self, features: Tensor, candidates: Tensor) -> Tensor:
         return lanczos.tridiagonals(grams(features, candidates), self._start, self._n_iter, self._step, self._whole)
 
-    def finish(self, tridiagonals: Tensor) -> Tensor:
-        """The k leading Ritz values [n, k] of so many candidates, on the CPU."""
-        return torch.linalg.eigvalsh(tridiagonals.cpu())[:, -self._k :].flip(1)
+    def check(self, tridiagonals: Tensor) -> Check:
+        """Of the k leading Ritz values, computed on the CPU."""
+        ritz = torch.linalg.eigvalsh(tridiagonals[: self._truth.n].cpu())
+        return self._truth.top(ritz[:, -self._truth.k :].flip(1), allowed=math.inf)
 
 
 def variants(inputs: Inputs) -> Iterator[Variant]:
     """Every baseline; one whose library is not there raises when it is called."""
-    k, count = inputs.case.k, inputs.case.n_candidates
+    k, count, truth = inputs.case.k, inputs.case.n_candidates, truth_of(inputs)
+    exact, approximate = partial(truth.top, allowed=ALLOWED), partial(truth.top, allowed=math.inf)
     paths: dict[str, Callable[[Tensor, Tensor], Tensor]] = {XSYEV: XsyevPath(k), CUPY: partial(cupy_path, k=k)}
     for group, path in paths.items():
         for size in CHUNKS:
             if size is None or size < count:
                 words = group if size is None else f"{group}, {size} at a time"
-                yield Variant(words, group, by_chunks(path, size), allowed=ALLOWED)
+                yield Variant(words, group, by_chunks(path, size), exact)
     few = min(FEW, count)
     words = f", {few} candidates, extrapolated" * (few < count)
-    yield Variant(STOCK + words, STOCK, partial(_on_few, stock_path, few, k), allowed=ALLOWED, share=few / count)
-    yield Variant(SVD + words, SVD, partial(_on_few, svd_path, few, k), share=few / count)
-    yield Variant(GRAM, GRAM, grams, measure="gram", allowed=ALLOWED)
+    yield Variant(STOCK + words, STOCK, partial(_on_few, stock_path, few, k), exact, share=few / count)
+    yield Variant(SVD + words, SVD, partial(_on_few, svd_path, few, k), approximate, share=few / count)
+    yield Variant(GRAM, GRAM, grams, partial(truth.matrices, allowed=ALLOWED))
     features, candidates = inputs.turn(0)
     n_iter = saln_kernels.plan(features, candidates, k, solver="randomized", backend="cpu").n_iter
     words = f"{{}}, {n_iter} steps, their eigenvalues not counted"
     plain = LanczosPath(inputs, n_iter, lanczos.step, False)
-    yield Variant(words.format(LANCZOS), LANCZOS, plain, finish=plain.finish, graph=True)
+    yield Variant(words.format(LANCZOS), LANCZOS, plain, plain.check, graph=True)
     compiled = LanczosPath(inputs, n_iter, torch.compile(lanczos.step, dynamic=False), True)
-    yield Variant(words.format(COMPILED), COMPILED, compiled, finish=compiled.finish, late=True)
+    yield Variant(words.format(COMPILED), COMPILED, compiled, compiled.check, late=True)
 
 
 def _on_few(path: _Path, few: int, k: int, features: Tensor, candidates: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,10 +10,12 @@ from typing import Any
 
 import torch
 
+from bench.cases import Inputs
 from bench.gpu import baselines, ours
-from bench.gpu.cases import CASES, Case, Inputs, make_inputs
-from bench.gpu.timing import Timing, Truth, Variant, interleave, prepare
-from bench.timing import p90
+from bench.gpu.cases import CASES, Case, make_inputs
+from bench.gpu.timing import Timing, interleave, prepare
+from bench.ours import exact
+from bench.timing import Variant, ratio
 from bench.truth import WrongResult
 
 ROUNDS, LATE_ROUNDS = 15, 5
@@ -39,14 +40,13 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
         results["plan"] = ours.floor(inputs)
     except RuntimeError as error:
         results["left_out"].append(f"plan: {error}")
-    truth = Truth(inputs)
     variants = [*ours.variants(inputs), *(baselines.variants(inputs) if case.baselines else ())]
     timings: list[Timing] = []
 
     def prepared(late: bool) -> list[Timing]:
         found = []
         for variant in variants:
-            timing = _prepared(variant, inputs, truth, results) if variant.late == late else None
+            timing = _prepared(variant, inputs, results) if variant.late == late else None
             if timing is not None:
                 found.append(timing)
                 timings.append(timing)
@@ -67,10 +67,10 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
     return results
 
 
-def _prepared(variant: Variant, inputs: Inputs, truth: Truth, results: dict[str, Any]) -> Timing | None:
+def _prepared(variant: Variant, inputs: Inputs, results: dict[str, Any]) -> Timing | None:
     """A variant that can be timed; None, and a line in the results, for one that is wrong or cannot run here."""
     try:
-        return prepare(variant, inputs, truth)
+        return prepare(variant, inputs)
     except Exception as error:  # whatever a library raises: the others are measured all the same
         text = str(error) if isinstance(error, WrongResult) else f"{variant.name}: {_line(error)}"
         results["wrong" if variant.ours else "left_out"].append(text)
@@ -83,11 +83,11 @@ def peak_memory(inputs: Inputs) -> dict[str, int] | None:
         return None
     features, candidates = inputs.turn(0)
     k = inputs.case.k
-    ours.call(features, candidates[:PART], k)  # loads the kernels
+    exact(features, candidates[:PART], k)  # loads the kernels
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    result = ours.call(features, candidates, k)
+    result = exact(features, candidates, k)
     torch.cuda.synchronize()
     outputs = result.numel() * result.element_size()
     return {"over": torch.cuda.max_memory_allocated() - before - outputs, "outputs": outputs}
@@ -95,39 +95,17 @@ def peak_memory(inputs: Inputs) -> dict[str, int] | None:
 
 def summarise(timings: Sequence[Timing], floor: float) -> list[dict[str, Any]]:
     """A row for each variant: times, ratios within rounds, error, share of the floor."""
-    exact = [timing for timing in timings if timing.variant.group == ours.EXACT]
+    first = next((timing for timing in timings if timing.variant.group == ours.EXACT), None)
     rows = []
     for timing in timings:
-        row = _row(timing)
-        if exact and timing.rounds:
-            row["over_ours"] = _ratio(timing, exact[0])
+        share = timing.variant.share
+        row = {**timing.row(), "extrapolated": share < 1, "warm": timing.warm / share, "seconds": timing.seconds}
+        if first and timing.rounds:
+            row["over_ours"] = ratio(timing, first)
         if timing.rounds and timing.variant.ours and timing.variant.group.startswith(ours.EXACT):
             row["over_floor"] = row["median"] / floor
         rows.append(row)
     return rows
-
-
-def _row(timing: Timing) -> dict[str, Any]:
-    seconds = [value for _, value in timing.rounds]
-    row: dict[str, Any] = {
-        "name": timing.variant.name,
-        "group": timing.variant.group,
-        "ours": timing.variant.ours,
-        "extrapolated": timing.variant.share < 1,
-        "error": timing.check.error,
-        "error_measure": timing.check.measure,
-        "n_rounds": len(seconds),
-        "warm": timing.warm / timing.variant.share,
-    }
-    if seconds:
-        row |= {"median": statistics.median(seconds), "min": min(seconds), "p90": p90(seconds), "seconds": seconds}
-    return row
-
-
-def _ratio(timing: Timing, other: Timing) -> float:
-    """Median over the rounds both joined of one's seconds over the other's."""
-    base = dict(other.rounds)
-    return statistics.median(seconds / base[number] for number, seconds in timing.rounds if number in base)
 
 
 def _write(file: Path, results: dict[str, Any]) -> None:

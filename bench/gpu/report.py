@@ -1,44 +1,39 @@
 """Results of a GPU run as markdown, and whether the targets were met."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.gpu import baselines, ours
-from bench.gpu.cases import CASES, FLOOR_RATIO, MEMORY_BYTES
+from bench.gpu.cases import CASES, FLOOR_RATIO
 from bench.markdown import seconds, table
-from bench.targets import Target
+from bench.targets import MEMORY_MIB, Target, as_table, at_least, at_most
 
 EXACT_BATCHED = (baselines.XSYEV, baselines.CUPY)
 
 
 def judge(results: dict[str, Any]) -> list[Target]:
     """The targets that complete cases speak of."""
-    found: list[Target] = []
-    for case in results["cases"]:
-        if not case["complete"]:
-            continue
-        wanted, rows = CASES[case["name"]], case["variants"]
-        mine = next(row for row in rows if row["group"] == ours.EXACT)
-        over, name = mine["over_floor"], f"{case['name']}: {ours.EXACT} over the floor"
-        found.append(Target(name, f"<= {FLOOR_RATIO:g}", f"{over:.2f}", over <= FLOOR_RATIO))
-        for groups, ratio in ((EXACT_BATCHED, wanted.library_ratio), ((baselines.LANCZOS,), wanted.lanczos_ratio)):
-            best = min((row["over_ours"] for row in rows if row["group"] in groups), default=None)
-            if ratio is not None and best is not None:
-                name = f"{case['name']}: {ours.EXACT} over the best of {', '.join(groups)}"
-                found.append(Target(name, f">= {ratio:g} x", f"{best:.1f} x", best >= ratio))
-        if case["name"] == "many" and case["memory"]:
-            over = case["memory"]["over"]
-            name = "many: peak memory over inputs and outputs"
-            found.append(Target(name, f"<= {MEMORY_BYTES >> 20} MiB", f"{over / 2**20:.1f} MiB", over <= MEMORY_BYTES))
-    return found
+    return [target for case in results["cases"] if case["complete"] for target in _judged(case)]
+
+
+def _judged(case: dict[str, Any]) -> Iterator[Target]:
+    wanted, rows = CASES[case["name"]], case["variants"]
+    mine, of = next(row for row in rows if row["group"] == ours.EXACT), f"{case['name']}: {ours.EXACT} over"
+    yield at_most(f"{of} the floor", mine["over_floor"], FLOOR_RATIO)
+    for groups, ratio in ((EXACT_BATCHED, wanted.ratio_target), ((baselines.LANCZOS,), wanted.lanczos_ratio)):
+        best = min((row["over_ours"] for row in rows if row["group"] in groups), default=None)
+        if ratio is not None and best is not None:
+            yield at_least(f"{of} the best of {', '.join(groups)}", best, ratio, " x", ".1f")
+    if case["name"] == "many" and case["memory"]:
+        over = case["memory"]["over"] / 2**20
+        yield at_most("many: peak memory over inputs and outputs", over, MEMORY_MIB, " MiB", ".1f")
 
 
 def markdown(results: dict[str, Any], targets: Sequence[Target]) -> str:
     """The whole report."""
     parts = [_head(results), _stages(results["stages"])]
     if targets:
-        rows = [(t.name, t.wanted, t.measured, "met" if t.met else "**not met**") for t in targets]
-        parts.append("## Targets\n\n" + table(("target", "wanted", "measured", ""), rows))
+        parts.append(as_table(targets))
     parts += [_case(case) for case in results["cases"]]
     return "\n\n".join(parts).rstrip() + "\n"
 

@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "bench/results/study-2026-11-24.jsonl"
 ALONE = ROOT / "bench/results/study-alone-2026-11-24.jsonl"
 USEFULNESS = ROOT / "bench/results/usefulness-2026-11-24.csv"
+PAGE = ROOT / "docs/study.md"
+"""Its text is written by hand, its tables are replaced."""
 WARM_UP_STEPS = 3
 
 
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of runs, read and added to")
     parser.add_argument("--alone", type=Path, default=ALONE, help="runs of the default and uniform alone, read")
     parser.add_argument("--usefulness", type=Path, default=USEFULNESS, help="file of bench.usefulness, read")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs/study.md", help="pictures go to a folder of its name")
+    parser.add_argument("--page", type=Path, default=PAGE, help="pictures and figures go to a folder of its name")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sets", default="", help="separated by commas; all that are in the folder by default")
     parser.add_argument("--methods", default="", help="separated by commas; all by default")
@@ -95,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
         work(given.data, given.results, [key for key in keys if key not in done])
     if not given.results.exists():
         parser.error(f"results is {given.results}, which is not there yet")
-    write(given.results, given.alone, given.usefulness, given.page)
+    write(given.results, given.alone, given.usefulness, given.page, PAGE.read_text(encoding="utf-8"))
     sys.stdout.write(f"{given.page}\n")
 
 

@@ -62,7 +62,7 @@ def draw(runs: Runs, lines: Lines, folder: Path) -> list[str]:
 
 
 def _curves(runs: Runs, name: str) -> Figure:
-    """Accuracy over steps and over CPU seconds with everything counted; a column a condition."""
+    """Accuracy over steps and over CPU seconds at total cost; a column a condition."""
     there = [each for each in problems_of(runs) if each.set == name]
     figure, axes = plt.subplots(2, len(there), figsize=(2.7 * len(there) + 0.5, 5.4), squeeze=False, sharey="col")
     for column, problem in zip(axes.T, there, strict=True):
@@ -77,7 +77,7 @@ def _curves(runs: Runs, name: str) -> Figure:
         column[0].set_ylim(max(0.0, low - 0.05), min(1.0, top + 0.02))
         column[0].set_title(problem.condition, fontsize=9)
         column[0].set_xlabel("steps")
-        column[1].set_xlabel("CPU seconds, everything")
+        column[1].set_xlabel("CPU seconds, total cost")
     metric = SETS[name].settings.get("metric", "accuracy").replace("_", " ").replace("roc auc", "area under ROC")
     for axis in axes[:, 0]:
         axis.set_ylabel(metric)
@@ -98,7 +98,7 @@ def _curve(axis: Axes, x: list[list[float]], mine: list[Run], method: str, colou
 
 
 def _speeds(runs: Runs) -> Figure:
-    """How many times as fast as uniform, by steps and by seconds with everything counted; a row a problem."""
+    """How many times as fast as uniform, by steps and by seconds at total cost; a row a problem."""
     there = problems_of(runs)
     shown = [name for name in COLOURS if name != "uniform" and any(key.method == name for key in runs)]
     figure, axes = plt.subplots(1, 2, figsize=(9, 0.42 * len(there) + 1.6), sharey=True, layout="constrained")
@@ -113,7 +113,7 @@ def _speeds(runs: Runs) -> Figure:
         axis.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10])
         axis.xaxis.set_major_formatter(ScalarFormatter())
         axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.set_title("steps" if measure == "steps" else "CPU seconds, everything counted", fontsize=9)
+        axis.set_title("steps" if measure == "steps" else "CPU seconds, total cost", fontsize=9)
         axis.set_xlabel("times as fast as uniform to its final accuracy")
     axes[0].set_yticks(range(len(there)), [str(each) for each in there])
     axes[0].invert_yaxis()

@@ -106,8 +106,6 @@ SETS: dict[str, Set] = {
         images="cifar10_20k_5k.npz",
         **IMAGES,
     ),
-    # A user's own copy: it could not be had for the study.
-    "pets": Set("Oxford-IIIT Pet, images", "oxford-iiit-pet", **IMAGES),
 }
 
 

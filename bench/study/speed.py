@@ -12,11 +12,8 @@ from saln.pilot.judging.intervals import Interval, interval
 from saln.pilot.judging.kpi import SpeedUp, speed_up
 from saln.pilot.training.trainer import Run
 
-MEASURES = {
-    "steps": "steps",
-    "training": "seconds of selection and training",
-    "everything": "seconds, reference network and features counted",
-}
+MEASURES = ("steps", "training", "everything")
+"""Steps; seconds of selection and training; seconds at total cost: reference network and features counted, too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,18 +40,13 @@ def final(runs: Runs, problem: Problem, method: str) -> Interval | None:
     return interval([run.final.accuracy for run in mine]) if mine else None
 
 
-def worst_class(runs: Runs, problem: Problem, method: str) -> Interval | None:
-    """Final accuracy of the worst class, less uniform's."""
-    mine, base = pairs(runs, problem, method)
-    both = zip(mine, base, strict=True)
-    return interval([run.final.worst_class - other.final.worst_class for run, other in both]) if mine else None
-
-
-def difference(runs: Runs, problem: Problem, method: str, beside: str = "uniform") -> Interval | None:
-    """Final accuracy less the other's."""
-    mine, base = pairs(runs, problem, method, beside)
-    both = zip(mine, base, strict=True)
-    return interval([run.final.accuracy - other.final.accuracy for run, other in both]) if mine else None
+def difference(
+    runs: Runs, problem: Problem, method: str, beside: str = "uniform", of: str = "accuracy"
+) -> Interval | None:
+    """A figure of the last evaluation less the other's."""
+    both = zip(*pairs(runs, problem, method, beside), strict=True)
+    found = [getattr(run.final, of) - getattr(other.final, of) for run, other in both]
+    return interval(found) if found else None
 
 
 def speed(runs: Runs, problem: Problem, method: str, measure: str) -> SpeedUp | None:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.study.predictors import PREDICTORS
-from bench.usefulness import PROPOSALS, Key
+from bench.markdown import table
+from bench.study.predictors import CHEAP, PREDICTORS
+from bench.usefulness import CANDIDATES, PROPOSALS, STAGES, Key
 from saln.pilot.judging.intervals import Interval, interval
 
 Lines = Mapping[Key, dict[str, float]]
 TESTS = len(PREDICTORS) * len(PROPOSALS)
 """Intervals looked at, to correct for."""
+SHOWN = 12
+"""Predictors in the short table, the strongest first."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,3 +77,56 @@ def agreement(lines: Lines, predictor: str, kind: str) -> tuple[int, int]:
         for problem in dict.fromkeys(key[:2] for key in lines)
     ]
     return sum(value * overall > 0 for value in found), sum(value == value for value in found)
+
+
+def all_correlations(lines: Lines) -> list[dict[str, object]]:
+    """Every predictor over both kinds of proposals, the strongest first; means by condition and stage beside it."""
+    rows: list[dict[str, object]] = []
+    conditions = list(dict.fromkeys(key.condition for key in lines))
+    parts = [*(("condition", value) for value in conditions), *(("stage", value) for value in STAGES)]
+    for kind in PROPOSALS:
+        found = {name: each for name in PREDICTORS if (each := correlation(lines, name, kind)) is not None}
+        for name, each in sorted(found.items(), key=lambda pair: -abs(pair[1].found.mean)):
+            bounds = (each.found.mean, each.found.bootstrap_low, each.found.bootstrap_high)
+            row: dict[str, object] = {"proposals": kind, "predictor": name.replace(" quality", " × q")}
+            row |= dict(zip(("mean", "low", "high"), map(_signed, bounds), strict=True))
+            row |= {"certain": each.certain, "same_sign": "{} of {}".format(*agreement(lines, name, kind))}
+            for field, value in parts:
+                row[value] = _signed(_part(lines, name, kind, field, value))
+            rows.append(row)
+    return rows
+
+
+def short_table(lines: Lines, found: list[dict[str, object]]) -> str:
+    """The strongest predictors of varied proposals, and all that cost little."""
+    if not lines:
+        return "No results of `python -m bench.usefulness` yet."
+    of_kind = {kind: [row for row in found if row["proposals"] == kind] for kind in PROPOSALS}
+    plain = {row["predictor"]: row["mean"] for row in of_kind["uniform"]}
+    rows = []
+    for place, row in enumerate(of_kind["varied"]):
+        name = row["predictor"]
+        if place < SHOWN or name in CHEAP:
+            mean = f"**{row['mean']}**" if row["certain"] else row["mean"]
+            parts = [row[part] or "-" for part in list(row)[list(row).index("same_sign") :]]
+            name = str(name).replace("_", " ")
+            rows.append([name, f"{mean} [{row['low']}, {row['high']}]", *parts, plain[row["predictor"]]])
+    names = list(found[0])[list(found[0]).index("same_sign") + 1 :]
+    head = ("predictor", "mean ρ [bootstrap]", "same sign in", *names, "ρ, uniform proposals")
+    models = len({key[:3] for key in lines})
+    stages = ", ".join(f"{stage} ({steps} steps)" for stage, steps in STAGES.items())
+    what = (
+        f"{models} models (sets × conditions × seeds) at {len(STAGES)} stages, {stages}; {CANDIDATES} batches of each "
+        f"kind per stage; {len(PREDICTORS)} predictors. Of the {TESTS} intervals some {round(0.05 * TESTS)} miss 0 by "
+        "chance; "
+        "**bold** marks those clear of it after correction for all (Bonferroni, t over models)."
+    )
+    return f"{what}\n\n{table(head, rows)}"
+
+
+def _part(lines: Lines, name: str, kind: str, field: str, value: str) -> float:
+    return mean(lines, name, lambda key: (key.proposals, getattr(key, field)) == (kind, value))
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:+.2f}"

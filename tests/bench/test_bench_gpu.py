@@ -11,12 +11,15 @@ import pytest
 import torch
 import typer
 
+from bench.cases import Inputs
 from bench.gpu import __main__ as program
 from bench.gpu import baselines, measure, ours, report, stages
-from bench.gpu.cases import CASES, Inputs, make_inputs, true_eigvals
-from bench.gpu.timing import Timing, Truth, Variant, prepare
+from bench.gpu.cases import CASES, make_inputs
+from bench.gpu.timing import Timing, prepare
 from bench.machine import ROOT
-from bench.truth import WrongResult
+from bench.ours import exact
+from bench.timing import Variant
+from bench.truth import WrongResult, truth_of
 from saln_kernels.backends import native
 
 CPU = torch.device("cpu")
@@ -41,7 +44,9 @@ def test_inputs_rotate(inputs: Inputs) -> None:
 def test_library_paths(inputs: Inputs, path: Any) -> None:
     """Of bfloat16 features their values are those of the rounded features in float64."""
     found = path(*inputs.turn(0), TINY.k)
-    torch.testing.assert_close(found.double(), true_eigvals(inputs)[:, : TINY.k], rtol=1e-5, atol=1e-5)
+    rows = inputs.features[inputs.candidates].double()
+    wanted = torch.linalg.eigvalsh(rows @ rows.mT).flip(1)[:, : TINY.k]
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_chunks_are_the_whole(inputs: Inputs) -> None:
@@ -57,23 +62,24 @@ def test_missing_libraries_say_so(inputs: Inputs) -> None:
 
 
 def test_a_wrong_result_is_not_timed(inputs: Inputs) -> None:
-    truth = Truth(inputs)
-    wrong = Variant("wrong", "wrong", lambda f, c: 1.001 * ours.call(f, c, TINY.k), allowed=1e-5)
+    top = truth_of(inputs).top
+    wrong = Variant("wrong", "wrong", lambda f, c: 1.001 * exact(f, c, TINY.k), top)
     with pytest.raises(WrongResult, match="wrong: relative error"):
-        prepare(wrong, inputs, truth)
-    nothing = Variant("nan", "nan", lambda f, c: math.nan * ours.call(f, c, TINY.k), allowed=1e-5)
+        prepare(wrong, inputs)
+    nothing = Variant("nan", "nan", lambda f, c: math.nan * exact(f, c, TINY.k), top)
     with pytest.raises(WrongResult):
-        prepare(nothing, inputs, truth)
+        prepare(nothing, inputs)
 
 
 def test_few_candidates_are_extrapolated(inputs: Inputs) -> None:
-    half = Variant("half", "half", lambda f, c: baselines.stock_path(f, c[:4], TINY.k), allowed=1e-4, share=0.5)
-    timing = prepare(half, inputs, Truth(inputs))
-    timing.run = lambda first, calls: None
+    top = truth_of(inputs).top
+    half = Variant("half", "half", lambda f, c: baselines.stock_path(f, c[:4], TINY.k), top, share=0.5)
+    timing = prepare(half, inputs)
     timing.warm = 1.0
-    whole = Timing(Variant("whole", "whole", half.call), timing.check, timing.run, 1.0)
-    assert measure._row(timing)["warm"] == 2 * measure._row(whole)["warm"]
-    assert measure._row(timing)["extrapolated"]
+    whole = Timing(Variant("whole", "whole", half.call, top), timing.check, 1.0, run=timing.run)
+    of_half, of_whole = measure.summarise([timing, whole], floor=1.0)
+    assert of_half["warm"] == 2 * of_whole["warm"]
+    assert (of_half["extrapolated"], of_whole["extrapolated"]) == (True, False)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +124,10 @@ def test_report(measured: dict[str, Any]) -> None:
     full = {**measured, "variants": [*rows, {**rows[-1], "name": "library", **slow}]}
     results = a_run(full)
     targets = {target.name: target for target in report.judge(results)}
-    assert targets["headline: topk_eigvals over the floor"].met
-    assert targets[f"headline: topk_eigvals over the best of {baselines.XSYEV}, {baselines.CUPY}"].measured == "20.0 x"
+    assert targets["headline: exact top-k over the floor"].met
+    assert targets[f"headline: exact top-k over the best of {baselines.XSYEV}, {baselines.CUPY}"].measured == "20.0 x"
     text = report.markdown(results, list(targets.values()))
-    for words in ("# GPU benchmark\n", "| tests | passed | 3 s | 9 passed / all |", "**topk_eigvals**", "3.00", "20.0"):
+    for words in ("# GPU benchmark\n", "| tests | passed | 3 s | 9 passed / all |", "**exact top-k**", "3.00", "20.0"):
         assert words in text
 
 

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import offline
+from saln import SpectralBatchSampler
 
 
 def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,8 +15,9 @@ def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offline.main(["--rows", "700", "--candidates", "50", "--output", str(tmp_path)])
     (file,) = tmp_path.glob("*.json")
     runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
+    epoch = len(SpectralBatchSampler(torch.zeros(700, 16), offline.SIZE))
     assert [(run["command"], run["batches"], run["from"]) for run in runs] == [
-        ("score", 50, "disk"), ("score", 50, "cache"), ("select", 2, "disk"), ("select", 2, "cache"),
+        ("score", 50, "disk"), ("score", 50, "cache"), ("select", epoch, "disk"), ("select", epoch, "cache"),
     ]  # fmt: skip
     for run in runs:
         assert run["cpu"] > 0

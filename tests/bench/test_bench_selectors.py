@@ -28,7 +28,7 @@ def test_the_table_and_the_file(tmp_path, capsys):
     options = ["--rows", "50", "--size", "8", "--dim", "24", "--rounds", "2", "--json", str(file)]
     selectors.main(["--methods", "uniform,k_center", *options])
     printed = capsys.readouterr().out
-    assert [line.split(" |")[0] for line in printed.splitlines() if line.startswith("| ")][1:] == [
+    assert [line.split(" |")[0] for line in printed.splitlines() if line.startswith("| ")][2:] == [
         "| uniform",
         "| k_center",
     ]

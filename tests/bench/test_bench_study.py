@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sklearn.datasets import load_digits
 from bench.study import problems, results
 from bench.study.__main__ import main
 from bench.study.claims import claims_table
+from bench.study.page import fill
 from bench.study.problems import Problem
 from bench.study.results import Key
 from bench.study.speed import difference, speed
@@ -102,10 +104,25 @@ def test_runs_are_kept_and_the_page_is_made_of_them(data: Path) -> None:
     text = page.read_text(encoding="utf-8")
     main([*arguments, "--tables"])
     assert page.read_text(encoding="utf-8") == text
-    assert "TREC" in text
-    assert "rho_loss" in text
+    assert "| TREC, sentence embeddings | clean, noise, duplicates, imbalance | 2 | 2 | 16 |" in text
     assert "No results of `python -m bench.usefulness` yet." in text
     assert (data / "page/speed.svg").exists()
+    assert "rho_loss" in (data / "page/tables.md").read_text(encoding="utf-8")
+    with (data / "page/methods.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["condition"], row["method"], row["seeds"]) for row in rows] == [
+        (condition, method, "2") for condition in problems.CONDITIONS for method in ("uniform", "rho_loss")
+    ]
+    finals = [run.final.accuracy for key, run in results.read(file)[1].items() if key[1:3] == ("noise", "rho_loss")]
+    assert float(rows[3]["final"]) == pytest.approx(sum(finals) / 2, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "<!-- a -->\n<!-- end -->\n<!-- a -->\n<!-- end -->", "<!-- b -->\n<!-- end -->"]
+)
+def test_every_part_has_one_place_in_the_page(text: str) -> None:
+    with pytest.raises(ValueError, match="want a"):
+        fill(text, {"a": "1"})
 
 
 def test_runs_of_other_settings_are_not_mixed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +137,6 @@ def test_runs_of_other_settings_are_not_mixed(data: Path, monkeypatch: pytest.Mo
 def test_the_page_in_the_repository_is_of_the_files_in_it(tmp_path: Path) -> None:
     page = tmp_path / "study.md"
     main(["--tables", "--page", str(page)])
-    assert page.read_text(encoding="utf-8") == (ROOT / "docs/study.md").read_text(encoding="utf-8"), (
-        "python -m bench.study --tables"
-    )
+    for name in ("study.md", "study/tables.md", "study/methods.csv", "study/usefulness.csv"):
+        made, filed = (folder.joinpath(name).read_text(encoding="utf-8") for folder in (tmp_path, ROOT / "docs"))
+        assert made == filed, f"{name}: python -m bench.study --tables"

@@ -5,12 +5,17 @@ import math
 import pytest
 import torch
 
+from bench.cases import Case, Inputs
 from bench.timing import Timing, Variant, best_of, interleave, p90, ratio, warm_up
 from bench.truth import Check, WrongResult
 
+NOTHING = Inputs(Case("nothing", 1, 1, 1), torch.zeros(1, 1, 1), torch.zeros(1, 1, 1))
+
 
 def variant(name: str, group: str, log: list[str], error: float = 0.0) -> Variant:
-    return Variant(name, group, lambda candidates: log.append(name), lambda result: Check(error, 1e-5), threads=1)
+    return Variant(
+        name, group, lambda features, candidates: log.append(name), lambda result: Check(error, 1e-5), threads=1
+    )
 
 
 def timing(name: str, group: str, rounds: list[tuple[int, float]], warm: float = 1.0) -> Timing:
@@ -37,7 +42,7 @@ def test_interleaves_and_slow_variants_join_fewer_rounds() -> None:
     log: list[str] = []
     quick = Timing(variant("quick", "a", log), Check(0.0, 1.0), warm=1.0)
     slow = Timing(variant("slow", "b", log), Check(0.0, 1.0), warm=10.0)
-    interleave([quick, slow], lambda turn: torch.zeros(1, 1), rounds=4, slow_seconds=4.0)
+    interleave([quick, slow], NOTHING, rounds=4, slow_seconds=4.0)
     assert log == ["quick", "slow", "quick", "quick", "quick", "slow"]
     assert [turn for turn, _ in slow.rounds] == [0, 3]
 
@@ -45,4 +50,4 @@ def test_interleaves_and_slow_variants_join_fewer_rounds() -> None:
 @pytest.mark.parametrize("error", [1e-4, math.nan])
 def test_wrong_result_is_not_timed(error: float) -> None:
     with pytest.raises(WrongResult, match="bad: relative error"):
-        warm_up(variant("bad", "a", [], error), torch.zeros(1, 1))
+        warm_up(variant("bad", "a", [], error), NOTHING)
