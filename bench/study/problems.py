@@ -28,7 +28,7 @@ class Set:
     ----------
     title : str
     path : str
-        Of the file or folder, in the folder of the sets.
+        Of the file, in the folder of the sets.
     images : str or None
         Where its images are, if in another file.
     settings : dict
@@ -106,8 +106,6 @@ SETS: dict[str, Set] = {
         images="cifar10_20k_5k.npz",
         **IMAGES,
     ),
-    # A user's own copy: it could not be had for the study.
-    "pets": Set("Oxford-IIIT Pet, images", "oxford-iiit-pet", **IMAGES),
 }
 
 

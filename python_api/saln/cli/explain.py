@@ -40,7 +40,7 @@ def explain(
         import torch
 
         from saln.audit.inputs import find_run, is_run, read_features, read_pool, read_selection
-        from saln.datasets import DataError, read_column, read_images
+        from saln.datasets import ArrayFile, DataError, read_column, read_images
         from saln.explain import explain_batch
         from saln.pages.explain_page import (
             direction_words,
@@ -69,7 +69,7 @@ def explain(
             could = read_pool(f"{source}:pool", []) if is_run(source) else None
             pool = None if could is None else torch.from_numpy(could).nonzero().squeeze(1)
         groups = None if labels is None else read_column(labels, x.shape[0])
-        pixels = None if images is None else read_images(images)
+        pixels = None if images is None else read_images(ArrayFile(images))
         if pixels is not None and len(pixels) != len(x):
             raise DataError(f"images: {len(pixels)} of them, but the features have {len(x)} rows")
         found = explain_batch(

@@ -76,6 +76,9 @@ def pilot(
     label_key: Annotated[str | None, typer.Option(help="Array with the labels.", rich_help_panel=DATA)] = None,
     test_key: Annotated[str | None, typer.Option(help="Array that marks the test rows.", rich_help_panel=DATA)] = None,
     columns: Columns = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Arrays or columns to do without, separated by commas.", rich_help_panel=DATA)
+    ] = None,
     groups: Groups = None,
     label_noise: Annotated[
         float, typer.Option(help="Share of training labels made wrong.", rich_help_panel=SPOILED)
@@ -166,7 +169,7 @@ def pilot(
         config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
         chosen = make_methods(config.methods)
         by, group_notes = read_groups(groups) if groups else ([], [])
-        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns).with_groups(by)
+        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns, ignore).with_groups(by)
         with progress_bar("steps") as progress:
             watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
@@ -200,6 +203,7 @@ def _dataset(
     label_key: str | None,
     test_key: str | None,
     columns: str | None,
+    ignore: str | None,
 ) -> Any:
     from saln.datasets import BUILTIN, load_builtin, load_dataset
 
@@ -212,4 +216,5 @@ def _dataset(
         label_key=label_key,
         test_key=test_key,
         columns=split(columns),
+        ignore=split(ignore),
     )
