@@ -50,14 +50,15 @@ def explain(
             write_explanation,
         )
 
+        numbers = re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", batch)
+        source = batch if numbers else find_run(batch)
         if output is not None:
-            writable(output)
+            writable(output, features, source, labels, images)
         x = read_features(features)
         pool = None
-        if re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", batch):
+        if numbers:
             rows = torch.tensor([int(each) for each in batch.split(",")])
         else:
-            source = find_run(batch)
             steps = torch.from_numpy(read_selection(source).astype("int64"))
             if steps.dim() == 2 and step is None:
                 raise DataError(

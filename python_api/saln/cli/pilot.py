@@ -146,20 +146,22 @@ def pilot(
     with one_line_errors():
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
+        from saln.pages.data import DRAWN
         from saln.pilot.config import PilotConfig
         from saln.pilot.judging.gates import read_gates
         from saln.pilot.output.bars import Bars
-        from saln.pilot.output.files import write_chosen, write_json, write_tables
+        from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
         from saln.pilot.output.live import TensorBoard
         from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
         from saln.pilot.training.methods import make_methods
         from saln.pilot.training.watch import Watchers
 
-        writable(output)
+        folder = work or output.with_suffix(".pilot")
+        tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
+        writable(output, data, labels, gates, *(groups or []), also=tables)
         if price_per_hour is None and (full_training_hours is not None or trainings != 1):
             raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
-        folder = work or output.with_suffix(".pilot")
         given = {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),

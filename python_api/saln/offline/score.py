@@ -19,7 +19,7 @@ from saln.offline.budget import DEFAULT_MEMORY, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
-from saln.offline.outputs import check_ending, publish
+from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Reader, Source
 from saln.offline.summary import ScoreSummary, summarise
 from saln_kernels.matrices import result_dtype
@@ -258,7 +258,7 @@ def score_file(
     array([3., 2.], dtype=float32)
     """
     begun, budget = time.perf_counter(), Budget(memory)
-    check_ending(output)
+    check_output(output, [path for path in (features, candidates, residuals, quality) if path is not None])
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; wanted at least 1")
     options = {name: value for name, value in options.items() if value is not None}
