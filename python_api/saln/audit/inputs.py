@@ -93,7 +93,7 @@ def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] 
 
 def _test_rows(file: ArrayFile) -> npt.NDArray[np.bool_] | None:
     """The rows that a file marks for testing; None without a mark."""
-    name = next((key for key in TEST_KEYS if key in file.names), None)
+    name = file.known(TEST_KEYS)
     return None if name is None else read_marks(file.read(name), f"{file.path}: '{name}'")
 
 

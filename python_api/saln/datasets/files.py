@@ -85,18 +85,22 @@ class ArrayFile:
             raise DataError(f"{self.path}: '{name}' holds Python objects, which are not read")
         return array
 
-    def find(self, what: str, keys: Sequence[str], name: str | None = None) -> str:
-        """The array that was named, or is known by its name, or is the only one; a DataError where none is."""
+    def known(self, keys: Sequence[str]) -> str | None:
+        """The first of these names that the file has."""
+        return next((key for key in keys if key in self.names), None)
+
+    def find(self, what: str, keys: Sequence[str], name: str | None = None, *, only: bool = True) -> str:
+        """The array that was named, or is known by its name, or is the `only` one; a DataError where none is."""
         if name is not None:
             self._require(name)
             return name
-        found = next((key for key in keys if key in self.names), None)
-        if found is None and len(self.names) != 1:
+        found = self.known(keys) or (self.names[0] if only and len(self.names) == 1 else None)
+        if found is None:
             raise DataError(
                 f"{self.path}: which array holds the {what}? None of {', '.join(keys)} is in it; name one of "
                 f"{listing(self.names)}"
             )
-        return found or self.names[0]
+        return found
 
     def read_columns(self, names: Sequence[str]) -> Array:
         """Columns of one number a row side by side, `[rows, len(names)]` float32; what is missing is NaN."""

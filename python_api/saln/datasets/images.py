@@ -17,11 +17,13 @@ MOSAIC_KEYS = ("webp_bytes", "offsets", "grid")
 CHANNELS = (1, 3, 4)
 
 
-def has_images(file: ArrayFile) -> bool:
-    """The file holds images under the names this module knows; a matrix `images` `[N, d]` is taken for features."""
+def find_images(file: ArrayFile) -> torch.Tensor | None:
+    """As `read_images`, or None where there are none; a matrix `images` `[N, d]` is taken for features."""
     if IMAGES_KEY in file.names:
-        return file.read(IMAGES_KEY).ndim > 2
-    return all(key in file.names for key in MOSAIC_KEYS)
+        array = file.read(IMAGES_KEY)
+        return as_images(array, f"{file.path}: '{IMAGES_KEY}'") if array.ndim > 2 else None
+    has_mosaics = all(key in file.names for key in MOSAIC_KEYS)
+    return as_images(_cut_mosaics(file), f"{file.path}: the mosaics") if has_mosaics else None
 
 
 def read_images(file: ArrayFile) -> torch.Tensor:
@@ -35,14 +37,13 @@ def read_images(file: ArrayFile) -> torch.Tensor:
     DataError
         Naming the array that is missing or does not fit.
     """
-    if IMAGES_KEY in file.names:
-        return as_images(file.read(IMAGES_KEY), f"{file.path}: '{IMAGES_KEY}'")
-    missing = [key for key in MOSAIC_KEYS if key not in file.names]
-    if missing:
+    images = find_images(file)
+    if images is None:
         raise DataError(
-            f"{file.path}: no images; wanted '{IMAGES_KEY}', or mosaics, of which {', '.join(missing)} is missing"
+            f"{file.path}: no images; wanted '{IMAGES_KEY}' [N, H, W] or with channels, or mosaics: "
+            f"{', '.join(MOSAIC_KEYS)}"
         )
-    return as_images(_cut_mosaics(file), f"{file.path}: the mosaics")
+    return images
 
 
 def as_images(array: Array, what: str) -> torch.Tensor:

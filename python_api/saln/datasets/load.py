@@ -12,7 +12,7 @@ from saln.datasets.columns import feature_columns
 from saln.datasets.dataset import Dataset
 from saln.datasets.errors import Array, DataError, describe
 from saln.datasets.files import CLASS_NAMES, FEATURE_KEYS, LABEL_KEYS, TABLES, TEST_KEYS, ArrayFile, as_float32
-from saln.datasets.images import IMAGES_KEY, has_images, read_images
+from saln.datasets.images import IMAGES_KEY, find_images, read_images
 from saln.datasets.labels import class_numbers, read_marks
 
 PRETRAINED_KEYS = ("features", "embeddings", "embedding")
@@ -56,21 +56,16 @@ def load_dataset(
     """
     file = ArrayFile(path, ignore=ignore)
     labels_file = file if labels_path is None else ArrayFile(labels_path)
-    label_name = label_key or _known(labels_file, LABEL_KEYS)
-    if label_name is None and labels_path is not None and len(labels_file.names) == 1:
-        label_name = labels_file.names[0]
-    if label_name is None:
-        raise DataError(f"{labels_file.path}: no labels found; none of {', '.join(LABEL_KEYS)} is in it (name them)")
+    label_name = labels_file.find("labels", LABEL_KEYS, label_key, only=labels_path is not None)
     labels, source = labels_file.read(label_name), f"{labels_file.path}: '{label_name}'"
-    images_file = ArrayFile(images_path) if images_path is not None else file if has_images(file) else None
-    named = next((each for each in (file, images_file) if each and CLASS_NAMES in each.names), None)
-    class_names = None if named is None else named.read(CLASS_NAMES)
-    codes, names = class_numbers(labels, source, class_names)
-    test_name = test_key or _known(file, TEST_KEYS)
+    images_file = file if images_path is None else ArrayFile(images_path)
+    images = find_images(file) if images_path is None else read_images(images_file)
+    named = next((each for each in (file, images_file) if CLASS_NAMES in each.names), None)
+    codes, names = class_numbers(labels, source, None if named is None else named.read(CLASS_NAMES))
+    test_name = test_key or file.known(TEST_KEYS)
     is_test = None if test_name is None else read_marks(file.read(test_name), f"{path}: '{test_name}'")
-    if images_path is not None and images_file is not None:
+    if images_path is not None:
         _check_same_rows(images_file, labels, is_test)
-    images = None if images_file is None else read_images(images_file)
     skip = (label_name if labels_file is file else None, test_name)
     x, feature_name, notes = _features(file, images, feature_key, columns, skip, codes)
     for what, rows in (("labels", codes), ("test marks", is_test), ("images", images)):
@@ -126,14 +121,10 @@ def _features(
     return x, name, []
 
 
-def _known(file: ArrayFile, keys: Sequence[str]) -> str | None:
-    return next((key for key in keys if key in file.names), None)
-
-
 def _check_same_rows(images: ArrayFile, labels: Array, is_test: Array | None) -> None:
     """What a file of images says about its rows, if anything, is what the file of features says."""
     for keys, mine in ((LABEL_KEYS, labels), (TEST_KEYS, is_test)):
-        name = _known(images, keys)
+        name = images.known(keys)
         if name is None or mine is None:
             continue
         theirs = images.read(name)
