@@ -28,7 +28,7 @@ class Set:
     ----------
     title : str
     path : str
-        Of the file or folder, in the folder of the sets.
+        Of the file, in the folder of the sets.
     images : str or None
         Where its images are, if in another file.
     settings : dict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import saln_kernels
 from saln.datasets import DataError
+from saln.superbatch import INTEGERS
 
 SCHEMA = "saln.explain/1"
 BANDS = (0.05, 0.5, 0.95)
@@ -105,7 +107,7 @@ class Explanation:
     above : float
         Share of the random batches with a lower effective rank; half of those with the same.
     references : int
-        Random batches.
+        Random batches compared with: those of finite similarities.
     directions : tuple of Direction
     split : Split or None
     matrix : tuple of tuple of float
@@ -194,16 +196,28 @@ def explain_batch(
         if value < 1:
             raise DataError(f"{name} must be at least 1, not {value}")
     rows = _rows(features, batch)
+    if labels is not None and len(labels) != len(features):
+        raise DataError(f"labels are {len(labels)}; wanted {len(features)}, one for each row of features")
     n = rows.shape[0]
     candidate = rows[None]
     options: dict[str, Any] = {"similarity": similarity, "center": center, "gamma": gamma}
     values, vectors = saln_kernels.topk_eigh(features, candidate, n, **options)[:2]
     spectrum, vectors = values[0], vectors[0]  # [n], [n, n]
     rank = float(saln_kernels.score_batches(features, candidate, "effective_rank", **options)[0])
+    if not (math.isfinite(rank) and spectrum.isfinite().all()):
+        raise DataError(
+            f"batch has {similarity} similarities that are not finite: squares of features up to "
+            f"{float(features[rows].abs().max()):.3g} are too large for {features.dtype}; scale them"
+        )
     random = _random_batches(features, rows, references, pool, seed)  # [references, n]
+    ranks = saln_kernels.score_batches(features, random, "effective_rank", **options)
+    random, ranks = random[ranks.isfinite()], ranks[ranks.isfinite()]
+    if len(ranks) < 2:
+        raise DataError(
+            f"pool: {len(ranks)} of {references} random batches have finite similarities; wanted at least 2"
+        )
     quantiles = torch.tensor(BANDS, dtype=spectrum.dtype)
     bands = saln_kernels.topk_eigvals(features, random, n, **options).quantile(quantiles, dim=0)  # [3, n]
-    ranks = saln_kernels.score_batches(features, random, "effective_rank", **options)
     matrix = saln_kernels.gram(features, candidate, **options)[0]  # [n, n]
     split, order = None, vectors[:, 0].argsort(descending=True, stable=True)
     if laplacian is not None:
@@ -221,7 +235,7 @@ def explain_batch(
         effective_rank=rank,
         reference_rank=(low, middle, high),
         above=float((ranks < rank).double().mean() + (ranks == rank).double().mean() / 2),
-        references=references,
+        references=len(ranks),
         directions=tuple(
             _direction(float(spectrum[i]), vectors[:, i], trace, rows, labels, carriers)
             for i in _with_a_share(spectrum)[:directions]
@@ -235,12 +249,7 @@ def _rows(features: Tensor, batch: Tensor) -> Tensor:
     """Real rows of the batch, `[n]` int64."""
     if features.dim() != 2:
         raise DataError(f"features are {list(features.shape)}; wanted [N, d]")
-    if batch.dim() != 1 or batch.is_floating_point() or batch.dtype == torch.bool:
-        raise DataError(f"batch is {batch.dtype} {list(batch.shape)}; wanted row numbers [b]")
-    rows = batch[batch != -1].long()
-    wrong = rows[(rows < 0) | (rows >= features.shape[0])]
-    if len(wrong):
-        raise DataError(f"batch has row {int(wrong[0])}, but the features have {features.shape[0]} rows")
+    rows = _row_numbers("batch", batch, features.shape[0])
     if rows.shape[0] < 2:
         raise DataError(f"batch has {rows.shape[0]} rows; wanted at least 2")
     bad = rows[~features[rows].isfinite().all(dim=1)]
@@ -249,11 +258,23 @@ def _rows(features: Tensor, batch: Tensor) -> Tensor:
     return rows
 
 
+def _row_numbers(name: str, rows: Tensor, n_rows: int) -> Tensor:
+    """Those that are no padding, `[n]` int64."""
+    if rows.dim() != 1 or rows.dtype not in INTEGERS:
+        raise DataError(f"{name} is {rows.dtype} {list(rows.shape)}; wanted row numbers [b]")
+    found = rows.long()
+    found = found[found != -1]
+    wrong = found[(found < 0) | (found >= n_rows)]
+    if len(wrong):
+        raise DataError(f"{name} has row {int(wrong[0])}, but the features have {n_rows} rows")
+    return found
+
+
 def _random_batches(features: Tensor, rows: Tensor, references: int, pool: Tensor | None, seed: int) -> Tensor:
     """`[references, n]` rows of the pool whose features are finite, none twice in a batch."""
     if references < 2:
         raise DataError(f"references must be at least 2, not {references}")
-    offered = torch.arange(features.shape[0]) if pool is None else pool.long()
+    offered = torch.arange(len(features)) if pool is None else _row_numbers("pool", pool, len(features))
     offered = offered[features[offered].isfinite().all(dim=1)]
     if len(offered) < len(rows):
         raise DataError(f"pool has {len(offered)} rows with finite features, fewer than the batch's {len(rows)}")

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 PER_PAIR = ("learner_scores", "reference_scores")
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = tuple(getattr(torch, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64))
 FLOATING = ("features", "losses", "reference_losses", "residuals", "quality", *PER_PAIR)
 SHAPES = {
     "features": "[M, d]",
@@ -34,15 +36,15 @@ class SuperBatch:
     Parameters
     ----------
     features : Tensor [M, d]
-        Floating point; one row a sample.
+        float16, bfloat16, float32 or float64, like all below but labels and indices; one row per sample.
     losses : Tensor [M], optional
         The learner's present loss on each sample.
     reference_losses : Tensor [M], optional
         The loss of a reference model trained on other data.
     labels : Tensor [M], optional
-        Integers.
+        Integers of any kind, kept as int64.
     indices : Tensor [M], optional
-        Integers; the samples' places in the dataset.
+        Likewise; the samples' places in the dataset.
     residuals : Tensor [M, c], optional
         Softmax minus one-hot, for the similarity "gradient".
     quality : Tensor [M], optional
@@ -53,9 +55,9 @@ class SuperBatch:
     Raises
     ------
     TypeError
-        If an argument is not a tensor, or of the wrong kind of dtype.
+        If an argument is not a dense tensor, or of the wrong kind of dtype.
     ValueError
-        If a shape or a device does not fit that of the features.
+        If a shape or a device does not fit that of the features, or an integer is above 2⁶³ - 1.
 
     Examples
     --------
@@ -82,6 +84,8 @@ class SuperBatch:
             if value is None and name != "features":
                 continue
             _check_kind(name, value)
+            if name not in FLOATING:
+                object.__setattr__(self, name, _as_int64(name, value))
             _check_shape(name, value, rows=self.features.shape[0])
             if value.device != self.features.device:
                 raise ValueError(f"{name} is on {value.device}, want {self.features.device}, where the features are")
@@ -142,10 +146,19 @@ class SuperBatch:
 def _check_kind(name: str, value: object) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} is a {type(value).__name__}, want a tensor {SHAPES[name]}")
-    if name in FLOATING and not value.is_floating_point():
-        raise TypeError(f"{name} has dtype {value.dtype}, want a floating point one")
-    if name not in FLOATING and (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool):
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} has layout {value.layout}, want a dense tensor {SHAPES[name]}")
+    if name in FLOATING and value.dtype not in FLOATS:
+        raise TypeError(f"{name} has dtype {value.dtype}, want one of {', '.join(map(str, FLOATS))}")
+    if name not in FLOATING and value.dtype not in INTEGERS:
         raise TypeError(f"{name} has dtype {value.dtype}, want integers")
+
+
+def _as_int64(name: str, value: Tensor) -> Tensor:
+    found = value.to(torch.int64)  # torch works on few of the unsigned, and takes uint8 for a mask
+    if value.dtype == torch.uint64 and bool((found < 0).any()):
+        raise ValueError(f"{name} has values above 2**63 - 1, want integers that fit int64")
+    return found
 
 
 def _check_shape(name: str, value: Tensor, *, rows: int) -> None:

@@ -131,7 +131,10 @@ def test_select_of_more_than_there_are_serves_what_the_sampler_does(
         (["--method", "guess"], "guess"),
         (["--method", "spectral_candidates:n_candidates"], "'n_candidates'"),
         (["--method", "spectral_candidates:colour=1"], "there is no option 'colour'"),
-        (["--method", "spectral_candidates:n_candidates=many"], "n_candidates='many'"),
+        (
+            ["--method", "spectral_candidates:n_candidates=many"],
+            "n_candidates of spectral_candidates is 'many', want a whole number",
+        ),
         (["--method", "guard:saln:kep=abs"], "saln has no option 'kep'; it has keep"),
         (["--method", "guard:saln:keep=most"], "keep is 'most'"),
         (["--method", "n_candidates=16"], "want the name of a method before it"),

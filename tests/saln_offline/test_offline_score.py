@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import saln_kernels
-from saln.datasets import read_array
+from saln.datasets import ArrayFile
 from saln.offline import score_file
 from saln.offline.journal import Journal
 from saln.offline.score import ScoreTask
@@ -192,7 +192,7 @@ def test_changed_quality_is_refused_and_the_same_goes_on(
 def test_other_endings(features: Path, candidates: Path, tmp_path: Path, ending: str) -> None:
     score_file(features, candidates, tmp_path / f"s{ending}")
     name = {".npz": "scores", ".parquet": "score"}[ending]
-    assert read_array(tmp_path / f"s{ending}", name).tobytes() == _want(features, candidates)
+    assert ArrayFile(tmp_path / f"s{ending}").read(name).tobytes() == _want(features, candidates)
     assert not list(tmp_path.glob("*.partial"))
 
 

@@ -17,6 +17,7 @@ from saln.cli import app
 from saln.datasets import DataError
 from saln.explain import explain_batch
 from saln.pages.explain_page import direction_words, headline
+from saln.pages.samples import thumbnails
 
 RUNNER = CliRunner()
 
@@ -130,6 +131,9 @@ def test_padding_and_pool() -> None:
         ({"carriers": -1}, "carriers must be at least 1, not -1"),
         ({"similarity": "gradient"}, "similarity is 'gradient'; wanted one of linear, cosine, rbf, precomputed$"),
         ({"pool": torch.tensor([1])}, "pool has 1 rows"),
+        ({"pool": torch.tensor([1, 200])}, "pool has row 200, but the features have 200 rows"),
+        ({"pool": torch.arange(9.0)}, r"pool is torch.float32 \[9\]; wanted row numbers"),
+        ({"labels": ["a", "b"]}, "labels are 2; wanted 200, one for each row of features"),
     ],
 )
 def test_wrong_input_is_named(arguments: dict[str, Any], words: str) -> None:
@@ -138,6 +142,28 @@ def test_wrong_input_is_named(arguments: dict[str, Any], words: str) -> None:
     given = {"features": x, "batch": torch.arange(5), "references": 4, **arguments}
     with pytest.raises(DataError, match=words):
         explain_batch(given.pop("features"), given.pop("batch"), **given)
+
+
+def test_a_batch_whose_similarities_overflow_is_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"batch has linear similarities that are not finite: squares of features up to "
+    ):
+        explain_batch(features() * 1e25, torch.arange(4, 9), similarity="linear", references=16)
+
+
+def test_random_batches_whose_similarities_overflow_are_not_compared_with() -> None:
+    x = features()
+    x[::9] *= 1e25
+    found = explain_batch(x, torch.arange(1, 5), similarity="linear", references=200)
+    assert 80 < found.references < 170  # (8 / 9)⁴ of 200 are 125
+    assert np.isfinite(np.asarray(found.reference)).all()
+    assert np.isfinite(found.reference_rank).all()
+    rows = torch.tensor([row for row in range(200) if row % 9])
+    assert found.above == pytest.approx(
+        explain_batch(x, torch.arange(1, 5), similarity="linear", references=200, pool=rows, seed=1).above, abs=0.2
+    )
+    with pytest.raises(DataError, match="pool: 0 of 16 random batches have finite similarities; wanted at least 2"):
+        explain_batch(x, torch.arange(1, 5), similarity="linear", references=16, pool=torch.arange(0, 200, 9))
 
 
 @pytest.fixture
@@ -177,6 +203,14 @@ def test_numbers_files_and_runs_name_the_same_batch(folder: Path) -> None:
     assert sorted(of_run["rows"]) == list(range(16))
 
 
+def test_an_overflow_is_an_error_of_one_line(folder: Path) -> None:
+    np.save(folder / "large.npy", (features() * 1e25).numpy())
+    done = call(folder / "large.npy", "4,5,6", "--similarity", "linear")
+    assert done.exit_code == 2
+    assert "similarities that are not finite" in done.stderr
+    assert done.stdout == ""
+
+
 def test_it_says_what_it_found(folder: Path) -> None:
     done = call(folder / "data.npz", "1,2,3,4,5,6", "--labels", folder / "data.npz", "--laplacian", "symmetric")
     assert done.exit_code == 0, done.output
@@ -194,6 +228,11 @@ def test_repeated_rows_are_remarked(folder: Path) -> None:
     assert words in done.stdout
     assert words in output.read_text("utf-8")
     assert "The batch holds" not in call(folder / "data.npz", "3,7,5", "--references", 4).stdout
+
+
+def test_no_samples_have_no_picture() -> None:
+    assert thumbnails(torch.zeros(0, 3, 4, 4)) == ""
+    assert thumbnails(torch.zeros(1, 3, 4, 4)).startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.parametrize("ending", ["html", "svg", "png"])

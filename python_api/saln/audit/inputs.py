@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.audit.audit import Evaluation
-from saln.datasets import DataError, Groups, array_names, crossed, find_features, read_array
-from saln.datasets.files import describe
-from saln.datasets.group_files import PREDICTION_KEYS, group_column
-from saln.datasets.load import LABEL_KEYS, TEST_KEYS
-from saln.datasets.named import find_array, split_name
+from saln.datasets import ArrayFile, DataError, Groups, crossed
+from saln.datasets.errors import describe
+from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, PREDICTION_KEYS, TEST_KEYS
+from saln.datasets.group_files import group_column
+from saln.datasets.labels import read_marks
+from saln.datasets.named import split_name
 
 Array = npt.NDArray[Any]
 SELECTION_KEYS = ("selection", "chosen", "indices", "batches", "candidates", "rows")
@@ -45,8 +46,9 @@ def find_run(text: str) -> str:
 def read_selection(text: str) -> Array:
     """Row numbers `[steps, batch]` or `[n]` of `FILE` or `FILE:ARRAY`."""
     path, names = split_name(text)
-    name = find_array(path, names, SELECTION_KEYS, "the selection")
-    array = read_array(path, name)
+    file = ArrayFile(path)
+    name = file.find("selection", SELECTION_KEYS, next(iter(names), None))
+    array = file.read(name)
     if array.ndim not in (1, 2) or array.dtype.kind not in "iu" or not array.size:
         raise DataError(f"{path}: '{name}' is {describe(array)}; wanted row numbers [steps, batch] or [n]")
     return array
@@ -55,13 +57,14 @@ def read_selection(text: str) -> Array:
 def is_run(text: str) -> bool:
     """The file says, beside what was chosen, what could be, and what was predicted of all rows in the end."""
     path, names = split_name(text)
-    return not names and path.suffix.lower() == ".npz" and set(RUN_ARRAYS) <= set(array_names(path))
+    return not names and path.suffix.lower() == ".npz" and set(RUN_ARRAYS) <= set(ArrayFile(path).names)
 
 
 def read_features(text: str) -> Array:
     """Features `[N, d]` of `FILE` or `FILE:ARRAY`."""
     path, names = split_name(text)
-    array = read_array(path, names[0] if names else find_features(path))
+    file = ArrayFile(path)
+    array = file.read(file.find("features", FEATURE_KEYS, next(iter(names), None)))
     if array.ndim < 2 or array.dtype.kind not in "fiub":
         raise DataError(f"{path}: features are {describe(array)}; wanted numbers [N, d]")
     flat = array.reshape(array.shape[0], -1)
@@ -76,24 +79,32 @@ def read_pool(text: str | None, groups: Sequence[str]) -> npt.NDArray[np.bool_] 
     """
     if text is None:
         for path in (split_name(each)[0] for each in groups):
-            name = next((key for key in TEST_KEYS if key in array_names(path)), None)
-            if name is not None:
-                return ~read_array(path, name).astype(np.bool_)
+            marked = _test_rows(ArrayFile(path))
+            if marked is not None:
+                return ~marked
         return None
     path, names = split_name(text)
-    array = read_array(path, find_array(path, names, ("pool",), "the pool"))
+    file = ArrayFile(path)
+    array = file.read(file.find("pool", ("pool",), next(iter(names), None)))
     if array.ndim == 1 and array.dtype.kind == "b":
         return array
     raise DataError(f"{path}: the pool is {describe(array)}; wanted one true or false a row")
 
 
+def _test_rows(file: ArrayFile) -> npt.NDArray[np.bool_] | None:
+    """The rows that a file marks for testing; None without a mark."""
+    name = file.known(TEST_KEYS)
+    return None if name is None else read_marks(file.read(name), f"{file.path}: '{name}'")
+
+
 def run_evaluation(run: str, groups: Sequence[Groups]) -> Evaluation:
     """What a pilot's run predicted for its test rows."""
     path, _ = split_name(run)
-    test_rows = read_array(path, "is_test")
+    file = ArrayFile(path)
+    test_rows = read_marks(file.read("is_test"), f"{path}: 'is_test'")
     if len(test_rows) != len(groups[0].codes):
         raise DataError(f"{path}: {len(test_rows)} rows, but the group columns have {len(groups[0].codes)}")
-    labels, predictions = (read_array(path, name)[test_rows] for name in ("labels", "predictions"))
+    labels, predictions = (file.read(name)[test_rows] for name in ("labels", "predictions"))
     return Evaluation(labels, predictions, [each.take(test_rows) for each in groups])
 
 
@@ -120,10 +131,10 @@ def read_evaluation(
         Naming what is missing, or the rows that do not fit.
     """
     path, names = split_name(text)
-    available = array_names(path)
-    predicted = find_array(path, names[:1], PREDICTION_KEYS, "the predictions")
-    label = find_array(path, names[1:2], LABEL_KEYS, "the labels")
-    predictions, labels = read_array(path, predicted), read_array(path, label)
+    file = ArrayFile(path)
+    predicted = file.find("predictions", PREDICTION_KEYS, next(iter(names), None))
+    label = file.find("labels", LABEL_KEYS, next(iter(names[1:]), None))
+    predictions, labels = file.read(predicted), file.read(label)
     if predictions.ndim != 1 or predictions.shape != labels.shape:
         raise DataError(
             f"{path}: '{predicted}' is {describe(predictions)} and '{label}' {describe(labels)}; wanted one each a row"
@@ -131,11 +142,11 @@ def read_evaluation(
     if (predictions.dtype.kind in "US") != (labels.dtype.kind in "US"):
         raise DataError(f"{path}: '{predicted}' is {describe(predictions)}, but '{label}' is {describe(labels)}")
     single = groups[:-1] if cross and len(groups) > 1 else groups
-    own = [each.column for each in single if each.column in available and not each.cut]
+    own = [each.column for each in single if each.column in file.names and not each.cut]
     if own:
-        mark = next((key for key in TEST_KEYS if key in available), None)
-        tested = np.ones(len(labels), dtype=bool) if mark is None else read_array(path, mark).astype(np.bool_)
-        of_rows = [group_column(path, name) for name in own]
+        marked = _test_rows(file)
+        tested = np.ones(len(labels), dtype=bool) if marked is None else marked
+        of_rows = [group_column(file, name) for name in own]
         missing = ", ".join(each.column for each in single if each.column not in own)
         if len(single) < len(groups) and not missing:
             of_rows.append(crossed(of_rows))

@@ -1,7 +1,7 @@
 """The application, and what its commands share."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,9 +32,14 @@ def split(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
-def writable(output: Path) -> None:
+def writable(output: Path, *inputs: str | Path | None, also: Iterable[Path] = ()) -> None:
+    """A DataError if the output cannot be written, or if it, or what is written also, is an input: `FILE:NAME`."""
     from saln.datasets import DataError
+    from saln.datasets.named import split_name
+    from saln.datasets.outputs import refuse_input
 
+    for path in (output, *also):
+        refuse_input(path, [split_name(str(each))[0] for each in inputs if each is not None])
     if output.is_dir():
         raise DataError(f"{output}: is a folder; name a file to write")
     if not output.resolve().parent.is_dir():

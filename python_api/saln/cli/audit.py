@@ -50,9 +50,9 @@ def audit(
         from saln.datasets import DataError, read_groups
         from saln.pages.audit_page import write_audit
 
-        if output is not None:
-            writable(output)
         source = find_run(selection)
+        if output is not None:
+            writable(output, source, pool, predictions, features, *(groups or []))
         of_pilot = is_run(source)
         if not groups and not of_pilot:
             raise DataError("groups: name a file, as in --groups people.csv:sex,site")

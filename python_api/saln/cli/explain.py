@@ -40,7 +40,7 @@ def explain(
         import torch
 
         from saln.audit.inputs import find_run, is_run, read_features, read_pool, read_selection
-        from saln.datasets import DataError, read_column, read_images
+        from saln.datasets import ArrayFile, DataError, read_column, read_images
         from saln.explain import explain_batch
         from saln.pages.explain_page import (
             direction_words,
@@ -50,14 +50,15 @@ def explain(
             write_explanation,
         )
 
+        numbers = re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", batch)
+        source = batch if numbers else find_run(batch)
         if output is not None:
-            writable(output)
+            writable(output, features, source, labels, images)
         x = read_features(features)
         pool = None
-        if re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", batch):
+        if numbers:
             rows = torch.tensor([int(each) for each in batch.split(",")])
         else:
-            source = find_run(batch)
             steps = torch.from_numpy(read_selection(source).astype("int64"))
             if steps.dim() == 2 and step is None:
                 raise DataError(
@@ -69,7 +70,7 @@ def explain(
             could = read_pool(f"{source}:pool", []) if is_run(source) else None
             pool = None if could is None else torch.from_numpy(could).nonzero().squeeze(1)
         groups = None if labels is None else read_column(labels, x.shape[0])
-        pixels = None if images is None else read_images(images)
+        pixels = None if images is None else read_images(ArrayFile(images))
         if pixels is not None and len(pixels) != len(x):
             raise DataError(f"images: {len(pixels)} of them, but the features have {len(x)} rows")
         found = explain_batch(

@@ -76,6 +76,9 @@ def pilot(
     label_key: Annotated[str | None, typer.Option(help="Array with the labels.", rich_help_panel=DATA)] = None,
     test_key: Annotated[str | None, typer.Option(help="Array that marks the test rows.", rich_help_panel=DATA)] = None,
     columns: Columns = None,
+    ignore: Annotated[
+        str | None, typer.Option(help="Arrays or columns to do without, separated by commas.", rich_help_panel=DATA)
+    ] = None,
     groups: Groups = None,
     label_noise: Annotated[
         float, typer.Option(help="Share of training labels made wrong.", rich_help_panel=SPOILED)
@@ -143,20 +146,22 @@ def pilot(
     with one_line_errors():
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
+        from saln.pages.data import DRAWN
         from saln.pilot.config import PilotConfig
         from saln.pilot.judging.gates import read_gates
         from saln.pilot.output.bars import Bars
-        from saln.pilot.output.files import write_chosen, write_json, write_tables
+        from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
         from saln.pilot.output.live import TensorBoard
         from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
         from saln.pilot.training.methods import make_methods
         from saln.pilot.training.watch import Watchers
 
-        writable(output)
+        folder = work or output.with_suffix(".pilot")
+        tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
+        writable(output, data, labels, gates, *(groups or []), also=tables)
         if price_per_hour is None and (full_training_hours is not None or trainings != 1):
             raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
-        folder = work or output.with_suffix(".pilot")
         given = {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
@@ -166,7 +171,7 @@ def pilot(
         config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
         chosen = make_methods(config.methods)
         by, group_notes = read_groups(groups) if groups else ([], [])
-        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns).with_groups(by)
+        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns, ignore).with_groups(by)
         with progress_bar("steps") as progress:
             watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
@@ -200,6 +205,7 @@ def _dataset(
     label_key: str | None,
     test_key: str | None,
     columns: str | None,
+    ignore: str | None,
 ) -> Any:
     from saln.datasets import BUILTIN, load_builtin, load_dataset
 
@@ -212,4 +218,5 @@ def _dataset(
         label_key=label_key,
         test_key=test_key,
         columns=split(columns),
+        ignore=split(ignore),
     )

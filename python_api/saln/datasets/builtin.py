@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from saln.datasets.dataset import Dataset
-from saln.datasets.files import DataError
+from saln.datasets.errors import DataError
 
 BUILTIN = ("digits", "breast_cancer", "wine")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
-from saln.datasets.files import Array, DataError, describe
+from saln.datasets.errors import DataError
 from saln.datasets.groups import Groups
 
 
@@ -33,6 +32,8 @@ class Dataset:
         `[N, C, H, W]`, uint8 (0 to 255) or float32, for networks that train on pixels while selectors go by x.
     groups : tuple of Groups
         Columns of one value a row, to report by. No run depends on them, so they may change without one being repeated.
+    notes : tuple of str
+        What was left out of a file or is missing in it, a sentence each.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Dataset:
     features_given: bool
     images: torch.Tensor | None = None
     groups: tuple[Groups, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -81,54 +83,3 @@ class Dataset:
         if twice is not None:
             raise DataError(f"groups '{twice}': two columns of this name; wanted one")
         return replace(self, groups=tuple(groups))
-
-
-def build_dataset(
-    name: str,
-    x: Array,
-    labels: Array,
-    is_test: Array | None,
-    class_names: Array | None,
-    features_given: bool,
-    images: torch.Tensor | None = None,
-) -> Dataset:
-    """Check arrays against each other and make class numbers of the labels.
-
-    Infinite values count as missing, and bytes are divided by 255.
-    """
-    if x.ndim < 2 or x.dtype.kind not in "fiub":
-        raise DataError(f"{name}: features are {describe(x)}; wanted numbers [N, d]")
-    if labels.ndim != 1 or labels.shape[0] != x.shape[0]:
-        raise DataError(f"{name}: labels are {describe(labels)}; wanted one for each of the {x.shape[0]} rows")
-    if labels.dtype.kind == "f" and not np.all(np.isfinite(labels) & (labels == np.round(labels))):
-        raise DataError(f"{name}: labels are not whole numbers; the pilot is for classification")
-    values, codes = np.unique(labels, return_inverse=True)
-    if values.shape[0] < 2:
-        raise DataError(f"{name}: labels hold {values.shape[0]} class; wanted at least 2")
-    if values.shape[0] > max(2, x.shape[0] // 2):
-        raise DataError(
-            f"{name}: labels hold {values.shape[0]} classes in {x.shape[0]} rows; is this the right column?"
-        )
-    if is_test is not None and is_test.shape != labels.shape:
-        raise DataError(f"{name}: the test mark is {describe(is_test)}; wanted one for each of the {x.shape[0]} rows")
-    if images is not None and images.shape[0] != x.shape[0]:
-        raise DataError(f"{name}: images are {list(images.shape)}; wanted one for each of the {x.shape[0]} rows")
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    flat = x.reshape(x.shape[0], -1).astype(np.float32) / np.float32(scale)
-    flat[np.isinf(flat)] = np.nan
-    return Dataset(
-        name=name,
-        x=torch.from_numpy(flat),
-        labels=torch.from_numpy(codes.reshape(-1).astype(np.int64)),
-        is_test=None if is_test is None else torch.from_numpy(is_test.astype(np.bool_)),
-        class_names=_class_names(values, class_names),
-        features_given=features_given,
-        images=images,
-    )
-
-
-def _class_names(values: Array, given: Array | None) -> tuple[str, ...]:
-    numbered = values.dtype.kind in "iub" and values.min() >= 0
-    if given is not None and numbered and given.ndim == 1 and int(values.max()) < given.shape[0]:
-        return tuple(str(given[int(value)]) for value in values)
-    return tuple(str(int(value)) if values.dtype.kind == "f" else str(value) for value in values)

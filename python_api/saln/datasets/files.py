@@ -2,193 +2,175 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from saln.datasets.errors import Array, DataError, describe, listing, one_line
+from saln.datasets.tables import Opened, open_csv, open_parquet
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".csv")
 NPY_NAME = "array"
 """The name under which the only array of an npy file is known."""
+TABLES = (".parquet", ".csv")
+
+FEATURE_KEYS = ("features", "X", "x", "embeddings", "embedding", "images", "data")
+LABEL_KEYS = ("labels", "label", "y", "target", "class")
+TEST_KEYS = ("is_test", "test", "split")
+CANDIDATE_KEYS = ("candidates", "indices", "batches")
+PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
+CLASS_NAMES = "class_names"
+"""Usual names of arrays, the most usual first."""
 
 
-class DataError(ValueError):
-    """A file, array or column that cannot be used; the message is one line that names it."""
-
-
-def array_names(path: Path) -> list[str]:
-    """Names of the arrays (npz, safetensors) or columns (parquet, csv) in a file."""
-    with _one_line(path):
-        return list(_reader(path)[0](path))
-
-
-def read_array(path: Path, name: str) -> Array:
-    """One array of a file.
+class ArrayFile:
+    """The arrays, tensors or columns of a file by name, each read when it is asked for; a csv file is parsed once.
 
     Parameters
     ----------
     path : Path
         An npy, npz, safetensors, parquet or csv file.
-    name : str
-        The array, tensor or column; `NPY_NAME` for npy files.
+    ignore : sequence of str
+        Names to do without, as if the file had no such arrays.
 
-    Returns
-    -------
-    ndarray
-        bfloat16 tensors come as float32; a parquet list column comes as a matrix `[rows, length]`.
+    Attributes
+    ----------
+    names : list of str
 
     Raises
     ------
     DataError
-        The file is missing, broken or of another kind, or holds no such array.
+        The file is missing, broken or of another kind, two arrays have one name, or one to ignore is not there.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "d.npz"
+    >>> np.savez(path, features=np.eye(3), y=np.arange(3))
+    >>> file = ArrayFile(path)
+    >>> file.names, file.find("labels", LABEL_KEYS), file.read("y").tolist()
+    (['features', 'y'], 'y', [0, 1, 2])
     """
-    names = array_names(path)
-    if name not in names:
-        raise DataError(f"{path}: no array or column named '{name}'; it has {_listing(names)}")
-    with _one_line(path, name):
-        array = _reader(path)[1](path, name)
-    if array.dtype == object:
-        raise DataError(f"{path}: '{name}' holds Python objects, which are not read")
-    return array
+
+    def __init__(self, path: Path, *, ignore: Sequence[str] = ()) -> None:
+        self.path = path
+        if not path.exists():
+            raise DataError(f"{path}: no such file")
+        if not path.is_file():
+            raise DataError(f"{path}: not a file")
+        open_file = _OPEN.get(path.suffix.lower())
+        if open_file is None:
+            raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted one of {', '.join(_OPEN)}")
+        with one_line(path):
+            self.names, self._read = open_file(path)
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise DataError(f"{path}: more than one array or column is called '{twice[0]}'; wanted names that differ")
+        for name in ignore:
+            self._require(name)
+        self.names = [name for name in self.names if name not in ignore]
+
+    def read(self, name: str) -> Array:
+        """One array: texts as str, bfloat16 tensors as float32, list columns as a matrix `[rows, length]`.
+
+        Missing values of a column are NaN among numbers, and empty among texts. A DataError names what is not there,
+        or cannot be read.
+        """
+        self._require(name)
+        with one_line(self.path, name):
+            array = self._read(name)
+            if array.dtype.kind == "S":
+                array = np.char.decode(array, "utf-8")
+        if array.dtype.hasobject:
+            raise DataError(f"{self.path}: '{name}' holds Python objects, which are not read")
+        return array
+
+    def known(self, keys: Sequence[str]) -> str | None:
+        """The first of these names that the file has."""
+        return next((key for key in keys if key in self.names), None)
+
+    def find(self, what: str, keys: Sequence[str], name: str | None = None, *, only: bool = True) -> str:
+        """The array that was named, or is known by its name, or is the `only` one; a DataError where none is."""
+        if name is not None:
+            self._require(name)
+            return name
+        found = self.known(keys) or (self.names[0] if only and len(self.names) == 1 else None)
+        if found is None:
+            raise DataError(
+                f"{self.path}: which array holds the {what}? None of {', '.join(keys)} is in it; name one of "
+                f"{listing(self.names)}"
+            )
+        return found
+
+    def read_columns(self, names: Sequence[str]) -> Array:
+        """Columns of one number a row side by side, `[rows, len(names)]` float32; what is missing is NaN."""
+        columns = []
+        for name in names:
+            column = self.read(name)
+            if column.ndim != 1 or column.dtype.kind not in "fiub":
+                raise DataError(f"{self.path}: column '{name}' is {_kind(column)}; wanted one number a row")
+            columns.append(as_float32(column))
+        return np.stack(columns, axis=1)
+
+    def _require(self, name: str) -> None:
+        if name not in self.names:
+            raise DataError(f"{self.path}: no array or column named '{name}'; it has {listing(self.names)}")
 
 
-def read_columns(path: Path, names: Sequence[str]) -> Array:
-    """Scalar columns side by side, `[rows, len(names)]` float32; nulls become NaN."""
-    columns = []
-    for name in names:
-        column = read_array(path, name)
-        if column.ndim != 1 or column.dtype.kind not in "fiub":
-            raise DataError(f"{path}: column '{name}' is {describe(column)}; wanted one number a row")
-        columns.append(column.astype(np.float32))
-    return np.stack(columns, axis=1)
+def as_float32(array: Array) -> Array:
+    """Numbers as float32, infinite where they are too large for it."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
-def describe(array: Array) -> str:
-    """Type and shape in words, for messages."""
-    return f"{array.dtype} {list(array.shape)}"
+def _kind(column: Array) -> str:
+    """What a column is that holds no numbers; of texts, the first that is none."""
+    if column.dtype.kind != "U" or column.ndim != 1:
+        return describe(column)
+    row, value = first_text(column)
+    return f"text, '{value}' in row {row}"
 
 
-def _listing(names: Sequence[str], limit: int = 12) -> str:
-    shown = ", ".join(names[:limit]) or "nothing"
-    return shown if len(names) <= limit else f"{shown}, … ({len(names)} in all)"
+def first_text(column: Array) -> tuple[int, str]:
+    """Row and value of the first text that is no number."""
+    for row, value in enumerate(column.tolist()):
+        try:
+            float(value or "nan")
+        except ValueError:
+            return row, value
+    return 0, str(column[0]) if len(column) else ""
 
 
-def _reader(path: Path) -> tuple[Callable[[Path], Sequence[str]], Callable[[Path, str], Array]]:
-    readers: dict[str, tuple[Callable[[Path], Sequence[str]], Callable[[Path, str], Array]]] = {
-        ".npy": (lambda _: [NPY_NAME], _read_npy),
-        ".npz": (_npz_names, _read_npz),
-        ".safetensors": (_safetensors_names, _read_safetensors),
-        ".parquet": (_parquet_names, _read_parquet),
-        ".csv": (_csv_names, _read_csv),
-    }
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    if not path.is_file():
-        raise DataError(f"{path}: not a file")
-    if path.suffix.lower() not in readers:
-        raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted one of {', '.join(SUFFIXES)}")
-    return readers[path.suffix.lower()]
+def _open_npy(path: Path) -> Opened:
+    return [NPY_NAME], lambda _: np.asarray(np.load(path, allow_pickle=False))
 
 
-@contextmanager
-def _one_line(path: Path, name: str | None = None) -> Iterator[None]:
-    try:
-        yield
-    except DataError:
-        raise
-    except KeyboardInterrupt:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise _unreadable(path, name, error) from error
-    except Exception as error:
-        # safetensors and pyarrow have their own exception trees, and are imported only where they are needed.
-        if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "pyarrow", "builtins"):
-            raise _unreadable(path, name, error) from error
-        raise
+def _open_npz(path: Path) -> Opened:
+    def read(name: str) -> Array:
+        with np.load(path, allow_pickle=False) as archive:
+            return np.asarray(archive[name])
 
-
-def _unreadable(path: Path, name: str | None, error: Exception) -> DataError:
-    if "allow_pickle" in str(error):
-        return DataError(f"{path}: '{name or NPY_NAME}' holds Python objects, which are not read")
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return DataError(f"{path}: cannot be read or written: {reason}")
-
-
-def _read_npy(path: Path, name: str) -> Array:
-    return np.asarray(np.load(path, allow_pickle=False))
-
-
-def _npz_names(path: Path) -> Sequence[str]:
     with np.load(path, allow_pickle=False) as archive:
-        return list(archive.files)
+        return list(archive.files), read
 
 
-def _read_npz(path: Path, name: str) -> Array:
-    with np.load(path, allow_pickle=False) as archive:
-        return np.asarray(archive[name])
-
-
-def _safetensors_names(path: Path) -> Sequence[str]:
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="pt") as tensors:
-        return list(tensors.keys())
-
-
-def _read_safetensors(path: Path, name: str) -> Array:
+def _open_safetensors(path: Path) -> Opened:
     import torch
     from safetensors import safe_open
 
+    def read(name: str) -> Array:
+        with safe_open(str(path), framework="pt") as tensors:
+            tensor = tensors.get_tensor(name)
+        return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+
     with safe_open(str(path), framework="pt") as tensors:
-        tensor = tensors.get_tensor(name)
-    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+        return list(tensors.keys()), read
 
 
-def _parquet_names(path: Path) -> Sequence[str]:
-    import pyarrow.parquet
-
-    return [str(name) for name in pyarrow.parquet.read_schema(str(path)).names]
-
-
-def _read_parquet(path: Path, name: str) -> Array:
-    import pyarrow.parquet
-
-    column = pyarrow.parquet.read_table(str(path), columns=[name]).column(name).combine_chunks()
-    types = pyarrow.types
-    if types.is_list(column.type) or types.is_large_list(column.type) or types.is_fixed_size_list(column.type):
-        values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
-        rows = len(column)
-        width = values.shape[0] // rows if rows else 0
-        lengths = np.asarray(column.value_lengths().to_numpy(zero_copy_only=False))
-        if not np.all(lengths == width):
-            raise DataError(f"{path}: the lists of column '{name}' differ in length or are null")
-        return values.reshape(rows, width)
-    if types.is_string(column.type) or types.is_large_string(column.type) or types.is_dictionary(column.type):
-        if column.null_count:
-            raise DataError(f"{path}: column '{name}' has {column.null_count} empty values")
-        return np.asarray(column.to_pylist(), dtype=np.str_)
-    return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _csv_names(path: Path) -> Sequence[str]:
-    import pyarrow.csv
-
-    with pyarrow.csv.open_csv(str(path)) as rows:
-        return [str(name) for name in rows.schema.names]
-
-
-def _read_csv(path: Path, name: str) -> Array:
-    """Texts stay texts, an empty one too; empty numbers are NaN."""
-    import pyarrow.csv
-
-    options = pyarrow.csv.ConvertOptions(include_columns=[name])
-    column = pyarrow.csv.read_csv(str(path), convert_options=options).column(name).combine_chunks()
-    if pyarrow.types.is_string(column.type):
-        return np.asarray(column.to_pylist(), dtype=np.str_)
-    return np.asarray(column.to_numpy(zero_copy_only=False))
+_OPEN: Mapping[str, Callable[[Path], Opened]] = {
+    ".npy": _open_npy,
+    ".npz": _open_npz,
+    ".safetensors": _open_safetensors,
+    ".parquet": open_parquet,
+    ".csv": open_csv,
+}

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from saln.datasets.files import NPY_NAME, DataError, array_names, read_array
+from saln.datasets.errors import DataError
+from saln.datasets.files import CLASS_NAMES, LABEL_KEYS, NPY_NAME, PREDICTION_KEYS, TEST_KEYS, ArrayFile
 from saln.datasets.groups import MOST_GROUPS, MOST_NUMBERS, Groups, crossed, make_groups
-from saln.datasets.load import LABEL_KEYS, TEST_KEYS
-from saln.datasets.named import find_array, split_name
-
-PREDICTION_KEYS = ("predictions", "predicted", "y_pred")
-CLASS_NAMES = "class_names"
+from saln.datasets.named import split_name
 
 
 def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Groups], list[str]]:
@@ -39,8 +35,8 @@ def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Grou
     notes: list[str] = []
     for text in texts:
         path, names = split_name(text)
-        for name in names or _group_columns(path, notes):
-            found.append(group_column(path, name))
+        file = ArrayFile(path)
+        found += [group_column(file, name) for name in names or _group_columns(file, notes)]
     if not found:
         raise DataError(f"groups: no column of {', '.join(texts)} can be groups; name one, as in FILE:COLUMN")
     if cross and len(found) > 1:
@@ -58,34 +54,34 @@ def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Grou
 def read_column(text: str, n_rows: int) -> Groups:
     """One group column, such as labels, of `FILE` or `FILE:COLUMN`, for so many rows."""
     path, names = split_name(text)
-    found = group_column(path, find_array(path, names, LABEL_KEYS, "the labels"))
+    file = ArrayFile(path)
+    found = group_column(file, file.find("labels", LABEL_KEYS, next(iter(names), None)))
     if len(found.codes) != n_rows:
         raise DataError(f"{path}: '{found.column}' has {len(found.codes)} rows; wanted {n_rows}, as the features have")
     return found
 
 
-def group_column(path: Path, name: str) -> Groups:
+def group_column(file: ArrayFile, name: str) -> Groups:
     """A column as groups; class numbers are never cut at their quartiles."""
-    array = read_array(path, name)
+    array = file.read(name)
     names = None
     if name in LABEL_KEYS and array.dtype.kind in "iu":
-        known = CLASS_NAMES in array_names(path)
-        names = [str(each) for each in read_array(path, CLASS_NAMES)] if known else []
-    return make_groups(path.stem if name == NPY_NAME else name, array, names)
+        names = [str(each) for each in file.read(CLASS_NAMES)] if CLASS_NAMES in file.names else []
+    return make_groups(file.path.stem if name == NPY_NAME else name, array, names)
 
 
-def _group_columns(path: Path, notes: list[str]) -> list[str]:
+def _group_columns(file: ArrayFile, notes: list[str]) -> list[str]:
     """Columns of one value a row, apart from marks, predictions and names of rows."""
     known = (*TEST_KEYS, *PREDICTION_KEYS, CLASS_NAMES, "pool")
     found: list[str] = []
-    for name in array_names(path):
+    for name in file.names:
         if name in known:
             continue
-        array = read_array(path, name)
-        if array.ndim != 1 or array.dtype.kind not in "fiubUS":
+        array = file.read(name)
+        if array.ndim != 1 or array.dtype.kind not in "fiubU":
             continue
-        if array.dtype.kind in "US" and len(np.unique(array)) > MOST_GROUPS:
-            notes.append(f"Column {name} of {path.name} was left out: more than {MOST_GROUPS} different texts.")
+        if array.dtype.kind == "U" and len(np.unique(array)) > MOST_GROUPS:
+            notes.append(f"Column {name} of {file.path.name} was left out: more than {MOST_GROUPS} different texts.")
             continue
         found.append(name)
     return found

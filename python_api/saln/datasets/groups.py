@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saln.datasets.files import DataError
+from saln.datasets.errors import DataError
 
 MISSING = "(missing)"
 MOST_GROUPS = 200

@@ -1,4 +1,4 @@
-"""A labelled data set from a file of any supported kind, or from a folder of a known layout."""
+"""A labelled data set from a file of any supported kind."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from saln.datasets.dataset import Dataset, build_dataset
-from saln.datasets.files import Array, DataError, array_names, read_array, read_columns
-from saln.datasets.images import IMAGES_KEY, has_images, read_images
-from saln.datasets.matrices import FEATURE_KEYS, find_features
-from saln.datasets.pets import is_pets, load_pets
+from saln.datasets.columns import feature_columns
+from saln.datasets.dataset import Dataset
+from saln.datasets.errors import Array, DataError, describe
+from saln.datasets.files import CLASS_NAMES, FEATURE_KEYS, LABEL_KEYS, TABLES, TEST_KEYS, ArrayFile, as_float32
+from saln.datasets.images import IMAGES_KEY, find_images, read_images
+from saln.datasets.labels import class_numbers, read_marks
 
-LABEL_KEYS = ("labels", "y", "label", "target")
-TEST_KEYS = ("is_test", "test")
-PRETRAINED_KEYS = ("features", "embeddings")
+PRETRAINED_KEYS = ("features", "embeddings", "embedding")
 """Arrays under these names are taken for features of a pretrained network, not for raw inputs."""
 
 
@@ -29,6 +28,7 @@ def load_dataset(
     label_key: str | None = None,
     test_key: str | None = None,
     columns: Sequence[str] = (),
+    ignore: Sequence[str] = (),
 ) -> Dataset:
     """Read a labelled data set.
 
@@ -36,82 +36,101 @@ def load_dataset(
     ----------
     path : Path
         npz (`features` and `labels`, or `X` and `y`, optionally `images`, `is_test` and `class_names`), safetensors
-        with the same names, parquet (a list column or scalar columns), csv, npy with `labels_path`, or a folder with a
-        copy of Oxford-IIIT Pet (see `load_pets`). Images may be an array or WebP mosaics (see `read_images`); without
-        features, their pixels are x.
+        with the same names, parquet (a list column or scalar columns), csv, or npy with `labels_path`. Images may be an
+        array or WebP mosaics (see `read_images`); without features, their pixels are x.
     labels_path, images_path : Path, optional
         Labels, or images, in a file of their own, in the same order of rows.
     feature_key, label_key, test_key : str, optional
-        Arrays or columns by name, where they have unusual ones.
+        Arrays or columns by name, where they have unusual ones. Test marks are 0 and 1, true and false, yes and no, or
+        train and test.
     columns : sequence of str
-        Scalar parquet or csv columns that make the features; by default all numeric ones but labels and test.
+        Scalar parquet or csv columns that make the features. By default all numeric ones but labels, test marks,
+        indices and other names of rows; those left out are in the data set's notes.
+    ignore : sequence of str
+        Arrays or columns of `path` to do without.
 
     Raises
     ------
     DataError
         Naming the file and the array or column that is missing or does not fit.
     """
-    if path.is_dir():
-        if is_pets(path):
-            return load_pets(path)
-        raise DataError(f"{path}: not a file, nor a folder with images/ and annotations/trainval.txt and test.txt")
-    names = array_names(path)
-    labels_file = labels_path or path
-    label_name = label_key or _find(array_names(labels_file), LABEL_KEYS, only=labels_path is not None)
-    if label_name is None:
-        raise DataError(f"{labels_file}: no labels found; none of {', '.join(LABEL_KEYS)} is in it (name them)")
-    test_name = test_key or _find(names, TEST_KEYS)
-    labels = read_array(labels_file, label_name)
-    is_test = None if test_name is None else read_array(path, test_name)
-    images_file = images_path or (path if has_images(path) else None)
-    images = None if images_file is None else read_images(images_file)
+    file = ArrayFile(path, ignore=ignore)
+    labels_file = file if labels_path is None else ArrayFile(labels_path)
+    label_name = labels_file.find("labels", LABEL_KEYS, label_key, only=labels_path is not None)
+    labels, source = labels_file.read(label_name), f"{labels_file.path}: '{label_name}'"
+    images_file = file if images_path is None else ArrayFile(images_path)
+    images = find_images(file) if images_path is None else read_images(images_file)
+    named = next((each for each in (file, images_file) if CLASS_NAMES in each.names), None)
+    codes, names = class_numbers(labels, source, None if named is None else named.read(CLASS_NAMES))
+    test_name = test_key or file.known(TEST_KEYS)
+    is_test = None if test_name is None else read_marks(file.read(test_name), f"{path}: '{test_name}'")
     if images_path is not None:
-        _check_same_rows(images_path, labels, is_test)
-    x, feature_name = _features(path, images, feature_key, columns, skip=(label_name, test_name))
-    named = next((each for each in (path, images_path) if each and "class_names" in array_names(each)), None)
-    class_names = None if named is None else read_array(named, "class_names")
-    return build_dataset(path.name, x, labels, is_test, class_names, feature_name in PRETRAINED_KEYS, images)
+        _check_same_rows(images_file, labels, is_test)
+    skip = (label_name if labels_file is file else None, test_name)
+    x, feature_name, notes = _features(file, images, feature_key, columns, skip, codes)
+    for what, rows in (("labels", codes), ("test marks", is_test), ("images", images)):
+        if rows is not None and len(rows) != len(x):
+            raise DataError(f"{path}: {what} are {list(rows.shape)}; wanted one for each of the {len(x)} rows")
+    if len(names) > max(2, len(codes) // 2):
+        raise DataError(f"{source} holds {len(names)} classes in {len(codes)} rows; is this the right one?")
+    scale = 255.0 if x.dtype == np.uint8 else 1.0
+    flat = as_float32(x.reshape(len(x), -1)) / np.float32(scale)
+    n_missing = flat.size - int(np.isfinite(flat).sum())
+    flat[np.isinf(flat)] = np.nan
+    if n_missing:
+        notes = [*notes, f"{n_missing} of {flat.size} values are missing, infinite or too large for float32."]
+    return Dataset(
+        name=path.name,
+        x=torch.from_numpy(flat),
+        labels=torch.from_numpy(codes),
+        is_test=None if is_test is None else torch.from_numpy(is_test),
+        class_names=names,
+        features_given=feature_name in PRETRAINED_KEYS,
+        images=images,
+        notes=tuple(notes),
+    )
 
 
 def _features(
-    path: Path, images: torch.Tensor | None, key: str | None, columns: Sequence[str], skip: tuple[str | None, ...]
-) -> tuple[Array, str | None]:
+    file: ArrayFile,
+    images: torch.Tensor | None,
+    key: str | None,
+    columns: Sequence[str],
+    skip: tuple[str | None, ...],
+    codes: Array,
+) -> tuple[Array, str | None, list[str]]:
+    """Numbers `[N, ...]`, the name of their array if they are one, and notes."""
+    for name in skip:
+        if name is not None and (name in columns or name == key):
+            raise DataError(f"{file.path}: '{name}' holds labels or test marks; wanted other features")
     if columns:
-        return read_columns(path, columns), None
-    names = [name for name in array_names(path) if name not in skip]
-    known = [name for name in FEATURE_KEYS if name in names]
+        return file.read_columns(columns), None, []
+    known = [name for name in FEATURE_KEYS if name in file.names and name not in skip]
     if key is None and images is not None and known in ([], [IMAGES_KEY]):
-        return images.numpy(), None
-    if key is None and path.suffix.lower() in (".parquet", ".csv") and not known:
-        numeric = [name for name in names if _is_numeric_column(path, name)]
-        if not numeric:
-            raise DataError(f"{path}: no numeric columns; it has {', '.join(names[:12])}")
-        return read_columns(path, numeric), None
-    name = key or find_features(path)
-    return read_array(path, name), name
+        return images.numpy(), None, []
+    name = key or next(iter(known), None)
+    table = file.path.suffix.lower() in TABLES
+    if name is None and not table:
+        name = file.find("features", FEATURE_KEYS)
+    x = None if name is None else file.read(name)
+    if x is None or (key is None and table and x.ndim == 1):
+        x, notes = feature_columns(file, skip, codes)
+        return x, None, notes
+    if x.ndim < 2 or x.dtype.kind not in "fiub":
+        raise DataError(f"{file.path}: features '{name}' are {describe(x)}; wanted numbers [N, d]")
+    return x, name, []
 
 
-def _is_numeric_column(path: Path, name: str) -> bool:
-    try:
-        column = read_array(path, name)
-    except DataError:
-        return False
-    return column.ndim == 1 and column.dtype.kind in "fiub"
-
-
-def _find(names: Sequence[str], wanted: Sequence[str], only: bool = False) -> str | None:
-    for name in wanted:
-        if name in names:
-            return name
-    return names[0] if only and len(names) == 1 else None
-
-
-def _check_same_rows(images_path: Path, labels: Array, is_test: Array | None) -> None:
+def _check_same_rows(images: ArrayFile, labels: Array, is_test: Array | None) -> None:
     """What a file of images says about its rows, if anything, is what the file of features says."""
-    names = array_names(images_path)
     for keys, mine in ((LABEL_KEYS, labels), (TEST_KEYS, is_test)):
-        name = _find(names, keys)
-        if name is not None and mine is not None and not np.array_equal(read_array(images_path, name), mine):
+        name = images.known(keys)
+        if name is None or mine is None:
+            continue
+        theirs = images.read(name)
+        if mine is is_test:
+            theirs = read_marks(theirs, f"{images.path}: '{name}'")
+        if not np.array_equal(theirs, mine):
             raise DataError(
-                f"{images_path}: '{name}' differs from that of the features; are the rows in another order?"
+                f"{images.path}: '{name}' differs from that of the features; are the rows in another order?"
             )

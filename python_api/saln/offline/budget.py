@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
+
+import psutil
 
 DEFAULT_MEMORY = 1 << 29
 LEAST = 32 << 20
@@ -46,15 +47,14 @@ def in_words(n_bytes: float) -> str:
 
 
 def anonymous_bytes() -> int:
-    """Memory that this process holds and that is not a file's; 0 where the system does not say."""
-    return _kilobytes("/proc/self/status", "RssAnon")
+    """Memory that this process holds and that is not a file's; 0 where the system does not tell them apart."""
+    held = psutil.Process().memory_info()
+    return int(held.rss - getattr(held, "shared", held.rss))
 
 
 def available_bytes() -> int:
     """Memory that can be had without swapping, page cache that can be dropped included."""
-    available = _kilobytes("/proc/meminfo", "MemAvailable")
-    if not available:
-        available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    available = int(psutil.virtual_memory().available)
     for path in _LIMITS:
         try:
             available = min(available, int(Path(path).read_text()))
@@ -83,11 +83,3 @@ class Budget:
                 f"{in_words(taken)} go to libraries and to what is read at once"
             )
         return (self._memory - taken) * 9 // 10  # allocators keep some of what is given back to them
-
-
-def _kilobytes(path: str, name: str) -> int:
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -14,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
 from saln.offline.fingerprint import differences
 
 Array = npt.NDArray[Any]
 FACTS = "facts.json"
+LOCK = "lock"
 
 
 class Unfinished:
@@ -48,17 +49,16 @@ class Unfinished:
         self.folder = output.with_name(f"{output.name}.partial")
         self._rubbish = output.with_name(f"{output.name}.finished")
         self.folder.mkdir(exist_ok=True)
-        self._lock = os.open(self.folder, os.O_RDONLY)
+        self._lock = FileLock(self.folder / LOCK, timeout=0)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
+            self._lock.acquire()
+        except Timeout as error:
             raise RuntimeError(f"another process is at work on {output}") from error
         try:
             shutil.rmtree(self._rubbish, ignore_errors=True)
             self._begin(output, json.loads(json.dumps(facts)), result, restart)
         except BaseException:
-            os.close(self._lock)
+            self._lock.release()
             raise
 
     def _begin(self, output: Path, facts: dict[str, Any], result: str, restart: bool) -> None:
@@ -76,7 +76,8 @@ class Unfinished:
         # The facts are the last to come and the first to go: a folder without them holds nothing.
         file.unlink(missing_ok=True)
         for leftover in self.folder.iterdir():
-            leftover.unlink()
+            if leftover.name != LOCK:
+                leftover.unlink()
         self.keep(FACTS, json.dumps(facts, indent=1).encode())
 
     def keep(self, name: str, content: bytes) -> None:
@@ -97,7 +98,7 @@ class Unfinished:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._lock)
+        self._lock.release()
 
 
 class Journal:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.datasets import DataError, read_array
+from saln.datasets import ArrayFile, DataError
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -111,20 +111,21 @@ def open_npy(path: Path) -> Mapped:
         return _map_npy(path, file, "mapped")
 
 
-def open_npz(path: Path, name: str) -> Mapped:
+def open_npz(file: ArrayFile, name: str) -> Mapped:
     """One array of an npz file, mapped where it lies there uncompressed, else loaded."""
+    path = file.path
     with zipfile.ZipFile(path) as archive:
         members = {member.filename: member for member in archive.infolist()}
     member = members[name if name in members else f"{name}.npy"]
     if member.compress_type != zipfile.ZIP_STORED:
-        return Mapped(read_array(path, name), "loaded whole: compressed in the npz file")
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        fields = NPZ_HEADER.unpack(file.read(NPZ_HEADER.size))
+        return Mapped(file.read(name), "loaded whole: compressed in the npz file")
+    with path.open("rb") as content:
+        content.seek(member.header_offset)
+        fields = NPZ_HEADER.unpack(content.read(NPZ_HEADER.size))
         if fields[0] != b"PK\x03\x04":
             raise DataError(f"{path}: '{name}' does not lie where the file's directory says")
-        file.seek(fields[-2] + fields[-1], os.SEEK_CUR)  # the member's name and extra field
-        return _map_npy(path, file, "mapped in the npz file")
+        content.seek(fields[-2] + fields[-1], os.SEEK_CUR)  # the member's name and extra field
+        return _map_npy(path, content, "mapped in the npz file")
 
 
 def open_safetensors(path: Path, name: str) -> Mapped:

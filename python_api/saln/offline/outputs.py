@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.datasets import DataError
+from saln.datasets.outputs import refuse_input
 from saln.offline.journal import Journal, Unfinished
 
 ENDINGS = (".npy", ".npz", ".parquet")
@@ -19,8 +20,9 @@ BLOCK = 1 << 20
 """Rows written to parquet at once, one row group."""
 
 
-def check_ending(output: Path) -> None:
-    """A DataError if no such file can be written."""
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """A DataError if no such file can be written, or it is one of the inputs."""
+    refuse_input(output, inputs)
     if output.suffix.lower() not in ENDINGS:
         raise DataError(f"{output}: unknown ending '{output.suffix}' of the output; wanted {', '.join(ENDINGS)}")
 

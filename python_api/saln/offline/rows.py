@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,8 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.datasets import DataError, array_names, find_candidates, find_features, read_array
-from saln.datasets.files import read_columns
+from saln.datasets import ArrayFile, DataError
+from saln.datasets.errors import one_line
+from saln.datasets.files import CANDIDATE_KEYS, FEATURE_KEYS, TABLES
 from saln.offline.budget import fits
 from saln.offline.mapped import Mapped, open_npy, open_npz, open_safetensors
 
@@ -89,16 +89,11 @@ class Source:
 
     def open(self) -> Reader:
         """The rows; a DataError that names file and argument if they are not what is wanted."""
-        names = array_names(self.path)
-        for name in self.columns or ([] if self.key is None else [self.key]):
-            if name not in names:
-                raise DataError(f"{self.path}: no array or column named '{name}'; it has {', '.join(names[:12])}")
-        try:
-            rows = self._open(self.key or self._usual_name(names))
-        except DataError:
-            raise
-        except (OSError, EOFError, KeyError, ValueError, SyntaxError) as error:
-            raise DataError(f"{self.path}: cannot be read: {' '.join(str(error).split())}") from error
+        file = ArrayFile(self.path)
+        for name in self.columns:
+            file.find("columns", (), name)
+        with one_line(self.path):
+            rows = self._open(file)
         kinds = "iu" if self.integers else "fiub"
         fits_shape = rows.ndim == self.ndim or (not self.integers and rows.ndim > self.ndim == 2)
         if not fits_shape or rows.stored.kind not in kinds or (rows.bfloat16 and self.integers):
@@ -109,33 +104,21 @@ class Source:
             raise DataError(f"{self.path}: {self.role} are {kind} with {rows.ndim} dimensions; wanted {wanted} {shape}")
         return Reader(rows, self.integers)
 
-    def _usual_name(self, names: Sequence[str]) -> str:
-        if self.columns:
-            return ""
-        if self.role == "features":
-            return find_features(self.path)
-        if self.role == "candidates":
-            return find_candidates(self.path)
-        if self.role in names or len(names) == 1:
-            return self.role if self.role in names else names[0]
-        raise DataError(f"{self.path}: which array holds the {self.role}? None has that name: {', '.join(names[:12])}")
-
-    def _open(self, name: str) -> Rows:
+    def _open(self, file: ArrayFile) -> Rows:
         suffix = self.path.suffix.lower()
-        if self.columns and suffix not in (".parquet", ".csv"):
+        if self.columns and suffix not in TABLES:
             raise DataError(f"{self.path}: columns are of parquet and csv files")
+        keys = {"features": FEATURE_KEYS, "candidates": CANDIDATE_KEYS}.get(self.role, (self.role,))
+        name = "" if self.columns else file.find(self.role, keys, self.key)
         if suffix == ".parquet":
             from saln.offline.row_groups import RowGroups
 
             return RowGroups(self.path, self.columns or (name,), side_by_side=bool(self.columns))
         if suffix == ".csv":
-            return Mapped(self._csv(name), "loaded whole: csv")
+            return Mapped(file.read_columns(self.columns) if self.columns else file.read(name), "loaded whole: csv")
         if suffix == ".npz":
-            return open_npz(self.path, name)
+            return open_npz(file, name)
         return open_npy(self.path) if suffix == ".npy" else open_safetensors(self.path, name)
-
-    def _csv(self, name: str) -> Array:
-        return read_columns(self.path, self.columns) if self.columns else read_array(self.path, name)
 
 
 class Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ class SampleFiles:
 
     Attributes
     ----------
+    readers : dict of str to Reader
     n_rows : int
     row_bytes : int
         Of a sample.
@@ -55,47 +57,71 @@ class SampleFiles:
         Bytes that reading takes beside what is read.
     how : str
         The features are read.
-    in_place : SuperBatch or None
-        All samples, where reading the features as they lie in the file is the better way.
     """
 
-    in_place: SuperBatch | None
-
     def __init__(self, sources: Mapping[str, Source], n_reads: int) -> None:
-        self._readers: dict[str, Reader] = {name: source.open() for name, source in sources.items()}
-        features = self._readers["features"]
-        self.n_rows, self.how = features.n_rows, features.how
-        for name, reader in self._readers.items():
+        self.readers: dict[str, Reader] = {name: source.open() for name, source in sources.items()}
+        features = self.readers["features"]
+        self.n_rows, self.how, self._n_reads = features.n_rows, features.how, n_reads
+        for name, reader in self.readers.items():
             if reader.n_rows != self.n_rows:
                 raise ValueError(
                     f"{sources[name].path}: {name} are {reader.n_rows}; wanted {self.n_rows}, one a row of features"
                 )
-        self.row_bytes = sum(reader.row_bytes for reader in self._readers.values())
-        self.overhead = max(reader.overhead for reader in self._readers.values())
-        self._shapes = {name: (-1,) if SHAPES[name] == "[M]" else (-1, self._readers[name].width) for name in sources}
-        self.in_place = None if features.mapped(n_reads) is None else self.whole()
+        self.row_bytes = sum(reader.row_bytes for reader in self.readers.values())
+        self.overhead = max(reader.overhead for reader in self.readers.values())
+
+    @cached_property
+    def in_place(self) -> SuperBatch | None:
+        """All samples, the features as they lie in the file, where that is the better way."""
+        return None if self.mapped("features") is None else self.whole()
+
+    def mapped(self, name: str) -> Tensor | None:
+        """All rows of a file as they lie there, where that is the better way."""
+        value = self.readers[name].mapped(self._n_reads)
+        return None if value is None else _shaped(name, value)
 
     def read(self, name: str, start: int, stop: int) -> Tensor:
         """Consecutive rows of one file."""
-        return self._readers[name].read(start, stop).reshape(self._shapes[name])
+        return _shaped(name, self.readers[name].read(start, stop))
+
+    def gather(self, rows: npt.NDArray[np.int64]) -> dict[str, Tensor]:
+        """Rows `[m]` of every file, ascending and none twice; good until two calls later."""
+        return {name: _shaped(name, reader.take(rows)) for name, reader in self.readers.items()}
+
+    def zeros(self) -> dict[str, Tensor]:
+        """A row of zeros of every file."""
+        return {
+            name: _shaped(name, torch.zeros(1, reader.width, dtype=reader.dtype))
+            for name, reader in self.readers.items()
+        }
 
     def whole(self) -> SuperBatch:
         """All samples, the features as they lie in a file that `mappable` gave, for a method that looks at them all."""
-        others = {name: self.read(name, 0, self.n_rows) for name in self._readers if name != "features"}
-        return SuperBatch(self._readers["features"].whole(), indices=torch.arange(self.n_rows), **others)
+        others = {name: self.read(name, 0, self.n_rows) for name in self.readers if name != "features"}
+        features = self.readers["features"].whole()
+        if features is None:
+            raise ValueError(f"features are {self.how}; wanted a file that is mapped")
+        return SuperBatch(features, indices=torch.arange(self.n_rows), **others)
 
     def take(self, rows: npt.NDArray[np.int64]) -> SuperBatch:
         """Samples to take those of the rows `[m]` from, ascending and none twice; good until two calls later."""
-        if self.in_place is not None:
-            return self.in_place
-        values = {name: reader.take(rows).reshape(self._shapes[name]) for name, reader in self._readers.items()}
-        return Gathered(**values, indices=torch.from_numpy(rows))
+        return (
+            self.in_place
+            if self.in_place is not None
+            else Gathered(**self.gather(rows), indices=torch.from_numpy(rows))
+        )
 
     def finite(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
         """Which of consecutive rows are finite in everything."""
-        values = {name: self.read(name, start, stop) for name in self._readers if name in FLOATING}
+        values = {name: self.read(name, start, stop) for name in self.readers if name in FLOATING}
         finite: npt.NDArray[np.bool_] = SuperBatch(**values).finite_rows(FLOATING).numpy()
         return finite
+
+
+def _shaped(name: str, value: Tensor) -> Tensor:
+    """Rows as read, `[n, width]`, in the shape that the argument has."""
+    return value[:, 0] if SHAPES[name] == "[M]" else value
 
 
 def mappable(source: Source, copy: Path, block_bytes: int) -> Source:

@@ -19,8 +19,9 @@ from saln.offline.budget import DEFAULT_MEMORY, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
-from saln.offline.outputs import check_ending, publish
+from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Reader, Source
+from saln.offline.samples import SampleFiles
 from saln.offline.summary import ScoreSummary, summarise
 from saln_kernels.matrices import result_dtype
 
@@ -29,7 +30,7 @@ CALL_ENTRIES = 1 << 18
 ENTRY_BYTES = 48
 """Of a row number on its way: as read, sorted with where it was, found again, and cast."""
 
-Arguments: TypeAlias = tuple[Tensor, dict[str, Tensor]]
+Arguments: TypeAlias = dict[str, Tensor]
 """Features, and what else is known of the same rows, by the argument's name."""
 
 
@@ -39,9 +40,9 @@ class ScoreTask:
 
     Parameters
     ----------
-    features, candidates : Source
-    values : mapping of str to Source
-        Residuals and quality, as far as there are any.
+    samples : mapping of str to Source
+        Features, and residuals and quality as far as there are any.
+    candidates : Source
     criterion : str
     options : mapping
         Of `saln_kernels.score_batches`.
@@ -49,57 +50,35 @@ class ScoreTask:
         What files and arithmetic must be, wherever this runs.
     """
 
-    features: Source
+    samples: Mapping[str, Source]
     candidates: Source
-    values: Mapping[str, Source]
     criterion: str
     options: Mapping[str, Any]
     conditions: Conditions
 
     @cached_property
-    def rows(self) -> Reader:
-        """The features."""
-        self.conditions.check(copies=True)
-        return self.features.open()
-
-    @cached_property
     def batches(self) -> Reader:
         """The candidates."""
+        self.conditions.check(copies=True)
         return self.candidates.open()
 
     @cached_property
-    def known(self) -> dict[str, Reader]:
-        """Residuals and quality; a ValueError that names the file if they are not as many as the features."""
-        opened = {name: source.open() for name, source in self.values.items()}
-        for name, reader in opened.items():
-            if reader.n_rows != self.rows.n_rows:
-                raise ValueError(
-                    f"{self.values[name].path}: {name} are {reader.n_rows}; wanted {self.rows.n_rows}, one a row of "
-                    "features"
-                )
-        return opened
+    def files(self) -> SampleFiles:
+        """The samples, to be read as often as the candidates name one."""
+        return SampleFiles(self.samples, n_reads=self.batches.n_rows * self.batches.width)
 
     @cached_property
     def in_place(self) -> Arguments | None:
         """All features, residuals and quality as they lie in their files, where all of them can be used so."""
-        n_reads = self.batches.n_rows * self.batches.width
-        features = self.rows.mapped(n_reads)
-        if features is None:
-            return None
-        values: dict[str, Tensor] = {}
-        for name, reader in self.known.items():
+        dtype = self.files.readers["features"].dtype
+        found: Arguments = {}
+        for name, reader in self.files.readers.items():
             # A call converts other dtypes, which for all rows at once would be a copy of the file a block.
-            usable = reader.dtype in (features.dtype, result_dtype(features.dtype))
-            value = reader.mapped(n_reads) if usable else None
+            value = self.files.mapped(name) if reader.dtype in (dtype, result_dtype(dtype)) else None
             if value is None:
                 return None
-            values[name] = value
-        return features, self._shaped(values)
-
-    @property
-    def overhead(self) -> int:
-        """Bytes that reading takes beside what is read."""
-        return max(reader.overhead for reader in (self.rows, self.batches, *self.known.values()))
+            found[name] = value
+        return found
 
     def block(self, memory: int) -> int:
         """As in `Task`."""
@@ -107,8 +86,7 @@ class ScoreTask:
         if self.in_place is not None:
             return max(1, min(CALL_ENTRIES, memory // ENTRY_BYTES) // width)
         # Two blocks are in memory, the one being scored and the next.
-        row_bytes = sum(reader.row_bytes for reader in (self.rows, *self.known.values()))
-        return max(1, memory // 2 // (width * (row_bytes + ENTRY_BYTES)))
+        return max(1, memory // 2 // (width * (self.files.row_bytes + ENTRY_BYTES)))
 
     def prepare(self, start: int, stop: int) -> tuple[Arguments, Tensor]:
         """Features with their values, and the candidates' rows in them: all, or those that are needed, each once."""
@@ -119,51 +97,45 @@ class ScoreTask:
         rows, places = np.unique(candidates.numpy(), return_inverse=True)
         n_padding = int(len(rows) > 0 and rows[0] < 0)
         needed = rows[n_padding:].astype(np.int64, copy=False)
-        features = self.rows.take(needed)
+        found = self.files.gather(needed)
         if self.options.get("similarity") == "precomputed":
-            features = features[:, torch.from_numpy(needed)]
-        values = self._shaped({name: reader.take(needed) for name, reader in self.known.items()})
-        return (features, values), torch.from_numpy(places.reshape(candidates.shape) - n_padding)
+            found["features"] = found["features"][:, torch.from_numpy(needed)]
+        return found, torch.from_numpy(places.reshape(candidates.shape) - n_padding)
 
     def compute(self, prepared: tuple[Arguments, Tensor]) -> npt.NDArray[Any]:
         """As in `Task`, `[C]` of the block."""
-        (features, values), candidates = prepared
-        if not len(features):  # nothing but padding
-            features, values = self._zeros()
-        given: dict[str, Any] = {**values, **self.options}
-        scores: npt.NDArray[Any] = saln_kernels.score_batches(features, candidates, self.criterion, **given).numpy()
-        return scores
+        found, candidates = prepared
+        return self._score(found if len(found["features"]) else self._zeros(), candidates)  # or nothing but padding
 
     def check_options(self) -> np.dtype[Any]:
         """Raise what a call with these options would raise; otherwise the scores' dtype."""
-        n_rows, width = self.rows.n_rows, self.rows.width
-        precomputed = self.options.get("similarity") == "precomputed"
-        if self.options.get("similarity") == "gradient" and "residuals" not in self.values:
+        n_rows, width = self.files.n_rows, self.files.readers["features"].width
+        similarity = self.options.get("similarity")
+        if similarity == "gradient" and "residuals" not in self.samples:
             raise ValueError("residuals is None; similarity='gradient' wants a file with residuals [N, c]")
-        if precomputed and n_rows != width:
+        if similarity == "precomputed" and n_rows != width:
             raise ValueError(
-                f"{self.features.path}: features are [{n_rows}, {width}]; similarity='precomputed' wants the square "
-                "matrix [N, N]"
+                f"{self.samples['features'].path}: features are [{n_rows}, {width}]; similarity='precomputed' wants "
+                "the square matrix [N, N]"
             )
-        features, values = self._zeros()
-        nothing = torch.zeros(0, self.batches.width, dtype=torch.int64)
-        given: dict[str, Any] = {**values, **self.options}
-        found: Tensor = saln_kernels.score_batches(features, nothing, self.criterion, **given)
-        dtype: np.dtype[Any] = found.numpy().dtype
-        return dtype
+        return self._score(self._zeros(), torch.zeros(0, self.batches.width, dtype=torch.int64)).dtype
 
     def _zeros(self) -> Arguments:
         """A row of zeros in place of the features and of every value."""
-        width = 1 if self.options.get("similarity") == "precomputed" else self.rows.width
-        values = {name: torch.zeros(1, reader.width, dtype=reader.dtype) for name, reader in self.known.items()}
-        return torch.zeros(1, width, dtype=self.rows.dtype), self._shaped(values)
+        found = self.files.zeros()
+        if self.options.get("similarity") == "precomputed":
+            found["features"] = found["features"][:, :1]
+        return found
 
-    def _shaped(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Values as read, `[n, width]`, in the shapes that a call wants."""
-        return {name: value[:, 0] if self.values[name].ndim == 1 else value for name, value in values.items()}
+    def _score(self, found: Arguments, candidates: Tensor) -> npt.NDArray[Any]:
+        given: dict[str, Any] = {**found, **self.options}
+        scores: npt.NDArray[Any] = saln_kernels.score_batches(
+            given.pop("features"), candidates, self.criterion, **given
+        ).numpy()
+        return scores
 
     def _check(self, candidates: Tensor, start: int) -> None:
-        n_rows = self.rows.n_rows
+        n_rows = self.files.n_rows
         if not candidates.numel() or (candidates.min() >= -1 and candidates.max() < n_rows):
             return
         row, column = ((candidates < -1) | (candidates >= n_rows)).nonzero()[0].tolist()
@@ -258,25 +230,22 @@ def score_file(
     array([3., 2.], dtype=float32)
     """
     begun, budget = time.perf_counter(), Budget(memory)
-    check_ending(output)
+    check_output(output, [path for path in (features, candidates, residuals, quality) if path is not None])
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is {chunk}; wanted at least 1")
     options = {name: value for name, value in options.items() if value is not None}
-    sources = (
-        Source("features", features, feature_key, tuple(columns)),
-        Source("candidates", candidates, candidate_key, integers=True),
-    )
-    values = {
+    batches = Source("candidates", candidates, candidate_key, integers=True)
+    samples = {"features": Source("features", features, feature_key, tuple(columns))}
+    samples |= {
         name: Source(name, path, ndim=ndim)
         for name, path, ndim in (("residuals", residuals, 2), ("quality", quality, 1))
         if path is not None
     }
-    for source in (*sources, *values.values()):
+    sources = (*samples.values(), batches)
+    for source in sources:
         source.open()
-    conditions = Conditions.now(
-        {source.role: source.path for source in (*sources, *values.values())}, options.get("backend")
-    )
-    task = ScoreTask(*sources, values, criterion, options, conditions)
+    conditions = Conditions.now({source.role: source.path for source in sources}, options.get("backend"))
+    task = ScoreTask(samples, batches, criterion, options, conditions)
     dtype = task.check_options()
     facts = {
         "criterion": criterion,
@@ -286,12 +255,12 @@ def score_file(
         "columns": list(columns),
         **conditions.facts(),
     }
-    block = chunk or task.block(budget.left(task.overhead))
+    block = chunk or task.block(budget.left(max(task.files.overhead, task.batches.overhead)))
     with Unfinished(output, facts, result="scores", restart=restart) as work:
         journal = Journal(work, "scores", (task.batches.n_rows,), dtype)
         resumed = journal.n_done
         finish(task, journal, engine=engine, block=block, progress=partial(progress, "candidates"))
         conditions.check(copies=False)
-        summary = summarise(journal.array(), time.perf_counter() - begun, resumed, task.rows.how)
+        summary = summarise(journal.array(), time.perf_counter() - begun, resumed, task.files.how)
         publish(work, journal, output, "scores", column="score")
     return summary

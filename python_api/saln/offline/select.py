@@ -18,7 +18,7 @@ from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.journal import Journal, Unfinished
-from saln.offline.outputs import check_ending, publish
+from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles, mappable
 from saln.sampling.chooser import Chooser
@@ -291,7 +291,7 @@ def select_file(
     (5, 2)
     """
     begun, budget = time.perf_counter(), Budget(memory)
-    check_ending(output)
+    check_output(output, [features, *(values or {}).values()])
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; wanted at least 1")
     if epochs < 1:

@@ -13,6 +13,7 @@ from saln.pages.contents import pilot_figures
 from saln.pilot.output.result import PilotResult
 
 SCHEMA = "saln.pages/1"
+DRAWN = ("drawn.json", "drawn.csv")
 COLUMNS = ("figure", "series", "x", "y", "low", "high")
 
 
@@ -32,7 +33,7 @@ def write_data(result: PilotResult, folder: Path) -> list[Path]:
     """
     drawn = [(each.name, each.title, each.caption, each.data) for each in pilot_figures(result)]
     folder.mkdir(parents=True, exist_ok=True)
-    as_json, as_csv = folder / "drawn.json", folder / "drawn.csv"
+    as_json, as_csv = (folder / name for name in DRAWN)
     document = {
         "schema": SCHEMA,
         "data": result.data.name,

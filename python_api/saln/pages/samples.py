@@ -68,9 +68,11 @@ def samples_of(result: PilotResult, images: torch.Tensor | None) -> dict[str, li
 
 
 def thumbnails(images: torch.Tensor) -> str:
-    """A JPEG of images `[n, C, H, W]` in rows of `COLUMNS`, as a `data:` address."""
+    """A JPEG of images `[n, C, H, W]` in rows of `COLUMNS`, as a `data:` address; empty where there are none."""
     from PIL import Image
 
+    if not len(images):
+        return ""
     pixels = images.float()
     if images.dtype != torch.uint8:
         low, high = pixels.amin(), pixels.amax()

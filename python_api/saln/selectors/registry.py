@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saln.selectors.base import Selector
@@ -35,7 +35,7 @@ from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.saln import SALN
 from saln.selectors.selective_backprop import SelectiveBackprop
 from saln.selectors.spectral_candidates import SpectralCandidates
-from saln.selectors.support.grammar import Part, parse_method
+from saln.selectors.support.grammar import Part, parse_method, read_options
 from saln.selectors.uniform import Uniform
 
 SELECTORS: dict[str, type[Selector]] = {
@@ -90,7 +90,7 @@ def make_selector(name: str, **options: Any) -> Selector:
     Raises
     ------
     ValueError
-        If there is no such selector, or an option has no such value or is written twice.
+        If there is no such selector, or an option has no such value, is written as another type, or is written twice.
     TypeError
         If the selector has no such option or wraps no other, an option has a value of the wrong kind, or it is given
         both in the name and beside it.
@@ -108,7 +108,7 @@ def make_selector(name: str, **options: Any) -> Selector:
     for option in options:
         if option in outermost.options:
             raise TypeError(f"option {option} is given both in {name!r} and beside it, want it once")
-    return _make([Part(outermost.name, {**outermost.options, **options}), *inner])
+    return _make([outermost, *inner], options)
 
 
 def option_names(name: str) -> tuple[list[str], bool]:
@@ -129,7 +129,8 @@ def option_names(name: str) -> tuple[list[str], bool]:
     return list(names), bool(names)
 
 
-def _make(parts: Sequence[Part]) -> Selector:
+def _make(parts: Sequence[Part], given: Mapping[str, Any]) -> Selector:
+    """The method that is written, with options beside those."""
     part, inner = parts[0], parts[1:]
     part = Part(OnePass.name, part.options) if part.name == DEFAULT else part
     if part.name not in SELECTORS:
@@ -139,14 +140,15 @@ def _make(parts: Sequence[Part]) -> Selector:
     names, others = option_names(part.name)
     if inner and "method" not in names:
         raise TypeError(f"{part.name} wraps no other method, {inner[0].name!r} follows it")
-    if inner and "method" in part.options:
+    if inner and "method" in {**part.options, **given}:
         raise TypeError(f"the method inside {part.name} is given twice, want it once")
-    for option in part.options:
+    for option in (*part.options, *given):
         if option not in names and not others:
             raise TypeError(f"{part.name} has no option {option!r}; it has {', '.join(names) or 'none'}")
-    wrapped = {"method": _make(inner)} if inner else {}
+    wrapped = {"method": _make(inner, {})} if inner else {}
+    options = {**read_options(SELECTORS[part.name], part.options), **given}
     try:
-        return SELECTORS[part.name](**part.options, **wrapped)
+        return SELECTORS[part.name](**options, **wrapped)
     except TypeError as error:
-        given = ", ".join(f"{option}={value!r}" for option, value in part.options.items())
-        raise TypeError(f"options of {part.name} are {given}: {error}") from error
+        named = ", ".join(f"{option}={value!r}" for option, value in options.items())
+        raise TypeError(f"options of {part.name} are {named}: {error}") from error

@@ -21,6 +21,9 @@ from saln.pilot.training.trainer import Run
 RESULT = "result.json"
 CHOSEN = "chosen"
 """Folder with `METHOD-seedS.npz` for every run."""
+TABLES = tuple(
+    f"{name}.csv" for name in ("curves", "figures_by_seed", "figures", "gates", "classes", "groups", "group_accuracy")
+)
 INTERVAL_COLUMNS = ("mean", "low", "high", "bootstrap_low", "bootstrap_high", "seeds")
 
 

@@ -28,6 +28,7 @@ def notes(
     """All notes on a stage, of which `found` runs come from an earlier session."""
     summary = journal.summary
     return (
+        *dataset.notes,
         *(_of_settings(config, summary) if summary else ()),
         *_of_classes(config, dataset),
         *_of_journal(config, journal, found),

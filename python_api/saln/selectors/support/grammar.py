@@ -8,23 +8,34 @@ another (guard, curriculum) the name and options of that one follow.
     guard:floor=0.8:jest:temperature=0.5
     portfolio:arms=uniform+jest:reward=probe
 
-Values are numbers, `true`, `false`, `none`, lists joined by `+`, or text.
+A value is read as its option is annotated: a number, `true` or `false` (`yes` or `no`), `none`, a list joined by `+`,
+or text.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from math import isnan
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-WORDS: dict[str, Any] = {"true": True, "false": False, "none": None}
+import saln_kernels
+
+BOOLS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+WANTED = {bool: "true or false", int: "a whole number", float: "a number", NoneType: "none", str: "text"}
+ANY = int | float | bool | None | str
+"""What an option without an annotation is read as: the first of these that its text is."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One name in a method with the options that follow it."""
+    """One name in a method with the options that follow it, as they are written."""
 
     name: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 def parse_method(text: str) -> list[Part]:
@@ -39,7 +50,7 @@ def parse_method(text: str) -> list[Part]:
     --------
     >>> from saln.selectors.support.grammar import parse_method
     >>> parse_method("guard:floor=0.8:jest")
-    [Part(name='guard', options={'floor': 0.8}), Part(name='jest', options={})]
+    [Part(name='guard', options={'floor': '0.8'}), Part(name='jest', options={})]
     """
     parts: list[Part] = []
     for piece in text.split(":"):
@@ -51,22 +62,80 @@ def parse_method(text: str) -> list[Part]:
         elif name in parts[-1].options:
             raise ValueError(f"option {name} of {parts[-1].name} is given twice, want it once")
         else:
-            parts[-1].options[name] = parse_value(value)
+            parts[-1].options[name] = value
     return parts
 
 
-def parse_value(text: str) -> Any:
-    """A number, a truth value, None, a list joined by +, or text.
+def read_options(cls: type, options: Mapping[str, str]) -> dict[str, Any]:
+    """The values of written options, each of the type that the class's `__init__` or those it inherits name.
 
-    >>> from saln.selectors.support.grammar import parse_value
-    >>> [parse_value(text) for text in ("3", "1e+2", "none", "uniform+jest", "probe")]
-    [3, 100.0, None, ['uniform', 'jest'], 'probe']
+    Options that they leave to the scores are of the type that `saln_kernels.score_batches` names.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of its option's type.
+
+    Examples
+    --------
+    >>> from saln.selectors import SpectralCandidates
+    >>> from saln.selectors.support.grammar import read_options
+    >>> read_options(SpectralCandidates, {"n_candidates": "1e3", "center": "no", "laplacian": "none"})
+    {'n_candidates': 1000, 'center': False, 'laplacian': None}
     """
-    if text.lower() in WORDS:
-        return WORDS[text.lower()]
-    for number in (int, float):
+    kinds = get_type_hints(saln_kernels.score_batches)
+    for each in reversed(cls.__mro__):
+        if inspect.isfunction(vars(each).get("__init__")):
+            kinds.update(get_type_hints(vars(each)["__init__"]))
+    name = getattr(cls, "name", cls.__name__)
+    found = {}
+    for option, text in options.items():
+        kind = kinds.get(option, Any)
         try:
-            return number(text)
-        except ValueError:
-            continue
-    return [parse_value(each) for each in text.split("+")] if "+" in text else text
+            found[option] = _read(text, kind)
+        except ValueError as error:
+            raise ValueError(f"{option} of {name} is {text!r}, want {_wanted(kind)}") from error
+    return found
+
+
+def _read(text: str, kind: Any) -> Any:
+    """The text as a value of that type; a ValueError if it is none."""
+    kind = ANY if kind is Any else kind
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        for each in sorted(inner, key=lambda each: (each is str, each is not NoneType)):  # everything is a text
+            with suppress(ValueError):
+                return _read(text, each)
+    elif inspect.isclass(origin) and issubclass(origin, Sequence):
+        return [_read(each.strip(), inner[0]) for each in text.split("+")]
+    elif kind is str:
+        return text
+    elif kind is NoneType and text.lower() == "none":
+        return None
+    elif kind is bool and text.lower() in BOOLS:
+        return BOOLS[text.lower()]
+    elif kind is int:
+        return _whole(text)
+    elif kind is float and not isnan(float(text)):
+        return float(text)
+    raise ValueError(text)
+
+
+def _whole(text: str) -> int:
+    """3, and 1e3."""
+    try:
+        return int(text)
+    except ValueError:
+        if not float(text).is_integer():
+            raise
+        return int(float(text))
+
+
+def _wanted(kind: Any) -> str:
+    """A type in words; what cannot be written is left out."""
+    if kind in WANTED:
+        return WANTED[kind]
+    inner = [_wanted(each) for each in get_args(kind)]
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(each for each in inner if each)
+    return f"{inner[0]}, joined by +" if inner else ""

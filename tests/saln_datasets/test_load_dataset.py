@@ -15,11 +15,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from saln.datasets import (
+    ArrayFile,
     DataError,
-    array_names,
     load_builtin,
     load_dataset,
-    load_pets,
     read_images,
 )
 
@@ -173,7 +172,7 @@ def test_missing_names_are_named(tmp_path: Path) -> None:
     path = _npz(tmp_path)
     with pytest.raises(DataError, match=r"wrong.*it has features, labels, is_test"):
         load_dataset(path, label_key="wrong")
-    assert array_names(path) == ["features", "labels", "is_test"]
+    assert ArrayFile(path).names == ["features", "labels", "is_test"]
 
 
 PIXELS = np.random.default_rng(1).integers(0, 256, size=(12, 6, 5, 3), dtype=np.uint8)  # [N, H, W, C]
@@ -225,7 +224,7 @@ def test_features_and_images_together(tmp_path: Path, apart: bool) -> None:
 )
 def test_layouts_of_images(tmp_path: Path, array: np.ndarray, shape: tuple[int, ...]) -> None:
     np.savez(tmp_path / "a.npz", images=array)
-    images = read_images(tmp_path / "a.npz")
+    images = read_images(ArrayFile(tmp_path / "a.npz"))
     assert images.shape == shape
     assert images.dtype == (torch.uint8 if array.dtype == np.uint8 else torch.float32)
 
@@ -249,70 +248,6 @@ def test_a_text_files_features(tmp_path: Path) -> None:
     assert dataset.features_given
     assert dataset.images is None
     assert torch.equal(dataset.x, torch.from_numpy(X.astype(np.float16).astype(np.float32)))
-
-
-PETS = {"Abyssinian": (1, 1, 1), "american_bulldog": (2, 2, 1), "Birman": (3, 1, 2)}
-
-
-def _pets(folder: Path) -> Path:
-    """Oxford-IIIT Pet in small: its layout, its lists, images of unequal sizes and kinds."""
-    (folder / "images").mkdir()
-    (folder / "annotations").mkdir()
-    lines: dict[str, list[str]] = {"trainval": ["# Image CLASS-ID SPECIES BREED-ID"], "test": []}
-    for breed, numbers in PETS.items():
-        for count in range(1, 5):
-            name = f"{breed}_{count}"
-            lines["test" if count == 4 else "trainval"].append(" ".join(map(str, (name, *numbers))))
-            color = 80 * numbers[0]
-            picture = Image.new("RGB", (30 + 7 * count, 44), (color, 255 - color, 10 * count))
-            picture = picture.convert("L") if count == 3 else picture
-            picture.save(folder / "images" / f"{name}.jpg", "png" if count == 2 else "jpeg", quality=95)
-    for part, found in lines.items():
-        (folder / "annotations" / f"{part}.txt").write_text("\n".join(found) + "\n", encoding="utf-8")
-    return folder
-
-
-def test_pets(tmp_path: Path) -> None:
-    dataset = load_dataset(_pets(tmp_path))
-    assert dataset.class_names == ("Abyssinian", "american_bulldog", "Birman")
-    assert dataset.is_test is not None
-    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2]
-    assert dataset.is_test.tolist() == [False] * 9 + [True] * 3
-    images = load_pets(tmp_path, size=16).images
-    assert images is not None
-    assert images.shape == (12, 3, 16, 16)
-    # Every file has one colour, which JPEG keeps nearly.
-    assert images[3].float().mean(dim=(1, 2)).tolist() == pytest.approx([160, 95, 10], abs=3)
-    assert images[1].float().mean(dim=(1, 2)).tolist() == pytest.approx([80, 175, 20], abs=0)
-
-
-def _line(text: str) -> Callable[[Path], None]:
-    def change(folder: Path) -> None:
-        with (folder / "annotations" / "test.txt").open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda folder: (folder / "images" / "Birman_2.jpg").unlink(), ["Birman_2.jpg", "no such file"]),
-        (lambda folder: (folder / "images" / "Birman_2.jpg").write_bytes(b"cat"), ["Birman_2.jpg", "image"]),
-        (lambda folder: (folder / "annotations" / "test.txt").write_text(""), ["test.txt", "no image"]),
-        (lambda folder: (folder / "annotations" / "test.txt").unlink(), ["annotations/trainval.txt"]),
-        (_line("Birman_9"), ["test.txt", "line 4", "class number"]),
-        (_line("../Birman_9 3 1 2"), ["test.txt", "line 4"]),
-        (_line("Bengal_9 3 1 2"), ["class 3", "Birman", "Bengal"]),
-    ],
-)
-def test_what_is_wrong_with_a_copy_of_pets(tmp_path: Path, change: Callable[[Path], None], words: list[str]) -> None:
-    change(_pets(tmp_path))
-    with pytest.raises(DataError) as caught:
-        load_dataset(tmp_path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert all(word in message for word in words), message
 
 
 def _wrong_mosaics(**changed: np.ndarray) -> Callable[[Path], tuple[Path, Path | None]]:
