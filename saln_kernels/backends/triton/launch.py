@@ -148,6 +148,3 @@ def _bits(value: float) -> int:
     """A float64's bits as an int64."""
     result: int = struct.unpack("<q", struct.pack("<d", value))[0]
     return result
-
-
-INTERPRETED = bool(triton.knobs.runtime.interpret)
