@@ -169,14 +169,14 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], *extra: Tensor) -> None:
     """Save what a formula needs: the tensors as autograd wants them saved, the other arguments as they are."""
     problem, ctx.task = Problem.of(inputs)
     ctx.save_for_backward(*(getattr(problem, name) for name in _TENSORS), *extra)
-    ctx.options = problem._replace(**dict.fromkeys(_TENSORS))
+    ctx.options = {name: value for name, value in problem._asdict().items() if name not in _TENSORS}
 
 
 def _kept(ctx: Any) -> tuple[Problem, tuple[Tensor, ...]]:
     """The problem, and the tensors saved beside it."""
     count = len(_TENSORS)
     tensors, extra = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-    return ctx.options._replace(**dict(zip(_TENSORS, tensors, strict=True))), extra
+    return Problem(**dict(zip(_TENSORS, tensors, strict=True)), **ctx.options), extra
 
 
 def _placed(

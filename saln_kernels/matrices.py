@@ -153,7 +153,8 @@ class _SquaredDistances(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         x = x - x.detach().mean(dim=1, keepdim=True)  # moves nothing, and leaves less to cancel
         both = grad + grad.mT
-        return 2 * (both.sum(dim=2, keepdim=True) * x - both @ x)
+        result: Tensor = 2 * (both.sum(dim=2, keepdim=True) * x - both @ x)
+        return result
 
 
 def _similarity(rows: Rows, problem: Problem) -> Tensor:

@@ -230,7 +230,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def _reads_values(check_bounds: bool | None, candidates: Tensor) -> bool:
-    """Whether row numbers are looked at: where that was asked for, or needs no synchronisation, and values are there."""
+    """Whether row numbers are looked at: where that was asked for, or needs no synchronisation."""
     wanted = check_bounds or (check_bounds is None and candidates.device.type == "cpu")
     return bool(wanted) and not torch.compiler.is_compiling()
 

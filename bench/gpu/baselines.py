@@ -100,7 +100,9 @@ def variants(inputs: Inputs) -> Iterator[Variant]:
     yield Variant(SVD + words, SVD, partial(_on_few, svd_path, few, k), share=few / count)
     yield Variant(GRAM, GRAM, grams, measure="gram", allowed=ALLOWED)
     features, candidates = inputs.turn(0)
-    n_iter = saln_kernels.plan(features, candidates, k, solver="randomized", backend="cpu").n_iter
+    n_iter = saln_kernels.plan(
+        saln_kernels.topk_eigvals, features, candidates, k, solver="randomized", backend="cpu"
+    ).n_iter
     words = f"{{}}, {n_iter} steps, their eigenvalues not counted"
     plain = LanczosPath(inputs, n_iter, lanczos.step, False)
     yield Variant(words.format(LANCZOS), LANCZOS, plain, finish=plain.finish, graph=True)

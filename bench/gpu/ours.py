@@ -39,7 +39,7 @@ def variants(inputs: Inputs) -> Iterator[Variant]:
 def floor(inputs: Inputs) -> dict[str, Any]:
     """What the plan says of the timed call: floor, what makes it, and what the kernel occupies."""
     features, candidates = inputs.turn(0)
-    return saln_kernels.plan(features, candidates, inputs.case.k, backend="cuda").as_dict()
+    return saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, inputs.case.k, backend="cuda").as_dict()
 
 
 def call(features: Tensor, candidates: Tensor, k: int, backend: str | None = None) -> Tensor:

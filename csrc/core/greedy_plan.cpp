@@ -37,10 +37,11 @@ void cost_logdet(const Problem& p, const GreedyTask& task, GreedyPlan& plan) {
   const double columns = plan.pairs ? b / 2 : (all ? b : p.center ? 2 : 1) + m;
   plan.products = columns * b * each;
   plan.rest = m * m * b;
-  plan.bytes = (plan.pairs ? 1 : columns) * b * width * element_bytes(p);
+  plan.rows_bytes = b * width * element_bytes(p);
+  plan.bytes = (plan.pairs ? 1 : columns) * plan.rows_bytes;
   plan.reason = entries      ? "columns of the matrix that is given"
                 : plan.pairs ? "all pairs at once: so many picks would read all rows too often"
-                             : "a column a pick: few picks, or more pairs than are kept";
+                             : "a column a pick: all pairs would cost more, or are not kept";
   if (plan.picks < task.size) plan.reason += "; the matrix has rank " + std::to_string(plan.picks) + " at most";
 }
 
@@ -48,7 +49,7 @@ void cost_maxvol(const Problem& p, const GreedyTask& task, GreedyPlan& plan) {
   const double b = double(p.size), s = double(task.size);
   plan.products = 2 * s * s * b;  // elimination, then coefficients
   plan.rest = 2 * s * b * double(task.max_swaps);
-  plan.bytes = b * s * element_bytes(p);
+  plan.bytes = plan.rows_bytes = b * s * element_bytes(p);
   plan.reason = "pivots of the leading " + std::to_string(task.size) +
                 " columns, then swaps: " + std::to_string(task.max_swaps) + " at most, and counted";
 }
@@ -57,7 +58,8 @@ void cost_k_center(const Problem& p, GreedyPlan& plan) {
   const double b = double(p.size), m = double(plan.picks), d = double(p.features.cols);
   plan.products = (m + 1) * b * 3 * d;
   plan.rest = 2 * m * b;
-  plan.bytes = (m + 1) * b * d * element_bytes(p);
+  plan.rows_bytes = b * d * element_bytes(p);
+  plan.bytes = (m + 1) * plan.rows_bytes;
   plan.reason = "distances to the row just chosen, at every pick";
 }
 
@@ -81,7 +83,7 @@ GreedyPlan make_greedy_plan(const Problem& problem, const GreedyTask& task, bool
       break;
   }
   const double C = double(problem.n_candidates);
-  for (double* each : {&plan.products, &plan.rest, &plan.bytes}) *each *= C;
+  for (double* each : {&plan.products, &plan.rest, &plan.bytes, &plan.rows_bytes}) *each *= C;
   const double core = vector_bytes / (is_wide(problem) ? 2.0 : 1.0);
   plan.seconds =
       (plan.products / (pairs ? kTileRate : kRowRate) + plan.rest / kUpdateRate) / (core * std::max(1, threads));

@@ -11,6 +11,7 @@ struct GreedyPlan {
   int64_t picks = 0;              // of each candidate, at most
   double products = 0, rest = 0;  // operations of the whole call: on rows; on what was made of them
   double bytes = 0;               // of rows read, from wherever they are cached
+  double rows_bytes = 0;          // of the same rows, each read once
   double seconds = 0;             // predicted, from nominal rates of one core
   std::string reason;
 };

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from saln_kernels.matrices import Problem
 
+
 class Ops(ABC):
     """The ops of docs/design.md. A backend says in `call` how it runs one; who calls names it here."""
 
@@ -36,9 +37,7 @@ class Ops(ABC):
     def score(
         self, problem: Problem, criterion: str, k: int, parameter: float, solver: str, n_iter: int, seed: int
     ) -> Tensor:
-        result: Tensor = self.call(
-            "score", problem, criterion, k, parameter, solver=solver, n_iter=n_iter, seed=seed
-        )
+        result: Tensor = self.call("score", problem, criterion, k, parameter, solver=solver, n_iter=n_iter, seed=seed)
         return result
 
     def matrix_eigvals(self, matrices: Tensor, k: int) -> Tensor:

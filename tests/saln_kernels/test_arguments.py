@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import saln_kernels
+from saln_kernels import validate
 
 pytestmark = pytest.mark.usefixtures("on_cpu")  # arguments are checked before anything knows of devices
 
@@ -117,7 +118,9 @@ def test_what_is_of_a_graph_has_a_laplacian(backend: str) -> None:
         assert torch.equal(found[0], wanted[0])
         assert not torch.allclose(found[0], other[0])
     plain = saln_kernels.score_batches(FEATURES, CANDIDATES, "logdet", **graph)
-    assert not torch.allclose(plain, saln_kernels.score_batches(FEATURES, CANDIDATES, "logdet", laplacian="symmetric", **graph))
+    assert not torch.allclose(
+        plain, saln_kernels.score_batches(FEATURES, CANDIDATES, "logdet", laplacian="symmetric", **graph)
+    )
 
 
 @pytest.mark.parametrize("function", [saln_kernels.eigvalsh, saln_kernels.eigh])
@@ -156,3 +159,30 @@ def test_missing_library_says_how_to_build(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(native, "_missing", native.load())
     with pytest.raises(RuntimeError, match=r"not built.*pip install --no-build-isolation -e \..*backend='reference'"):
         saln_kernels.gram(FEATURES, CANDIDATES)
+
+
+@pytest.mark.parametrize(("setting", "allowed"), [("tf32", True), ("ieee", False), ("none", False)])
+def test_tf32_is_asked_of_the_switch_that_is_set(setting: str, allowed: bool) -> None:
+    """The older switch, allow_tf32, raises where torch.backends.cuda.matmul.fp32_precision was set."""
+
+    class OnGpu(torch.Tensor):
+        is_cuda = True
+
+    before = torch.backends.cuda.matmul.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = setting
+        assert validate.problem(FEATURES.as_subclass(OnGpu), CANDIDATES).allow_tf32 is allowed
+        assert validate.problem(FEATURES, CANDIDATES).allow_tf32 is False
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+def test_the_older_switch_for_tf32_still_counts() -> None:
+    before = torch.backends.cuda.matmul.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = "none"
+        torch.backends.cuda.matmul.allow_tf32 = True
+        assert validate._allows_tf32()
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cuda.matmul.fp32_precision = before

@@ -67,15 +67,18 @@ void predict_cost(const Problem& problem, const Gpu& gpu, CudaGreedyPlan& p) {
                          : problem.features.dtype == DType::float32 ? 4
                                                                     : 2;
   const bool cached = double(problem.features.rows) * double(problem.features.cols) * element <= double(gpu.l2_bytes);
-  const double reading = p.numbers.bytes / (cached ? gpu.l2 : gpu.memory);
-  const double computing = (p.numbers.products + p.numbers.rest) / (wide ? gpu.double_rate : gpu.float_rate);
+  const double reading = p.numbers.rows_bytes / (cached ? gpu.l2 : gpu.memory);
+  const double computing = p.numbers.products / (wide ? gpu.double_rate : gpu.float_rate);
+  // Rows are read again and again by the blocks that run at once.
+  const double at_once = p.numbers.rows_bytes * double(p.grid) / double(std::max<int64_t>(1, problem.n_candidates));
+  const double again = p.numbers.bytes / (cached || at_once <= double(gpu.l2_bytes) ? gpu.l2 : gpu.memory);
   p.floor_seconds = std::max(reading, computing);
   p.floor_by = computing > reading ? "arithmetic" : cached ? "rows gathered from L2" : "rows gathered from memory";
   const double machine = gpu.multiprocessors * gpu.clock;
   const double issuing = instructions(problem, p) / (4 * kIssued * machine);
   const double waves = double((problem.n_candidates + p.grid - 1) / p.grid);
   const double waiting = waves * double(p.numbers.picks) * kPickCycles / gpu.clock;
-  p.seconds = std::max({p.floor_seconds, issuing, waiting});
+  p.seconds = std::max({p.floor_seconds, again, issuing, waiting});
 }
 
 }  // namespace

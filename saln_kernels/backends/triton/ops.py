@@ -1,4 +1,4 @@
-"""The torch ops of the Triton backend, namespace `saln_triton`: schemas, fake kernels and gradients of `torch.ops.saln`.
+"""The torch ops of the Triton backend: namespace `saln_triton`, schemas, fakes and gradients of `torch.ops.saln`.
 
 Importing this module defines them, for CUDA tensors, or for CPU tensors where the kernels are interpreted, for the
 reason that importing `native` loads those. Triton itself is loaded by the first launch.
