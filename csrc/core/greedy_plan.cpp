@@ -68,6 +68,8 @@ void cost_k_center(const Problem& p, GreedyPlan& plan) {
 GreedyPlan make_greedy_plan(const Problem& problem, const GreedyTask& task, bool pairs, int vector_bytes, int threads) {
   GreedyPlan plan;
   plan.pairs = pairs;
+  plan.reason = "nothing to choose";
+  if (task.size == 0) return plan;
   plan.picks = std::min(task.size, problem.size);
   if (task.method == Greedy::logdet && task.noise == 0)
     plan.picks = std::min(plan.picks, rank_bound(problem, problem.size));

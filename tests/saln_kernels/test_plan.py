@@ -143,6 +143,13 @@ def test_greedy_rank_bounds_picks(cpu: str) -> None:
     assert found.flops < plan(greedy_logdet, *meta(8, 320, 7), 50).flops
 
 
+def test_greedy_nothing_to_choose(cpu: str) -> None:
+    for backend in ("cpu", "cuda"):
+        found = plan(greedy_logdet, *meta(8, 320, 7), 0, backend=backend)
+        assert (found.flops, found.bytes, found.seconds, found.workspace_bytes) == (0, 0, 0, 0)
+        assert found.reason == "nothing to choose"
+
+
 def test_backends(cpu: str) -> None:
     here = plan(topk_eigvals, *meta(10, 64, 512), 8)
     assert (here.backend, here.launch, here.floor_seconds) == ("cpu", None, None)

@@ -74,7 +74,7 @@ void predict_cost(const Problem& problem, const Gpu& gpu, CudaGreedyPlan& p) {
   const double again = p.numbers.bytes / (cached || at_once <= double(gpu.l2_bytes) ? gpu.l2 : gpu.memory);
   p.floor_seconds = std::max(reading, computing);
   p.floor_by = computing > reading ? "arithmetic" : cached ? "rows gathered from L2" : "rows gathered from memory";
-  const double machine = gpu.multiprocessors * gpu.clock;
+  const double machine = double(std::min<int64_t>(gpu.multiprocessors, p.grid)) * gpu.clock;
   const double issuing = instructions(problem, p) / (4 * kIssued * machine);
   const double waves = double((problem.n_candidates + p.grid - 1) / p.grid);
   const double waiting = waves * double(p.numbers.picks) * kPickCycles / gpu.clock;
