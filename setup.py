@@ -56,14 +56,22 @@ TORCH_SOURCES = (
 OPS_SOURCES = (
     "core/plan.cpp",
     "cpu/isa.cpp",
+    "cpu/greedy_isa.cpp",
     "cpu/run.cpp",
     "cpu/greedy_run.cpp",
     "cpu/team.cpp",
     "api/ops.cpp",
     "api/greedy_ops.cpp",
 )
-MODULE_SOURCES = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cpu/isa.cpp", "api/bindings.cpp")
-CUDA_SOURCES = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cuda/launch/ops.cpp")
+PLAN_SOURCES = (
+    "core/plan.cpp",
+    "core/greedy_plan.cpp",
+    "cuda/plan/plan.cpp",
+    "cuda/plan/cost.cpp",
+    "cuda/plan/greedy_plan.cpp",
+)
+MODULE_SOURCES = (*PLAN_SOURCES, "cpu/isa.cpp", "cpu/greedy_isa.cpp", "api/bindings.cpp")
+CUDA_SOURCES = (*PLAN_SOURCES, "cuda/launch/ops.cpp")
 
 
 class Toolkit(NamedTuple):
@@ -184,7 +192,7 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
     objects = {source: compiled(source) for source in plain}
     kernels, greedy_kernels = variants("cpu/kernels.cpp"), variants("cpu/greedy_kernels.cpp")
     linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
-    linked(f"_C{suffix}", kernels, MODULE_SOURCES)
+    linked(f"_C{suffix}", kernels + greedy_kernels, MODULE_SOURCES)
     if cuda:
         command = f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} -MMD -MF $out.d -c $in -o $out"
         lines += [

@@ -105,7 +105,7 @@ def lanczos_variants(inputs: Inputs) -> Iterator[Variant | str]:
     """Batched Lanczos in torch, plain and compiled, at as many steps as ours; or why there is none."""
     features, k = inputs.features, inputs.case.k
     candidates = inputs.candidates
-    n_iter = saln_kernels.plan(features, candidates, k, solver="randomized").n_iter
+    n_iter = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, k, solver="randomized").n_iter
     check = partial(truth_of(inputs).top, allowed=math.inf)
 
     def variant(name: str, one_step: lanczos.Step, whole: bool) -> Variant:

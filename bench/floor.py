@@ -61,12 +61,14 @@ def measure(inputs: Inputs, size: int = SGEMM_SIZE) -> list[Rates]:
 
 def floor_seconds(group: str, inputs: Inputs, rates: Rates) -> float | None:
     """The least time of one call of ours by the plan's operations and bytes; None where no plan is known."""
-    arguments = _PLANS.get(group)
-    if arguments is None:
+    if group not in _PLANS:
         return None
+    function, arguments = _PLANS[group]
     case = inputs.case
+    if function in (saln_kernels.topk_eigvals, saln_kernels.topk_eigh):
+        arguments = {"k": case.k, **arguments}
     features = inputs.features.to(torch.bfloat16) if group == ours.HALF else inputs.features
-    plan = saln_kernels.plan(features, inputs.candidates, **{"k": case.k, **arguments})
+    plan = saln_kernels.plan(function, features, inputs.candidates, **arguments)
     return max(plan.flops / rates.sgemm, _gathered_bytes(case, features.element_size()) / rates.gather)
 
 
@@ -81,12 +83,12 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-_PLANS: dict[str, dict[str, Any]] = {
-    ours.EXACT: {"solver": "exact"},
-    ours.RANDOMIZED: {"solver": "randomized"},
-    ours.HALF: {"solver": "exact"},
-    "topk_eigh": {"what": "eigh"},
-    "fiedler": {"what": "fiedler", "k": None, "similarity": "cosine"},
-    ours.GRAM: {"what": "gram", "k": None},
-    **{name: {"criterion": name, "k": None} for name in ("effective_rank", *ours.MOMENTS)},
+_PLANS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    ours.EXACT: (saln_kernels.topk_eigvals, {"solver": "exact"}),
+    ours.RANDOMIZED: (saln_kernels.topk_eigvals, {"solver": "randomized"}),
+    ours.HALF: (saln_kernels.topk_eigvals, {"solver": "exact"}),
+    "topk_eigh": (saln_kernels.topk_eigh, {}),
+    "fiedler": (saln_kernels.fiedler, {}),
+    ours.GRAM: (saln_kernels.gram, {}),
+    **{name: (saln_kernels.score_batches, {"criterion": name}) for name in ("effective_rank", *ours.MOMENTS)},
 }

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import ROOT
-from saln_kernels import plan
+from saln_kernels import plan, topk_eigvals
 from saln_kernels.backends import cuda, native
-from saln_kernels.info import Launch
+from saln_kernels.plan import Launch
 
 BUILD_FOLDERS = "build/native-*/cuda"
 
@@ -94,7 +94,7 @@ def planned(source: str) -> Launch | None:
     b, d, dtype, solver = CALLS[source]
     features = torch.empty(32768, d, dtype=dtype, device="meta")
     candidates = torch.empty(4096, b, dtype=torch.int64, device="meta")
-    return plan(features, candidates, k=8, solver=solver, backend="cuda").launch
+    return plan(topk_eigvals, features, candidates, k=8, solver=solver, backend="cuda").launch
 
 
 _ENTRY = re.compile(r"Compiling entry function '(\w+)' for 'sm_(\w+)'")

@@ -7,13 +7,14 @@ one already has; `greedy_logdet`, `maxvol` and `k_center` choose rows of a super
 is descending. `plan` says what a call would run, `build_info` what is installed.
 """
 
+__version__ = "0.1.0"
+
+from saln_kernels.build_info import BuildInfo, build_info
 from saln_kernels.greedy import greedy_logdet, k_center, maxvol
-from saln_kernels.info import BuildInfo, Plan, build_info, plan
+from saln_kernels.plan import Plan, plan
 from saln_kernels.results import BoundedEigh, Eigh, Eigvals, Fiedler, Greedy
 from saln_kernels.scores import eigh, eigvalsh, fiedler, score_batches
 from saln_kernels.spectra import gram, topk_eigh, topk_eigvals
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BoundedEigh",

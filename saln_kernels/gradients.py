@@ -1,50 +1,52 @@
-"""First derivatives of the ops of a backend with respect to features, residuals and quality.
+"""First derivatives of the ops of a backend with respect to features, residuals, quality and matrices.
 
 An eigenvalue moves by v' dK v, so every gradient is one with respect to K, chained through the steps that make K
 (`chain_rule`). That is done by opaque ops, so that torch.compile traces through, on chunks of candidates, so that
-memory is bounded. Eigenvectors, bounds and residual norms are not differentiable.
+memory is bounded. Eigenvectors, bounds, residual norms and greedy choices are not differentiable. Nor are gradients:
+a second derivative raises, for autograd would go on from the tensors saved and leave out how eigenvectors move.
 """
 
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from saln_kernels.backends.schemas import FAKES, PROBLEM
 from saln_kernels.chain_rule import chain
 from saln_kernels.criteria import slope
 from saln_kernels.matrices import Problem, Rows, gather, result_dtype
 from saln_kernels.truth.reference import chunks, groups
 
-PROBLEM_SCHEMA = (
-    "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, "
-    "str similarity, bool center, float gamma, str laplacian, str negative, bool allow_tf32"
-)
-# Each returns the gradients of features, then of residuals and of quality if they are there.
-_SCHEMAS = (
-    f"gram_backward(Tensor grad, {PROBLEM_SCHEMA}) -> Tensor[]",
-    f"vectors_backward(Tensor grad, Tensor vectors, {PROBLEM_SCHEMA}) -> Tensor[]",
-    f"eigvals_backward(Tensor grad, {PROBLEM_SCHEMA}, int k) -> Tensor[]",
-    f"score_backward(Tensor grad, {PROBLEM_SCHEMA}, str criterion, int k, float parameter) -> Tensor[]",
-)
-
-_FIELDS = len(Problem._fields)
+_TENSORS = ("features", "candidates", "residuals", "quality")  # of a problem
 _libraries: list[torch.library.Library] = []
 
 
-def register(namespace: str = "saln") -> None:
-    """Define the backward ops of a namespace, whose ops must be there, and attach them."""
+def complete(namespace: str, names: Iterable[str]) -> None:
+    """Give the ops of a namespace, which must be defined, their fake kernels and their gradients.
+
+    Fakes are kernels of the meta device and not `register_fake`, and what has no gradient falls through autograd and
+    not into a formula that says so: both take a tenth of the time, and importing this package has to be cheap.
+    """
     library = torch.library.Library(namespace, "FRAGMENT")  # type: ignore[no-untyped-call]
     ops = getattr(torch.ops, namespace)
-    for schema, kernel, leading in zip(_SCHEMAS, (_gram, _vectors, _eigvals, _score), (1, 2, 1, 1), strict=True):
-        library.define(schema)  # type: ignore[no-untyped-call]
-        name = schema.split("(")[0]
-        library.impl(name, functools.partial(kernel, ops), "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
-        torch.library.register_fake(f"{namespace}::{name}", _fake(leading), lib=library)
-    for name, (setup, backward) in _FORMULAS.items():
-        formula = functools.partial(backward, ops)
-        torch.library.register_autograd(f"{namespace}::{name}", formula, setup_context=setup, lib=library)
+
+    def implement(name: str, kernel: Callable[..., Any], key: str) -> None:
+        library.impl(name, kernel, key)  # type: ignore[no-untyped-call]
+
+    for name, (schema, kernel, fake) in _BACKWARD.items():
+        library.define(f"{name}{schema}")  # type: ignore[no-untyped-call]
+        implement(name, partial(kernel, ops), "CompositeExplicitAutograd")
+        implement(name, fake, "Meta")
+        implement(name, torch.library.fallthrough_kernel, "Autograd")
+    for name in names:
+        implement(name, FAKES[name], "Meta")
+        if name not in _FORMULAS:
+            implement(name, torch.library.fallthrough_kernel, "Autograd")
+            continue
+        setup, formula = _FORMULAS[name]
+        torch.library.register_autograd(f"{namespace}::{name}", partial(formula, ops), setup_context=setup, lib=library)
     _libraries.append(library)
 
 
@@ -56,19 +58,15 @@ def _vectors(ops: Any, grad: Tensor, vectors: Tensor, *problem: Any) -> list[Ten
     return _pull_back(Problem(*problem), lambda part, rows, where: _outer(grad[where], vectors[where]))
 
 
-def _eigvals(ops: Any, grad: Tensor, *arguments: Any) -> list[Tensor]:
-    k = arguments[_FIELDS]
-
+def _eigvals(ops: Any, grad: Tensor, k: int, *problem: Any) -> list[Tensor]:
     def direction(part: Problem, rows: Rows, where: slice) -> Tensor:
         _, vectors, _ = ops.eigh(*part, k, "exact", 0, 0)
         return _outer(grad[where], vectors)
 
-    return _pull_back(Problem(*arguments[:_FIELDS]), direction)
+    return _pull_back(Problem(*problem), direction)
 
 
-def _score(ops: Any, grad: Tensor, *arguments: Any) -> list[Tensor]:
-    criterion, k, parameter = arguments[_FIELDS:]
-
+def _score(ops: Any, grad: Tensor, criterion: str, k: int, parameter: float, *problem: Any) -> list[Tensor]:
     def direction(part: Problem, rows: Rows, where: slice) -> Tensor:
         if criterion == "algebraic_connectivity":
             _, vector, _ = ops.fiedler(*part, "exact", 0, 0)
@@ -79,7 +77,12 @@ def _score(ops: Any, grad: Tensor, *arguments: Any) -> list[Tensor]:
             weights[members, :n] = slope(criterion, values[members, :n], k, parameter, torch.finfo(values.dtype).eps)
         return _outer(weights * grad[where].unsqueeze(1), vectors)
 
-    return _pull_back(Problem(*arguments[:_FIELDS]), direction)
+    return _pull_back(Problem(*problem), direction)
+
+
+def _matrix(ops: Any, grad: Tensor, vectors: Tensor, matrices: Tensor) -> Tensor:
+    """0 for matrices that are NaN."""
+    return _outer(grad, vectors).nan_to_num(nan=0.0).to(matrices.dtype)
 
 
 def _outer(weights: Tensor, vectors: Tensor) -> Tensor:
@@ -90,8 +93,7 @@ def _outer(weights: Tensor, vectors: Tensor) -> Tensor:
 
 def _pull_back(problem: Problem, direction: Callable[[Problem, Rows, slice], Tensor]) -> list[Tensor]:
     """Chain gradients with respect to the matrices, given chunk by chunk as [c, b, b], to the tensors of a problem."""
-    dtype = result_dtype(problem.features.dtype)
-    sources = [source for source in (problem.features, problem.residuals, problem.quality) if source is not None]
+    dtype, sources = result_dtype(problem.features.dtype), list(problem.sources.values())
     totals = [torch.zeros(source.shape, dtype=dtype, device=source.device) for source in sources]
     start = 0
     for part in chunks(problem):
@@ -108,9 +110,7 @@ def _pull_back(problem: Problem, direction: Callable[[Problem, Rows, slice], Ten
 
 def _scatter(total: Tensor, candidates: Tensor, piece: Tensor, pairs: bool) -> None:
     """Add the gradient of gathered rows (or pairs of rows) where they came from; padding's is zero already."""
-    if len(total) == 0:
-        return
-    # Out-of-range rows belong to bad candidates, whose gradient is zero too.
+    # Row numbers out of range belong to bad candidates, whose gradient is zero too.
     index = candidates.long().clamp(0, len(total) - 1)
     if pairs:
         total.index_put_((index.unsqueeze(2), index.unsqueeze(1)), piece, accumulate=True)
@@ -118,45 +118,85 @@ def _scatter(total: Tensor, candidates: Tensor, piece: Tensor, pairs: bool) -> N
         total.index_add_(0, index.flatten(), piece.flatten(0, 1))
 
 
-def _fake(leading: int) -> Callable[..., list[Tensor]]:
-    """The fake of a backward op whose problem comes after so many arguments."""
+def _fake(*arguments: Any) -> list[Tensor]:
+    """Of an op whose arguments end with a problem."""
+    problem = Problem(*arguments[-len(Problem._fields) :])
+    return [source.new_empty(source.shape) for source in problem.sources.values()]
 
-    def fake(*arguments: Any) -> list[Tensor]:
-        features, _, residuals, quality = arguments[leading : leading + 4]
-        sources = [source for source in (features, residuals, quality) if source is not None]
-        return [source.new_empty(source.shape) for source in sources]
 
-    return fake
+def _fake_matrix(grad: Tensor, vectors: Tensor, matrices: Tensor) -> Tensor:
+    return matrices.new_empty(matrices.shape)
+
+
+# The backward ops: schema, kernel, fake. Problems come last here. Each returns the gradients of a problem's `sources`,
+# or of the matrices.
+_BACKWARD: dict[str, tuple[str, Callable[..., Any], Callable[..., Any]]] = {
+    "gram_backward": (f"(Tensor grad, {PROBLEM}) -> Tensor[]", _gram, _fake),
+    "eigvals_backward": (f"(Tensor grad, int k, {PROBLEM}) -> Tensor[]", _eigvals, _fake),
+    "vectors_backward": (f"(Tensor grad, Tensor vectors, {PROBLEM}) -> Tensor[]", _vectors, _fake),
+    "score_backward": (f"(Tensor grad, str criterion, int k, float parameter, {PROBLEM}) -> Tensor[]", _score, _fake),
+    "matrix_backward": ("(Tensor grad, Tensor vectors, Tensor matrices) -> Tensor", _matrix, _fake_matrix),
+}
+
+
+class _Final(torch.autograd.Function):
+    """A gradient that depends on the sources and on the gradient that came in, and says so when it is differentiated.
+
+    `torch.autograd.function.once_differentiable` looks at what came in alone, which for a plain sum needs no gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, function: str, gradient: Tensor, *depends: Tensor) -> Tensor:
+        ctx.function = function
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise NotImplementedError(
+            f"second derivatives of {ctx.function} are not implemented; pass backend='reference', plain torch in "
+            "float64, slow, or take the first derivative without create_graph=True"
+        )
+
+
+def _final(function: str, gradient: Tensor, *depends: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():  # nobody asks for a second one
+        return gradient
+    result: Tensor = _Final.apply(function, gradient, *depends)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], *extra: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:4], *extra)
-    ctx.rest = inputs[4:]
+    """Save what a formula needs: the tensors as autograd wants them saved, the other arguments as they are."""
+    problem, ctx.task = Problem.of(inputs)
+    ctx.save_for_backward(*(getattr(problem, name) for name in _TENSORS), *extra)
+    ctx.options = {name: value for name, value in problem._asdict().items() if name not in _TENSORS}
 
 
-def _problem(ctx: Any) -> tuple[Any, ...]:
-    return (*ctx.saved_tensors[:4], *ctx.rest[: _FIELDS - 4])
+def _kept(ctx: Any) -> tuple[Problem, tuple[Tensor, ...]]:
+    """The problem, and the tensors saved beside it."""
+    count = len(_TENSORS)
+    tensors, extra = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+    return Problem(**dict(zip(_TENSORS, tensors, strict=True)), **ctx.options), extra
 
 
-def _placed(ctx: Any, gradients: list[Tensor]) -> tuple[Tensor | None, ...]:
-    """Gradients in the places of an op's arguments."""
-    left: Iterator[Tensor] = iter(gradients)
-    _, _, residuals, quality = ctx.saved_tensors[:4]
-    placed = (
-        next(left),
-        None,
-        None if residuals is None else next(left),
-        None if quality is None else next(left),
-    )
-    return (*placed, *(None for _ in ctx.rest))
+def _placed(
+    ctx: Any, function: str, grad: Tensor, problem: Problem, gradients: list[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """Gradients in the places of an op's arguments, given what came in."""
+    sources = problem.sources
+    placed: dict[str, Tensor | None] = dict.fromkeys(Problem._fields)
+    for name, gradient in zip(sources, gradients, strict=True):
+        placed[name] = _final(function, gradient, grad, *sources.values())
+    return (*placed.values(), *(None for _ in ctx.task))
 
 
-def _gram_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _plain_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     _keep(ctx, inputs)
 
 
 def _gram_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return _placed(ctx, ops.gram_backward(grad, *_problem(ctx)))
+    problem, _ = _kept(ctx)
+    return _placed(ctx, "gram", grad, problem, ops.gram_backward(grad, *problem))
 
 
 def _eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -165,8 +205,9 @@ def _eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 
 def _eigvals_formula(ops: Any, ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor | None, ...]:
-    k = ctx.rest[_FIELDS - 4]
-    return _placed(ctx, ops.eigvals_backward(grad, *_problem(ctx), k))
+    problem, _ = _kept(ctx)
+    k, *_ = ctx.task
+    return _placed(ctx, "topk_eigvals", grad, problem, ops.eigvals_backward(grad, k, *problem))
 
 
 def _pair_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -175,21 +216,21 @@ def _pair_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor,
 
 
 def _eigh_formula(ops: Any, ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
-    return _placed(ctx, ops.vectors_backward(grad, ctx.saved_tensors[4], *_problem(ctx)))
+    problem, (vectors,) = _kept(ctx)
+    return _placed(ctx, "topk_eigh", grad, problem, ops.vectors_backward(grad, vectors, *problem))
 
 
 def _fiedler_formula(ops: Any, ctx: Any, grad: Tensor, *unused: Tensor) -> tuple[Tensor | None, ...]:
-    vector = ctx.saved_tensors[4].unsqueeze(2)
-    return _placed(ctx, ops.vectors_backward(grad.unsqueeze(1), vector, *_problem(ctx)))
-
-
-def _score_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    _keep(ctx, inputs)
+    problem, (vector,) = _kept(ctx)
+    gradients = ops.vectors_backward(grad.unsqueeze(1), vector.unsqueeze(2), *problem)
+    return _placed(ctx, "fiedler", grad, problem, gradients)
 
 
 def _score_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    criterion, k, parameter = ctx.rest[_FIELDS - 4 : _FIELDS - 1]
-    return _placed(ctx, ops.score_backward(grad, *_problem(ctx), criterion, k, parameter))
+    problem, _ = _kept(ctx)
+    criterion, k, parameter, *_ = ctx.task
+    gradients = ops.score_backward(grad, criterion, k, parameter, *problem)
+    return _placed(ctx, "score_batches", grad, problem, gradients)
 
 
 def _matrix_eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -200,30 +241,25 @@ def _matrix_eigvals_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> 
 def _matrix_eigvals_formula(ops: Any, ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
     (matrices,) = ctx.saved_tensors
     _, vectors = ops.matrix_eigh(matrices.detach(), ctx.k)
-    return _matrix_gradient(grad, vectors).to(matrices.dtype), None
+    return _final("eigvalsh", ops.matrix_backward(grad, vectors, matrices), grad, matrices), None
 
 
 def _matrix_eigh_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(output[1])
-    ctx.dtype = inputs[0].dtype
+    ctx.save_for_backward(output[1], inputs[0])
     ctx.mark_non_differentiable(output[1])
 
 
 def _matrix_eigh_formula(ops: Any, ctx: Any, grad: Tensor, unused: Tensor) -> tuple[Tensor, None]:
-    return _matrix_gradient(grad, ctx.saved_tensors[0]).to(ctx.dtype), None
-
-
-def _matrix_gradient(grad: Tensor, vectors: Tensor) -> Tensor:
-    """As `_outer`, but 0 for matrices that are NaN."""
-    return _outer(grad, vectors).nan_to_num(nan=0.0)
+    vectors, matrices = ctx.saved_tensors
+    return _final("eigh", ops.matrix_backward(grad, vectors, matrices), grad, matrices), None
 
 
 _FORMULAS: dict[str, tuple[Callable[..., None], Callable[..., tuple[Tensor | None, ...]]]] = {
-    "gram": (_gram_setup, _gram_formula),
+    "gram": (_plain_setup, _gram_formula),
     "eigvals": (_eigvals_setup, _eigvals_formula),
     "eigh": (_pair_setup, _eigh_formula),
     "fiedler": (_pair_setup, _fiedler_formula),
-    "score": (_score_setup, _score_formula),
+    "score": (_plain_setup, _score_formula),
     "matrix_eigvals": (_matrix_eigvals_setup, _matrix_eigvals_formula),
     "matrix_eigh": (_matrix_eigh_setup, _matrix_eigh_formula),
 }

@@ -1,16 +1,10 @@
 """The public functions that choose rows of super-batches greedily: check, dispatch, name the result."""
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
 from saln_kernels import validate
-from saln_kernels.backends import native
-from saln_kernels.backends.protocol import serving
-from saln_kernels.matrices import Problem, result_dtype
+from saln_kernels.backends.dispatch import serving
 from saln_kernels.results import Greedy
-from saln_kernels.truth import greedy as reference_greedy
 
 
 def greedy_logdet(
@@ -82,11 +76,9 @@ def greedy_logdet(
         quality=quality,
         check_bounds=check_bounds,
     )
-    size = _size(size, candidates)
-    sigma = validate.number("sigma", sigma)
-    if not 0 <= sigma < float("inf"):
-        raise ValueError(f"sigma is {sigma}; wanted a finite number, 0 or positive")
-    return _run("greedy_logdet", backend, problem, size, sigma)
+    size = validate.size(size, candidates)
+    sigma = validate.noise(sigma)
+    return Greedy(*serving(backend, features.device).greedy_logdet(problem, size, sigma))
 
 
 def maxvol(
@@ -145,19 +137,14 @@ def maxvol(
     >>> positions, gains.sum().exp().round(decimals=3)  # |det [[-2, 1], [1, 3]]|
     (tensor([[2, 3]]), tensor(7.))
     """
-    problem = _plain_problem(features, candidates, "linear", check_bounds)
-    size = _size(size, candidates)
+    problem = validate.problem(features, candidates, check_bounds=check_bounds)
+    size = validate.size(size, candidates)
     if size > features.shape[1]:
         raise ValueError(
             f"size is {size}; wanted at most the {features.shape[1]} columns of features, one a row chosen"
         )
-    tolerance = validate.number("tolerance", tolerance)
-    if not 1 <= tolerance < float("inf"):
-        raise ValueError(f"tolerance is {tolerance}; wanted a finite factor of at least 1")
-    max_swaps = validate.integer("max_swaps", max_swaps)
-    if max_swaps < 0:
-        raise ValueError(f"max_swaps is {max_swaps}; wanted 0 or more")
-    return _run("maxvol", backend, problem, size, tolerance, max_swaps)
+    tolerance, max_swaps = validate.swaps(tolerance, max_swaps)
+    return Greedy(*serving(backend, features.device).maxvol(problem, size, tolerance, max_swaps))
 
 
 def k_center(
@@ -213,75 +200,7 @@ def k_center(
     Greedy(positions=tensor([[0, 3, 2]]), gains=tensor([[inf, 81., 16.]]))
     """
     validate.choice("similarity", similarity, ("linear", "cosine"))
-    problem = _plain_problem(features, candidates, similarity, check_bounds)
-    size = _size(size, candidates)
-    starts = None if start is None else _starts(start, problem, check_bounds)
-    return _run("k_center", backend, problem, starts, size)
-
-
-# What the ops take of a problem, before their own arguments.
-_SHARED = {
-    "greedy_logdet": Problem._fields[:-1],  # all but allow_tf32
-    "maxvol": ("features", "candidates"),
-    "k_center": ("features", "candidates", "similarity"),
-}
-
-
-def _plain_problem(features: Any, candidates: Any, similarity: str, check_bounds: Any) -> Problem:
-    return validate.problem(
-        features,
-        candidates,
-        similarity=similarity,
-        center=False,
-        gamma=None,
-        residuals=None,
-        quality=None,
-        check_bounds=check_bounds,
-    )
-
-
-def _size(size: Any, candidates: Tensor) -> int:
-    count, b = validate.integer("size", size), candidates.shape[1]
-    if not 0 <= count <= b:
-        raise ValueError(f"size is {count}; wanted 0 <= size <= {b}, the columns of candidates")
-    return count
-
-
-def _starts(start: Any, problem: Problem, check_bounds: bool | None) -> Tensor:
-    """The first positions as a tensor [C]."""
-    count, b = problem.candidates.shape
-    device = problem.candidates.device
-    if not isinstance(start, Tensor):
-        first = validate.integer("start", start)
-        if not 0 <= first < b:
-            raise ValueError(f"start is {first}; wanted 0 <= start < {b}, a column of candidates")
-        return torch.full((count,), first, dtype=torch.int64, device=device)
-    if start.dtype not in validate.INDEX_DTYPES:
-        raise TypeError(f"start has dtype {start.dtype}; wanted int32 or int64")
-    if start.shape != (count,):
-        raise ValueError(f"start has shape {list(start.shape)}; wanted [{count}], a position for each candidate")
-    if start.device != device:
-        raise ValueError(f"start is on {start.device} and candidates on {device}; wanted one device")
-    checked = check_bounds or (check_bounds is None and device.type == "cpu")
-    if checked and not torch.compiler.is_compiling() and bool(((start < 0) | (start >= b)).any()):
-        at = int(((start < 0) | (start >= b)).nonzero()[0])
-        raise IndexError(f"start[{at}] is {int(start[at])}; wanted a column of candidates, 0 <= start < {b}")
-    return start.to(torch.int64).contiguous()
-
-
-def _run(name: str, backend: str | None, problem: Problem, *arguments: Any) -> Greedy:
-    problem = problem._replace(
-        features=problem.features.detach(),
-        residuals=None if problem.residuals is None else problem.residuals.detach(),
-        quality=None if problem.quality is None else problem.quality.detach(),
-    )
-    if backend == "reference":
-        positions, gains = getattr(reference_greedy, name)(problem, *arguments)
-        return Greedy(positions, gains.to(result_dtype(problem.features.dtype)))
-    if serving(backend, problem.features.device) is not native.OPS:
-        raise RuntimeError(
-            f"{name} has no kernels for tensors on {problem.features.device} in this installation; move them to the "
-            "CPU, or pass backend='reference', which runs plain torch in float64 on any device"
-        )
-    shared = (getattr(problem, field) for field in _SHARED[name])
-    return Greedy(*getattr(torch.ops.saln, name)(*shared, *arguments))
+    problem = validate.problem(features, candidates, similarity=similarity, check_bounds=check_bounds)
+    size = validate.size(size, candidates)
+    starts = validate.starts(start, candidates, check_bounds)
+    return Greedy(*serving(backend, features.device).k_center(problem, size, starts))

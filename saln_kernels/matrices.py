@@ -3,7 +3,7 @@
 Sums and products are ordered so that every matrix is symmetric to the bit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +22,30 @@ class Problem(NamedTuple):
     laplacian: str = "none"
     negative: str = "clamp"
     allow_tf32: bool = False  # float32 products on a GPU may round to tf32
+
+    @classmethod
+    def of(cls, arguments: tuple[Any, ...]) -> tuple["Problem", tuple[Any, ...]]:
+        """The problem that an op's arguments begin with, and the others."""
+        count = len(cls._fields)
+        return cls(*arguments[:count]), arguments[count:]
+
+    @classmethod
+    def given(cls, matrices: Tensor) -> "Problem":
+        """Matrices one already has, [C, b, b], in the place of features."""
+        return cls(matrices, matrices.new_empty(0, dtype=torch.int64), similarity="given")
+
+    @property
+    def sources(self) -> dict[str, Tensor]:
+        """The tensors it can be differentiated by: features, then residuals and quality where they are there."""
+        of = {"features": self.features, "residuals": self.residuals, "quality": self.quality}
+        return {name: source for name, source in of.items() if source is not None}
+
+    @property
+    def semidefinite(self) -> bool:
+        """Whether no eigenvalue can be negative but by rounding; csrc/core/problem.h has the same rule."""
+        if self.laplacian != "none":
+            return self.negative != "keep"
+        return self.similarity not in ("precomputed", "given")
 
 
 class Rows(NamedTuple):
@@ -112,14 +136,34 @@ def inner_products(x: Tensor) -> Tensor:
     return products.tril() + products.tril(-1).mT
 
 
+class _SquaredDistances(torch.autograd.Function):
+    """|x_i - x_j|^2 [C, b, b] of x [C, b, d].
+
+    From differences, not from the Gram matrix, whose cancellation loses close rows far from the origin; and with second
+    derivatives, which torch.cdist lacks.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        x = x - x.detach().mean(dim=1, keepdim=True)  # moves nothing, and leaves less to cancel
+        both = grad + grad.mT
+        result: Tensor = 2 * (both.sum(dim=2, keepdim=True) * x - both @ x)
+        return result
+
+
 def _similarity(rows: Rows, problem: Problem) -> Tensor:
     x = rows.features
     if problem.similarity == "precomputed":
         return x
     if problem.similarity == "rbf":
-        # From differences, not from the Gram matrix, whose cancellation loses close rows far from the origin.
-        distance = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-        return torch.exp(-problem.gamma * distance.square())
+        squared: Tensor = _SquaredDistances.apply(x)  # type: ignore[no-untyped-call]
+        return torch.exp(-problem.gamma * squared)
     if problem.similarity == "cosine":
         square = x.square().sum(dim=2, keepdim=True)
         zero = square == 0

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from saln_kernels import validate
-from saln_kernels.backends.protocol import serving
+from saln_kernels.backends.dispatch import serving
 from saln_kernels.results import Eigh, Fiedler
 
 
@@ -12,7 +12,7 @@ def fiedler(
     candidates: Tensor,
     *,
     similarity: str = "cosine",
-    laplacian: str = "unnormalized",
+    laplacian: str | None = None,
     negative: str = "clamp",
     center: bool = False,
     gamma: float | None = None,
@@ -30,7 +30,7 @@ def fiedler(
     ----------
     features, candidates, similarity, laplacian, negative, center, gamma, residuals, quality, solver, n_iter, seed, \
 check_bounds, backend
-        As in `topk_eigvals`, except that laplacian is "unnormalized" or "symmetric", never None.
+        As in `topk_eigvals`; laplacian None is "unnormalized" here.
 
     Returns
     -------
@@ -56,7 +56,6 @@ check_bounds, backend
     >>> bool(value < 1e-6), bool(vector[0, 0] * vector[0, 1] > 0), bool(vector[0, 0] * vector[0, 2] < 0)
     (True, True, True)
     """
-    validate.choice("laplacian", laplacian, validate.LAPLACIANS)
     problem = validate.problem(
         features,
         candidates,
@@ -68,6 +67,7 @@ check_bounds, backend
         laplacian=laplacian,
         negative=negative,
         check_bounds=check_bounds,
+        graph=True,
     )
     options = validate.solver_options(solver, n_iter, seed)
     return Fiedler(*serving(backend, features.device).fiedler(problem, *options))
@@ -133,8 +133,6 @@ check_bounds, backend
     >>> score_batches(features, torch.tensor([[0, 1], [0, 2]])).round(decimals=3)
     tensor([2., 1.])
     """
-    if laplacian is None and criterion == "algebraic_connectivity":
-        laplacian = "unnormalized"
     problem = validate.problem(
         features,
         candidates,
@@ -146,6 +144,7 @@ check_bounds, backend
         laplacian=laplacian,
         negative=negative,
         check_bounds=check_bounds,
+        graph=validate.needs_graph(criterion),
     )
     what = validate.criterion(criterion, k, q, sigma, candidates.shape[1])
     options = validate.solver_options(solver, n_iter, seed)

@@ -5,7 +5,7 @@ from typing import Literal, overload
 from torch import Tensor
 
 from saln_kernels import validate
-from saln_kernels.backends.protocol import serving
+from saln_kernels.backends.dispatch import serving
 from saln_kernels.results import BoundedEigh, Eigh, Eigvals
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from saln_kernels.criteria import CRITERIA
 from saln_kernels.matrices import Problem, result_dtype
+from saln_kernels.tracing import constant
 
 SIMILARITIES = ("linear", "cosine", "rbf", "precomputed", "gradient")
 LAPLACIANS = ("unnormalized", "symmetric")
@@ -26,16 +27,20 @@ def problem(
     features: Any,
     candidates: Any,
     *,
-    similarity: Any,
-    center: Any,
-    gamma: Any,
-    residuals: Any,
-    quality: Any,
+    similarity: Any = "linear",
+    center: Any = False,
+    gamma: Any = None,
+    residuals: Any = None,
+    quality: Any = None,
     laplacian: Any = None,
     negative: Any = "clamp",
     check_bounds: Any = None,
+    graph: bool = False,
 ) -> Problem:
-    """Check the arguments all functions on candidates share, and put them in the ops' form."""
+    """Check the arguments all functions on candidates share, and put them in the ops' form.
+
+    graph says that what is asked for is of a graph: where no Laplacian is named it is then the unnormalized one.
+    """
     _check_tensor("features", features, FEATURE_DTYPES, 2, "[N, d]")
     _check_tensor("candidates", candidates, INDEX_DTYPES, 2, "[C, b]")
     rows, width = features.shape
@@ -67,7 +72,7 @@ def problem(
             raise ValueError(f"gamma came with similarity={similarity!r}; only similarity='rbf' uses it")
         gamma = positive("gamma", gamma)
     if laplacian is None:
-        laplacian = "none"
+        laplacian = "unnormalized" if graph else "none"
     else:
         choice("laplacian", laplacian, LAPLACIANS, "None or ")
     choice("negative", negative, NEGATIVES)
@@ -78,11 +83,9 @@ def problem(
         )
     if check_bounds is not None:
         flag("check_bounds", check_bounds)
-    if (check_bounds or (check_bounds is None and candidates.device.type == "cpu")) and not (
-        torch.compiler.is_compiling()
-    ):
+    if _reads_values(check_bounds, candidates):
         _check_rows(candidates, rows)
-    coarse = features.is_cuda and torch.backends.cuda.matmul.allow_tf32
+    coarse = features.is_cuda and _allows_tf32()
     return Problem(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative, coarse)
 
 
@@ -117,6 +120,11 @@ def solver_options(solver: Any, n_iter: Any, seed: Any) -> tuple[str, int, int]:
     return solver, n_iter, seed
 
 
+def needs_graph(criterion: Any) -> bool:
+    """Whether a criterion, if it is one, is of a graph."""
+    return isinstance(criterion, str) and criterion in CRITERIA and CRITERIA[criterion].needs == "fiedler"
+
+
 def criterion(name: Any, k: Any, q: Any, sigma: Any, b: int) -> tuple[str, int, float]:
     """Criterion, k and the op's one real parameter."""
     if name not in CRITERIA:
@@ -128,6 +136,57 @@ def criterion(name: Any, k: Any, q: Any, sigma: Any, b: int) -> tuple[str, int, 
     sigma = positive("sigma", sigma)
     parameter = CRITERIA[name].parameter
     return name, k, q if parameter == "q" else sigma if parameter == "sigma" else 0.0
+
+
+def size(value: Any, candidates: Tensor) -> int:
+    """How many rows to choose of every candidate."""
+    count, b = integer("size", value), candidates.shape[1]
+    if not 0 <= count <= b:
+        raise ValueError(f"size is {count}; wanted 0 <= size <= {b}, the columns of candidates")
+    return count
+
+
+def noise(sigma: Any) -> float:
+    """A standard deviation, 0 too."""
+    result = number("sigma", sigma)
+    if not 0 <= result < math.inf:
+        raise ValueError(f"sigma is {result}; wanted a finite number, 0 or positive")
+    return result
+
+
+def swaps(tolerance: Any, max_swaps: Any) -> tuple[float, int]:
+    """What a swap must gain, and how many there may be."""
+    factor = number("tolerance", tolerance)
+    if not 1 <= factor < math.inf:
+        raise ValueError(f"tolerance is {factor}; wanted a finite factor of at least 1")
+    count = integer("max_swaps", max_swaps)
+    if count < 0:
+        raise ValueError(f"max_swaps is {count}; wanted 0 or more")
+    return factor, count
+
+
+def starts(start: Any, candidates: Tensor, check_bounds: bool | None) -> Tensor | None:
+    """First positions as a contiguous int64 tensor [C], or None where they are all 0."""
+    if start is None:
+        return None
+    (count, b), device = candidates.shape, candidates.device
+    if not isinstance(start, Tensor):
+        first = integer("start", start)
+        if not 0 <= first < b:
+            raise ValueError(f"start is {first}; wanted 0 <= start < {b}, a column of candidates")
+        return torch.full((count,), first, dtype=torch.int64, device=device)
+    if start.dtype not in INDEX_DTYPES:
+        raise TypeError(f"start has dtype {start.dtype}; wanted int32 or int64")
+    if start.shape != (count,):
+        raise ValueError(f"start has shape {_shape(start)}; wanted [{count}], a position for each candidate")
+    if start.device != device:
+        raise ValueError(f"start is on {start.device} and candidates on {device}; wanted one device")
+    if _reads_values(check_bounds, candidates):
+        outside = ((start < 0) | (start >= b)).nonzero()
+        if len(outside):
+            at = int(outside[0])
+            raise IndexError(f"start[{at}] is {int(start[at])}; wanted a column of candidates, 0 <= start < {b}")
+    return start.to(torch.int64).contiguous()
 
 
 def choice(name: str, value: Any, wanted: tuple[str, ...], also: str = "") -> None:
@@ -168,6 +227,19 @@ def positive(name: str, value: Any) -> float:
     if not 0 < result < math.inf:
         raise ValueError(f"{name} is {result}; wanted a positive finite number")
     return result
+
+
+def _reads_values(check_bounds: bool | None, candidates: Tensor) -> bool:
+    """Whether row numbers are looked at: where that was asked for, or needs no synchronisation."""
+    wanted = check_bounds or (check_bounds is None and candidates.device.type == "cpu")
+    return bool(wanted) and not torch.compiler.is_compiling()
+
+
+# torch.compile cannot trace the question, and compiles again when the answer changes.
+@constant
+def _allows_tf32() -> bool:
+    """PyTorch's own switch; the older one, allow_tf32, raises where this one was set."""
+    return bool(torch.backends.cuda.matmul.fp32_precision == "tf32")
 
 
 def _shape(value: Tensor) -> list[int]:

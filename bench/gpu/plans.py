@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.gpu.cases import CASES, Case
-from saln_kernels import Plan, plan
+from saln_kernels import Plan, plan, topk_eigvals
 
 SOLVERS = ("exact", "randomized")
 
@@ -19,7 +19,7 @@ def planned(case: Case, solver: str) -> Plan:
     """The plan of a case, from shapes alone."""
     features = torch.empty(case.pool, case.width, dtype=case.dtype, device="meta")
     candidates = torch.empty(case.n_candidates, case.size, dtype=torch.int64, device="meta")
-    return plan(features, candidates, k=case.k, solver=solver, backend="cuda")
+    return plan(topk_eigvals, features, candidates, k=case.k, solver=solver, backend="cuda")
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False) -> None:

@@ -50,8 +50,7 @@ inline void check_device(const Tensor& t, const Tensor& features, const char* ar
 
 inline Problem problem_of(const Tensor& features, const Tensor& candidates, const std::optional<Tensor>& residuals,
                           const std::optional<Tensor>& quality, const std::string& similarity, bool center,
-                          double gamma, const std::string& laplacian, const std::string& negative,
-                          bool allow_tf32 = false) {
+                          double gamma, const std::string& laplacian, const std::string& negative, bool allow_tf32) {
   Problem p;
   STD_TORCH_CHECK(similarity != "given", "similarity: 'given' is not one of candidates");
   STD_TORCH_CHECK(features.dim() == 2 && features.size(1) > 0, "features: expected [N, d] with d > 0");
@@ -115,6 +114,10 @@ inline Task task_of(Output output, int64_t k, const std::string& solver, int64_t
   t.n_iter = n_iter;
   t.seed = uint64_t(seed);
   return t;
+}
+
+inline void check_graph(const Problem& p) {
+  STD_TORCH_CHECK(p.laplacian != Laplacian::none, "laplacian: expected 'unnormalized' or 'symmetric'");
 }
 
 inline void check_k(int64_t k, const Problem& p) {

@@ -4,16 +4,9 @@
 #include "cpu/greedy.h"
 
 STABLE_TORCH_LIBRARY_FRAGMENT(saln, m) {
-  m.def(
-      "greedy_logdet(Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, str similarity, "
-      "bool center, float gamma, str laplacian, str negative, int size, float sigma) -> "
-      "(Tensor positions, Tensor gains)");
-  m.def(
-      "maxvol(Tensor features, Tensor candidates, int size, float tolerance, int max_swaps) -> "
-      "(Tensor positions, Tensor gains)");
-  m.def(
-      "k_center(Tensor features, Tensor candidates, str similarity, Tensor? start, int size) -> "
-      "(Tensor positions, Tensor gains)");
+  m.def("greedy_logdet(" PROBLEM_SCHEMA ", int size, float sigma) -> (Tensor positions, Tensor gains)");
+  m.def("maxvol(" PROBLEM_SCHEMA ", int size, float tolerance, int max_swaps) -> (Tensor positions, Tensor gains)");
+  m.def("k_center(" PROBLEM_SCHEMA ", int size, Tensor? start) -> (Tensor positions, Tensor gains)");
 }
 
 namespace {

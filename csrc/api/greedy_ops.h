@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "api/arguments.h"
+#include "api/problem_arguments.h"
 #include "core/greedy.h"
 
 namespace saln {
@@ -13,36 +14,29 @@ namespace saln {
 // Backend::run(like, problem, task, results) computes, where the tensor `like` is.
 template <class Backend>
 struct GreedyOps {
-  static std::tuple<Tensor, Tensor> greedy_logdet(const Tensor& features, const Tensor& candidates,
-                                                  const std::optional<Tensor>& residuals,
-                                                  const std::optional<Tensor>& quality, const std::string& similarity,
-                                                  bool center, double gamma, const std::string& laplacian,
-                                                  const std::string& negative, int64_t size, double sigma) {
+  static std::tuple<Tensor, Tensor> greedy_logdet(PROBLEM_PARAMETERS, int64_t size, double sigma) {
     STD_TORCH_CHECK(laplacian == "none", "laplacian: expected 'none', got '", laplacian, "'");
     STD_TORCH_CHECK(sigma >= 0, "sigma: expected 0 or more");
     GreedyTask task;
     task.noise = sigma * sigma;
-    return choose(features,
-                  problem_of(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative),
-                  task, size);
+    return choose(features, PROBLEM_OF_PARAMETERS, task, size);
   }
 
-  static std::tuple<Tensor, Tensor> maxvol(const Tensor& features, const Tensor& candidates, int64_t size,
-                                           double tolerance, int64_t max_swaps) {
+  static std::tuple<Tensor, Tensor> maxvol(PROBLEM_PARAMETERS, int64_t size, double tolerance, int64_t max_swaps) {
+    STD_TORCH_CHECK(similarity == "linear", "similarity: expected 'linear'");
     STD_TORCH_CHECK(features.dim() == 2 && size <= features.size(1), "size: expected at most the columns of features");
     STD_TORCH_CHECK(tolerance >= 1, "tolerance: expected 1 or more");
+    const Problem problem = plain(PROBLEM_OF_PARAMETERS);
     GreedyTask task;
     task.method = Greedy::maxvol;
     task.tolerance = tolerance;
     task.max_swaps = max_swaps;
-    return choose(features, plain(features, candidates, "linear"), task, size);
+    return choose(features, problem, task, size);
   }
 
-  static std::tuple<Tensor, Tensor> k_center(const Tensor& features, const Tensor& candidates,
-                                             const std::string& similarity, const std::optional<Tensor>& start,
-                                             int64_t size) {
+  static std::tuple<Tensor, Tensor> k_center(PROBLEM_PARAMETERS, int64_t size, const std::optional<Tensor>& start) {
     STD_TORCH_CHECK(similarity == "linear" || similarity == "cosine", "similarity: expected 'linear' or 'cosine'");
-    const Problem problem = plain(features, candidates, similarity);
+    const Problem problem = plain(PROBLEM_OF_PARAMETERS);
     GreedyTask task;
     task.method = Greedy::k_center;
     if (start) {
@@ -63,8 +57,11 @@ struct GreedyOps {
   }
 
  private:
-  static Problem plain(const Tensor& features, const Tensor& candidates, const std::string& similarity) {
-    return problem_of(features, candidates, {}, {}, similarity, false, 0, "none", "clamp");
+  // Of rows alone.
+  static const Problem& plain(const Problem& problem) {
+    STD_TORCH_CHECK(!problem.center && !problem.quality.data && problem.laplacian == Laplacian::none,
+                    "expected rows as they are: no center, no quality, no laplacian");
+    return problem;
   }
 
   static std::tuple<Tensor, Tensor> choose(const Tensor& features, const Problem& problem, GreedyTask& task,

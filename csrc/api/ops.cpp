@@ -4,11 +4,6 @@
 
 #include "cpu/run.h"
 
-// The arguments that describe the matrices, in every op's schema.
-#define PROBLEM_SCHEMA                                                                                                 \
-  "Tensor features, Tensor candidates, Tensor? residuals, Tensor? quality, str similarity, bool center, float gamma, " \
-  "str laplacian, str negative, bool allow_tf32"
-
 STABLE_TORCH_LIBRARY(saln, m) {
   m.def("gram(" PROBLEM_SCHEMA ") -> Tensor");
   m.def("eigvals(" PROBLEM_SCHEMA ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor bounds)");

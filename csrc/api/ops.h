@@ -6,15 +6,9 @@
 #include <tuple>
 
 #include "api/arguments.h"
+#include "api/problem_arguments.h"
 
 namespace saln {
-
-#define PROBLEM_PARAMETERS                                                                           \
-  const Tensor &features, const Tensor &candidates, const std::optional<Tensor>&residuals,           \
-      const std::optional<Tensor>&quality, const std::string &similarity, bool center, double gamma, \
-      const std::string &laplacian, const std::string &negative, bool allow_tf32
-#define PROBLEM_OF_PARAMETERS \
-  problem_of(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative, allow_tf32)
 
 // Backend::run(like, problem, task, results) computes, where the tensor `like` is.
 template <class Backend>
@@ -50,7 +44,7 @@ struct Ops {
   static std::tuple<Tensor, Tensor, Tensor> fiedler(PROBLEM_PARAMETERS, const std::string& solver, int64_t n_iter,
                                                     int64_t seed) {
     const Problem p = PROBLEM_OF_PARAMETERS;
-    STD_TORCH_CHECK(p.laplacian != Laplacian::none, "laplacian: expected 'unnormalized' or 'symmetric'");
+    check_graph(p);
     Tensor value = result(p, features, {p.n_candidates}), residual = result(p, features, {p.n_candidates});
     Tensor vector = result(p, features, {p.n_candidates, p.size});
     Backend::run(features, p, task_of(Output::fiedler, 1, solver, n_iter, seed),
@@ -60,13 +54,12 @@ struct Ops {
 
   static Tensor score(PROBLEM_PARAMETERS, const std::string& criterion, int64_t k, double parameter,
                       const std::string& solver, int64_t n_iter, int64_t seed) {
-    Problem p = PROBLEM_OF_PARAMETERS;
+    const Problem p = PROBLEM_OF_PARAMETERS;
     check_k(k, p);
     Task task = task_of(Output::score, k, solver, n_iter, seed);
     task.criterion = criterion_of(criterion);
     task.parameter = parameter;
-    if (task.criterion == Criterion::algebraic_connectivity && p.laplacian == Laplacian::none)
-      p.laplacian = Laplacian::unnormalized;
+    if (task.criterion == Criterion::algebraic_connectivity) check_graph(p);
     Tensor scores = result(p, features, {p.n_candidates});
     Backend::run(features, p, task, {scores.mutable_data_ptr(), nullptr, nullptr});
     return scores;
@@ -102,8 +95,5 @@ struct Ops {
     m.impl("matrix_eigh", TORCH_BOX(&Ops::matrix_eigh));
   }
 };
-
-#undef PROBLEM_PARAMETERS
-#undef PROBLEM_OF_PARAMETERS
 
 }  // namespace saln

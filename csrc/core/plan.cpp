@@ -85,9 +85,7 @@ Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int t
   s.similarity = problem.similarity;
   s.center = problem.center;
   s.laplacian = problem.laplacian;
-  s.semidefinite = problem.laplacian == Laplacian::none
-                       ? problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given
-                       : problem.negative != Negative::keep;
+  s.semidefinite = is_semidefinite(problem);
   s.output = task.output;
   s.criterion = task.criterion;
   s.parameter = task.parameter;

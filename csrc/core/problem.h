@@ -65,6 +65,12 @@ inline bool is_wide(const Problem& p) {
   return (p.similarity == Similarity::given ? p.matrices.dtype : p.features.dtype) == DType::float64;
 }
 
+// Whether no eigenvalue of any candidate's matrix can be negative but by rounding.
+constexpr bool is_semidefinite(const Problem& p) {
+  if (p.laplacian != Laplacian::none) return p.negative != Negative::keep;
+  return p.similarity != Similarity::precomputed && p.similarity != Similarity::given;
+}
+
 // Where results go, contiguous, float64 for float64 inputs and float32 otherwise.
 struct Results {
   void* values = nullptr;   // gram [C, b, b]; eigenvalues [C, k]; Fiedler value [C]; score [C]

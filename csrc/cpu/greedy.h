@@ -13,6 +13,9 @@ struct GreedyKernels {
   void (*run)(const Problem&, const GreedyTask&, const GreedyResults&, const Team&, int64_t candidate, char* workspace);
 };
 
+// Those of the instruction set that `kernels` chose.
+const GreedyKernels& greedy_kernels();
+
 // Throws std::bad_alloc where scratch memory cannot be had.
 void run_greedy_cpu(const Problem& problem, const GreedyTask& task, const GreedyResults& results);
 

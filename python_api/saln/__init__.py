@@ -9,10 +9,41 @@ Layers, each importing only those below it:
 training step, and `SpectralBatchSampler` the form for a DataLoader.
 """
 
-from saln.functional import select
-from saln.sampling.sampler import SpectralBatchSampler
-from saln.selectors import SELECTORS, make_selector
-from saln.superbatch import SuperBatch
-from saln_kernels import __version__
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saln.functional import select
+    from saln.sampling.sampler import SpectralBatchSampler
+    from saln.selectors import SELECTORS, make_selector
+    from saln.superbatch import SuperBatch
+    from saln_kernels import __version__
 
 __all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "make_selector", "select"]
+
+# Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
+_HOMES = {
+    "SELECTORS": "saln.selectors",
+    "SpectralBatchSampler": "saln.sampling.sampler",
+    "SuperBatch": "saln.superbatch",
+    "__version__": "saln_kernels",
+    "make_selector": "saln.selectors",
+    "select": "saln.functional",
+}
+
+if not TYPE_CHECKING:  # where it is, a misspelt name has a type
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            found = getattr(import_module(_HOMES[name]), name)
+        elif not name.startswith("_") and find_spec(f"saln.{name}") is not None:
+            found = import_module(f"saln.{name}")
+        else:
+            raise AttributeError(f"module 'saln' has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,8 +12,6 @@ LIBRARY = Path(__file__).parents[1] / "_cuda.so"
 BUILD = "SALN_CUDA=1 pip install --no-build-isolation -e ."
 
 _MARK = b"saln_cuda_build {"
-_reason: str | None = "the native library, which it completes, is not loaded"
-_build: "Build | None" = None
 
 
 class Build(NamedTuple):
@@ -42,27 +40,28 @@ def _runs(arch: str, capability: tuple[int, int]) -> bool:
     return capability[0] == major and capability[1] >= minor
 
 
-def load() -> None:
-    """Load the library; the ops must be defined. Where that fails, `missing` says why."""
-    global _reason, _build
-    _build, _reason = None, None
+def load() -> Build | str:
+    """Load the library: what it was built for, or why it cannot be loaded and what to do."""
+    if not hasattr(torch.ops.saln, "gram"):
+        return "the native library, which it completes, is not loaded"
     if not LIBRARY.exists():
-        _reason = (
-            f"saln_kernels has no CUDA library ({LIBRARY.name} is not built): build it where nvcc is with `{BUILD}`"
-        )
-        return
+        return f"saln_kernels has no CUDA library ({LIBRARY.name} is not built): build it where nvcc is with `{BUILD}`"
     from saln_kernels import __version__
 
     try:
         found = read(LIBRARY)
         if found.version != __version__:
-            _reason = f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
-            return
+            return f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
         torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError, ValueError) as error:
-        _reason = f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
-        return
-    _build = found
+        return f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
+    return found
+
+
+@functools.cache
+def loaded() -> Build | str:
+    """What `load` says, which is asked once a process: at import where there can be tensors for it, else when asked."""
+    return load()
 
 
 def read(library: Path) -> Build:
@@ -76,26 +75,29 @@ def read(library: Path) -> Build:
 
 
 def missing() -> str | None:
-    """None once the library is loaded, else why it is not and what to do. `native.missing` loads it."""
-    return _reason
+    """None where the library is loaded, else why it is not and what to do."""
+    found = loaded()
+    return found if isinstance(found, str) else None
 
 
 def build() -> Build | None:
     """What the loaded library was built for."""
-    return _build
+    found = loaded()
+    return None if isinstance(found, str) else found
 
 
 @functools.cache
 def unserved(index: int) -> str | None:
     """None where the loaded library runs on this GPU, else why not."""
-    if _build is None:
-        return _reason
+    found = loaded()
+    if isinstance(found, str):
+        return found
     capability = torch.cuda.get_device_capability(index)
-    if _build.serves(capability):
+    if found.serves(capability):
         return None
     digits = "".join(map(str, capability))
     return (
-        f"{LIBRARY.name} holds code for {_build}, and {torch.cuda.get_device_name(index)} is sm_{digits}: "
+        f"{LIBRARY.name} holds code for {found}, and {torch.cuda.get_device_name(index)} is sm_{digits}: "
         f"rebuild it with `{BUILD}`"
     )
 

@@ -1,153 +1,61 @@
-"""Which backend serves a call, and why the others do not."""
+"""What a backend does: one function for every op, whatever runs it."""
 
-from typing import Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from saln_kernels.backends import cuda, native, triton
-from saln_kernels.matrices import Problem, result_dtype
-from saln_kernels.truth import reference
-
-NAMES = ("cpu", "cuda", "triton", "reference")
+from saln_kernels.matrices import Problem
 
 
-class Ops(Protocol):
-    """The ops of docs/design.md, by the backend that runs them."""
+class Ops(ABC):
+    """The ops of docs/design.md. A backend says in `call` how it runs one; who calls names it here."""
 
-    def gram(self, problem: Problem) -> Tensor: ...
-    def eigvals(self, problem: Problem, k: int, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor]: ...
-    def eigh(self, problem: Problem, k: int, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor, Tensor]: ...
-    def fiedler(self, problem: Problem, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor, Tensor]: ...
-    def score(
-        self, problem: Problem, criterion: str, k: int, parameter: float, solver: str, n_iter: int, seed: int
-    ) -> Tensor: ...
-    def matrix_eigvals(self, matrices: Tensor, k: int) -> Tensor: ...
-    def matrix_eigh(self, matrices: Tensor, k: int) -> tuple[Tensor, Tensor]: ...
+    @abstractmethod
+    def call(self, name: str, subject: Problem | Tensor, *arguments: Any, **solver: Any) -> Any:
+        """Run the op of this name on a problem, or on matrices, with the arguments that follow in its schema.
 
-
-class Status(NamedTuple):
-    """Whether a backend can serve calls here."""
-
-    name: str
-    serves: bool
-    reason: str  # what it runs on, or why it does not serve and what to do
-
-
-class Reference:
-    """`reference` with its float64 results in the result dtype."""
+        Those of the solver come by keyword: a backend that has none to choose leaves them out.
+        """
 
     def gram(self, problem: Problem) -> Tensor:
-        return reference.gram(problem).to(result_dtype(problem.features.dtype))
+        result: Tensor = self.call("gram", problem)
+        return result
 
     def eigvals(self, problem: Problem, k: int, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor]:
-        dtype = result_dtype(problem.features.dtype)
-        values, bounds = reference.eigvals(problem, k)
-        return values.to(dtype), bounds.to(dtype)
+        result: tuple[Tensor, Tensor] = self.call("eigvals", problem, k, solver=solver, n_iter=n_iter, seed=seed)
+        return result
 
     def eigh(self, problem: Problem, k: int, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        dtype = result_dtype(problem.features.dtype)
-        values, vectors, bounds = reference.eigh(problem, k)
-        return values.to(dtype), vectors.to(dtype), bounds.to(dtype)
+        result: tuple[Tensor, Tensor, Tensor] = self.call("eigh", problem, k, solver=solver, n_iter=n_iter, seed=seed)
+        return result
 
     def fiedler(self, problem: Problem, solver: str, n_iter: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        dtype = result_dtype(problem.features.dtype)
-        value, vector, residual = reference.fiedler(problem)
-        return value.to(dtype), vector.to(dtype), residual.to(dtype)
+        result: tuple[Tensor, Tensor, Tensor] = self.call("fiedler", problem, solver=solver, n_iter=n_iter, seed=seed)
+        return result
 
     def score(
         self, problem: Problem, criterion: str, k: int, parameter: float, solver: str, n_iter: int, seed: int
     ) -> Tensor:
-        return reference.score(problem, criterion, k, parameter).to(result_dtype(problem.features.dtype))
+        result: Tensor = self.call("score", problem, criterion, k, parameter, solver=solver, n_iter=n_iter, seed=seed)
+        return result
 
     def matrix_eigvals(self, matrices: Tensor, k: int) -> Tensor:
-        return reference.matrix_eigvals(matrices, k).to(result_dtype(matrices.dtype))
+        result: Tensor = self.call("matrix_eigvals", matrices, k)
+        return result
 
     def matrix_eigh(self, matrices: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        dtype = result_dtype(matrices.dtype)
-        values, vectors = reference.matrix_eigh(matrices, k)
-        return values.to(dtype), vectors.to(dtype)
+        result: tuple[Tensor, Tensor] = self.call("matrix_eigh", matrices, k)
+        return result
 
+    def greedy_logdet(self, problem: Problem, size: int, sigma: float) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = self.call("greedy_logdet", problem, size, sigma)
+        return result
 
-_REFERENCE = Reference()
+    def maxvol(self, problem: Problem, size: int, tolerance: float, max_swaps: int) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = self.call("maxvol", problem, size, tolerance, max_swaps)
+        return result
 
-
-def serving(backend: Any, device: torch.device) -> Ops:
-    """The ops that serve tensors on a device; raises, saying what to do, where nothing does."""
-    if backend is None:
-        if device.type == "cpu":
-            native.require()
-            return native.OPS
-        if device.type == "cuda":
-            return _on_gpu(device)
-        raise RuntimeError(f"no backend of saln_kernels runs on {device}; move the tensors to the CPU or a CUDA device")
-    if backend == "reference":
-        return _REFERENCE
-    if backend == "cpu":
-        if device.type != "cpu":
-            raise ValueError(f"backend='cpu' came with tensors on {device}; wanted tensors on the CPU")
-        native.require()
-        return native.OPS
-    if backend == "cuda":
-        if device.type != "cuda":
-            raise ValueError(f"backend='cuda' came with tensors on {device}; wanted tensors on a CUDA device")
-        reason = _no_cuda(device.index)
-        if reason is not None:
-            raise RuntimeError(f"backend='cuda': {reason}")
-        return native.OPS
-    if backend == "triton":
-        reason = _no_triton()
-        if reason is not None:
-            raise RuntimeError(f"backend='triton': {reason}")
-        return triton.OPS
-    text = f"backend is {backend!r}; wanted None or one of {', '.join(map(repr, NAMES))}"
-    raise ValueError(text) if isinstance(backend, str) else TypeError(text)
-
-
-def _on_gpu(device: torch.device) -> Ops:
-    no_cuda = _no_cuda(device.index)
-    if no_cuda is None:
-        return native.OPS
-    no_triton = _no_triton()
-    if no_triton is None:
-        return triton.OPS
-    raise RuntimeError(
-        f"the tensors are on {device}, and neither backend for GPUs serves them. cuda: {no_cuda}. triton: {no_triton}. "
-        "Else move the tensors to the CPU, or pass backend='reference', which runs plain torch in float64 on any device"
-    )
-
-
-# torch.compile cannot trace libraries being loaded and packages being looked for: it calls these while it traces.
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _no_cuda(index: int) -> str | None:
-    return native.missing() or cuda.unserved(index)
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _no_triton() -> str | None:
-    reason: str | None = triton.missing()
-    return reason
-
-
-def table() -> tuple[Status, ...]:
-    """Every backend, whether it serves calls here, and why not."""
-    missing, no_triton = native.missing(), _no_triton()
-    return (
-        Status("cpu", missing is None, missing or "native code, tensors on the CPU"),
-        _cuda_status(),
-        Status("triton", no_triton is None, no_triton or "Triton kernels, tensors on GPUs without native code"),
-        Status("reference", True, "plain torch in float64, slow, tensors on any device"),
-    )
-
-
-def _cuda_status() -> Status:
-    build, gpus = cuda.build(), cuda.gpus()
-    if build is None:
-        return Status("cuda", False, str(native.missing() or cuda.missing()))
-    if not gpus:
-        return Status("cuda", False, f"built for {build}, but {cuda.no_gpu()}")
-    reasons = [cuda.unserved(index) for index in range(len(gpus))]
-    served = [gpu for gpu, reason in zip(gpus, reasons, strict=True) if reason is None]
-    if not served:
-        return Status("cuda", False, "; ".join(str(reason) for reason in reasons))
-    return Status("cuda", True, f"native code for {build}, tensors on {', '.join(served)}")
+    def k_center(self, problem: Problem, size: int, start: Tensor | None) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = self.call("k_center", problem, size, start)
+        return result

@@ -62,7 +62,7 @@ def maxvol(
 
 
 def k_center(
-    problem: Problem, start: Tensor | None, size: int, *, dtype: torch.dtype = torch.float64
+    problem: Problem, size: int, start: Tensor | None, *, dtype: torch.dtype = torch.float64
 ) -> tuple[Tensor, Tensor]:
     """Positions [C, size] and gains [C, size] of the farthest-first traversal from position start [C]."""
 

@@ -182,17 +182,18 @@ def _trivial(problem: Problem, rows: Rows, built: Built) -> Tensor:
     ones = rows.real.to(built.matrices.dtype)
     if problem.laplacian == "unnormalized":
         return ones
-    degrees = built.degrees.detach().nan_to_num(0, 0, 0)
+    degrees = built.degrees.nan_to_num(0, 0, 0)
+    connected = degrees > 0
+    roots = torch.where(connected, torch.where(connected, degrees, ones).sqrt(), 0)
     # With no edge at all L is 0 and D^1/2 1 vanishes; then any vector will do.
-    return torch.where((degrees == 0).all(dim=1, keepdim=True), ones, degrees.sqrt())
+    return torch.where((degrees == 0).all(dim=1, keepdim=True), ones, roots)
 
 
 def _smallest_orthogonal(matrices: Tensor, trivial: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest eigenvalue [G] and its vector [G, n] of matrices [G, n, n] restricted to the complement of trivial."""
     unit = trivial / torch.linalg.vector_norm(trivial, dim=1, keepdim=True)
     # The Householder reflection that takes e_1 to -unit; its other columns are a basis of the complement.
-    normal = unit.clone()
-    normal[:, 0] += 1
+    normal = torch.cat([unit[:, :1] + 1, unit[:, 1:]], dim=1)
     outer = normal.unsqueeze(2) * normal.unsqueeze(1)
     reflection = torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device) - 2 * outer / normal.square().sum(
         dim=1

@@ -10,8 +10,7 @@ from torch import Tensor
 
 import saln_kernels
 from on_device import FUNCTIONS, ONLY_ON_THE_CPU, on_device
-from saln_kernels.backends import native, triton
-from saln_kernels.backends import protocol as backends
+from saln_kernels.backends import dispatch, native
 
 
 def require_native() -> None:
@@ -45,7 +44,7 @@ def kernels(request: pytest.FixtureRequest, device: torch.device) -> str:
         require_native()
         return "cpu"
     return request.config.getoption("--backend") or next(
-        (status.name for status in backends.table() if status.serves and status.name in ("cuda", "triton")), "cuda"
+        (status.name for status in dispatch.table() if status.serves and status.name in ("cuda", "triton")), "cuda"
     )
 
 
@@ -58,10 +57,7 @@ def place(device: torch.device) -> Callable[[Tensor], Tensor]:
 @pytest.fixture
 def ops(kernels: str) -> Any:
     """The torch ops of the kernels under test."""
-    if kernels == "triton":
-        triton.require(torch.empty(0, device="meta"))
-        return torch.ops.saln_triton
-    return torch.ops.saln
+    return torch.ops.saln_triton if kernels == "triton" else torch.ops.saln
 
 
 @pytest.fixture(autouse=True)

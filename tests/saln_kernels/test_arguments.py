@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import saln_kernels
+from saln_kernels import validate
 
 pytestmark = pytest.mark.usefixtures("on_cpu")  # arguments are checked before anything knows of devices
 
@@ -103,9 +104,23 @@ def test_score(keywords: dict[str, Any], error: type[Exception], message: str) -
         saln_kernels.score_batches(FEATURES, CANDIDATES, **keywords, backend="reference")
 
 
-def test_fiedler_needs_a_laplacian() -> None:
-    with pytest.raises(TypeError, match="laplacian is None; wanted one of 'unnormalized', 'symmetric'"):
-        saln_kernels.fiedler(FEATURES, CANDIDATES, laplacian=None, backend="reference")  # type: ignore[arg-type]
+def test_what_is_of_a_graph_has_a_laplacian(backend: str) -> None:
+    """Where none is named, the unnormalized one: one rule for all that needs a graph, and none for the rest."""
+    graph = {"similarity": "cosine", "backend": backend}
+    for function in (
+        saln_kernels.fiedler,
+        lambda *a, **o: (saln_kernels.score_batches(*a, "algebraic_connectivity", **o),),
+    ):
+        found, wanted, other = (
+            function(FEATURES, CANDIDATES, laplacian=laplacian, **graph)
+            for laplacian in (None, "unnormalized", "symmetric")
+        )
+        assert torch.equal(found[0], wanted[0])
+        assert not torch.allclose(found[0], other[0])
+    plain = saln_kernels.score_batches(FEATURES, CANDIDATES, "logdet", **graph)
+    assert not torch.allclose(
+        plain, saln_kernels.score_batches(FEATURES, CANDIDATES, "logdet", laplacian="symmetric", **graph)
+    )
 
 
 @pytest.mark.parametrize("function", [saln_kernels.eigvalsh, saln_kernels.eigh])
@@ -141,6 +156,33 @@ def test_missing_library_says_how_to_build(monkeypatch: pytest.MonkeyPatch) -> N
     from saln_kernels.backends import native
 
     monkeypatch.setattr(native, "LIBRARY", native.LIBRARY.with_name("absent.so"))
-    monkeypatch.setattr(native, "_reason", "not tried")
+    monkeypatch.setattr(native, "_missing", native.load())
     with pytest.raises(RuntimeError, match=r"not built.*pip install --no-build-isolation -e \..*backend='reference'"):
         saln_kernels.gram(FEATURES, CANDIDATES)
+
+
+@pytest.mark.parametrize(("setting", "allowed"), [("tf32", True), ("ieee", False), ("none", False)])
+def test_tf32_is_asked_of_the_switch_that_is_set(setting: str, allowed: bool) -> None:
+    """The older switch, allow_tf32, raises where torch.backends.cuda.matmul.fp32_precision was set."""
+
+    class OnGpu(torch.Tensor):
+        is_cuda = True
+
+    before = torch.backends.cuda.matmul.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = setting
+        assert validate.problem(FEATURES.as_subclass(OnGpu), CANDIDATES).allow_tf32 is allowed
+        assert validate.problem(FEATURES, CANDIDATES).allow_tf32 is False
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+def test_the_older_switch_for_tf32_still_counts() -> None:
+    before = torch.backends.cuda.matmul.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = "none"
+        torch.backends.cuda.matmul.allow_tf32 = True
+        assert validate._allows_tf32()
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cuda.matmul.fp32_precision = before

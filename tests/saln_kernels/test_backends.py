@@ -7,8 +7,7 @@ import pytest
 import torch
 
 import saln_kernels
-from saln_kernels.backends import cuda, native, triton
-from saln_kernels.backends import protocol as backends
+from saln_kernels.backends import cuda, dispatch, native, triton
 
 GPU = torch.device("cuda", 0)
 ALL = cuda.Build("0", "13.0", ("80", "90a"), "")
@@ -17,8 +16,7 @@ ALL = cuda.Build("0", "13.0", ("80", "90a"), "")
 @pytest.fixture
 def built(cpu: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A CUDA library that is loaded, and a GPU it was built for."""
-    monkeypatch.setattr(cuda, "_build", ALL)
-    monkeypatch.setattr(cuda, "_reason", None)
+    monkeypatch.setattr(cuda, "loaded", lambda: ALL)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
@@ -29,10 +27,10 @@ def built(cpu: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_cuda_first(built: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "_no_triton", lambda: None)
-    assert backends.serving(None, GPU) is native.OPS
-    assert backends.serving("cuda", GPU) is native.OPS
-    status = {row.name: row for row in backends.table()}
+    monkeypatch.setattr(dispatch, "_no_triton", lambda: None)
+    assert dispatch.serving(None, GPU) is native.OPS
+    assert dispatch.serving("cuda", GPU) is native.OPS
+    status = {row.name: row for row in dispatch.table()}
     assert status["cuda"].serves
     assert "H100 (sm_90)" in status["cuda"].reason
 
@@ -40,32 +38,29 @@ def test_cuda_first(built: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_triton_where_the_library_does_not_fit(built: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ops = object()
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (12, 0))
-    monkeypatch.setattr(backends, "_no_triton", lambda: None)
+    monkeypatch.setattr(dispatch, "_no_triton", lambda: None)
     monkeypatch.setattr(triton, "OPS", ops)
-    assert backends.serving(None, GPU) is ops
+    assert dispatch.serving(None, GPU) is ops
     with pytest.raises(RuntimeError, match=r"backend='cuda': _cuda\.so holds code for sm_80, sm_90a, and H100 is"):
-        backends.serving("cuda", GPU)
-    assert not {row.name: row for row in backends.table()}["cuda"].serves
+        dispatch.serving("cuda", GPU)
+    assert not {row.name: row for row in dispatch.table()}["cuda"].serves
 
 
 def test_both_reasons_where_nothing_fits(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "_no_cuda", lambda index: "not built: build it")
-    monkeypatch.setattr(backends, "_no_triton", lambda: "not installed: pip install triton")
+    monkeypatch.setattr(dispatch, "_no_cuda", lambda index: "not built: build it")
+    monkeypatch.setattr(dispatch, "_no_triton", lambda: "not installed: pip install triton")
     wanted = "on cuda:0, .* cuda: not built: build it. triton: not installed: pip install triton. .*backend='reference'"
     with pytest.raises(RuntimeError, match=wanted):
-        backends.serving(None, GPU)
+        dispatch.serving(None, GPU)
     with pytest.raises(RuntimeError, match="backend='triton': not installed"):
-        backends.serving("triton", GPU)
+        dispatch.serving("triton", GPU)
 
 
 def test_a_missing_library_says_how_to_build(cpu: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "LIBRARY", cuda.LIBRARY.with_name("absent.so"))
-    monkeypatch.setattr(cuda, "_reason", cuda._reason)
-    monkeypatch.setattr(cuda, "_build", cuda._build)
-    cuda.load()
-    assert cuda.build() is None
-    assert "absent.so is not built" in str(cuda.missing())
-    assert "SALN_CUDA=1 pip install --no-build-isolation -e ." in str(cuda.missing())
+    said = cuda.load()
+    assert "absent.so is not built" in str(said)
+    assert "SALN_CUDA=1 pip install --no-build-isolation -e ." in str(said)
 
 
 def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -73,10 +68,7 @@ def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.Monk
     said = b'saln_cuda_build {"version": "%s", "nvcc": "", "archs": "", "ptx": ""}'
     broken.write_bytes(b"no library " + said % saln_kernels.__version__.encode())
     monkeypatch.setattr(cuda, "LIBRARY", broken)
-    monkeypatch.setattr(cuda, "_reason", cuda._reason)
-    monkeypatch.setattr(cuda, "_build", cuda._build)
-    cuda.load()
-    assert "does not load" in str(cuda.missing())
+    assert "does not load" in str(cuda.load())
 
 
 def test_a_stale_library_is_not_loaded(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,9 +77,5 @@ def test_a_stale_library_is_not_loaded(cpu: str, monkeypatch: pytest.MonkeyPatch
     stale.write_bytes(bytes(100) + said + bytes(100))
     assert cuda.read(stale) == ALL
     monkeypatch.setattr(cuda, "LIBRARY", stale)
-    monkeypatch.setattr(cuda, "_reason", cuda._reason)
-    monkeypatch.setattr(cuda, "_build", cuda._build)
     monkeypatch.setattr(torch.ops, "load_library", lambda path: pytest.fail("loaded"))
-    cuda.load()
-    assert cuda.build() is None
-    assert "_cuda.so is of saln_kernels 0, not" in str(cuda.missing())
+    assert "_cuda.so is of saln_kernels 0, not" in str(cuda.load())

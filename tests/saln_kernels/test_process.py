@@ -105,12 +105,6 @@ def test_unknown_instruction_set(cpu: str) -> None:
     assert "portable" in run.stderr
 
 
-def test_import_loads_no_library(cpu: str) -> None:
-    """Importing is cheap: the library is loaded by the first call."""
-    code = "import saln_kernels, saln_kernels.backends.native as n; assert n._reason == 'not tried'; print('ran')"
-    assert python(code).stdout.strip() == "ran"
-
-
 def test_first_call_inside_compile(cpu: str) -> None:
     code = """
 import torch, saln_kernels

@@ -8,6 +8,7 @@ import torch
 
 import saln_kernels
 from cases import make
+from saln_kernels.backends.schemas import SCHEMAS, argument_names
 from saln_kernels.matrices import Problem
 
 Place = Callable[[torch.Tensor], torch.Tensor]
@@ -59,8 +60,17 @@ def test_opcheck_backward_ops(ops: Any, place: Place) -> None:
     one, two, three = (place(torch.randn(shape)) for shape in ((3,), (3, 2), (3, 5, 5)))
     torch.library.opcheck(ops.gram_backward, (three, *problem))
     torch.library.opcheck(ops.vectors_backward, (two, place(torch.randn(3, 5, 2)), *problem))
-    torch.library.opcheck(ops.eigvals_backward, (two, *problem, 2))
-    torch.library.opcheck(ops.score_backward, (one, *problem, "effective_rank", 2, 0.0))
+    torch.library.opcheck(ops.eigvals_backward, (two, 2, *problem))
+    torch.library.opcheck(ops.score_backward, (one, "effective_rank", 2, 0.0, *problem))
+    torch.library.opcheck(ops.matrix_backward, (two, place(torch.randn(3, 5, 2)), three))
+
+
+def test_schemas_are_the_library_s(cpu: str) -> None:
+    """Python names the ops' arguments for backends without C++; the native library has the same."""
+    for name, schema in SCHEMAS.items():
+        assert str(getattr(torch.ops.saln, name).default._schema) == f"saln::{name}{schema}"
+    assert argument_names("score") == ("criterion", "k", "parameter", "solver", "n_iter", "seed")
+    assert (argument_names("gram"), argument_names("matrix_eigh")) == ((), ("k",))
 
 
 def everything(features: torch.Tensor, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

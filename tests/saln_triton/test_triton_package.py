@@ -59,16 +59,28 @@ def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cpu_tensors_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "missing", lambda: None)
-    monkeypatch.setattr(backend, "_interpreted", lambda: False)
+    monkeypatch.setattr(backend.ops, "INTERPRETED", False)
     with pytest.raises(ValueError, match="backend='triton' came with tensors on cpu; wanted tensors on cuda"):
         backend.OPS.eigvals(make(4, 3).problem, 1, "auto", 0, 0)
+
+
+def test_greedy_functions_have_no_kernels() -> None:
+    problem = make(4, 3).problem
+    for call in (
+        lambda: backend.OPS.greedy_logdet(problem, 2, 1.0),
+        lambda: backend.OPS.maxvol(problem, 2, 1.05, 10),
+        lambda: backend.OPS.k_center(problem, 2, None),
+    ):
+        with pytest.raises(RuntimeError, match=r"backend='triton' has no \w+: build the CUDA library.*'reference'"):
+            call()
 
 
 def test_import_loads_no_kernel() -> None:
     code = (
         "import sys, saln_kernels.backends.triton as t; t.missing(); t.OPS; "
         "loaded = [name for name in sys.modules if name.startswith('saln_kernels.backends.triton.')]; "
-        "assert loaded == ['saln_kernels.backends.triton.shapes'], loaded; print('ran')"
+        "assert sorted(loaded) == [f'saln_kernels.backends.triton.{name}' for name in ('ops', 'shapes')], loaded; "
+        "assert 'triton' not in sys.modules; print('ran')"
     )
     path = str(Path(saln_kernels.__file__).parents[1])
     run = subprocess.run(

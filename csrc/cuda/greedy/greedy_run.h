@@ -1,16 +1,12 @@
 // Runs a greedy call on a GPU. No torch header, no CUDA header: what the ops need to know.
 #pragma once
-#include <cstddef>
-
-#include "core/greedy.h"
+#include "cuda/plan/greedy_plan.h"
 
 namespace saln {
 
-// Bytes of device memory a call needs beside inputs and outputs. `device` is a CUDA ordinal.
-size_t cuda_workspace(const Problem& problem, const GreedyTask& task, int device);
-
-// Launches on `stream` (a cudaStream_t) of the current device, and does not wait. Throws std::runtime_error.
-void run_cuda(const Problem& problem, const GreedyTask& task, const GreedyResults& results, void* workspace,
-              void* stream);
+// Launches what was planned on `stream` (a cudaStream_t) of the current device, and does not wait; the workspace is the
+// plan's. Throws std::runtime_error.
+void run_cuda(const Problem& problem, const GreedyTask& task, const CudaGreedyPlan& plan, const GreedyResults& results,
+              void* workspace, void* stream);
 
 }  // namespace saln

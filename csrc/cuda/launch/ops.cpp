@@ -28,21 +28,25 @@ void* current_stream(int32_t device) {
   return stream;
 }
 
-// Whatever the task, `cuda_workspace` and `run_cuda` know it.
+bool is_empty(const saln::Task&) { return false; }
+bool is_empty(const saln::GreedyTask& task) { return task.size == 0; }
+
+// Whatever the task, `make_cuda_plan` and `run_cuda` know it.
 template <class Task, class Results>
 void launch(const Tensor& like, const saln::Problem& problem, const Task& task, const Results& results) {
   STD_TORCH_CHECK(like.is_cuda(), "expected tensors on a CUDA device");
-  if (problem.n_candidates == 0) return;
+  if (problem.n_candidates == 0 || is_empty(task)) return;
   const int32_t device = like.get_device_index();
   const torch::stable::accelerator::DeviceGuard guard(device);
   Tensor workspace;
   void* memory = nullptr;
-  if (const size_t bytes = saln::cuda_workspace(problem, task, device)) {
+  const auto plan = make_cuda_plan(problem, task, saln::gpu_of(device));
+  if (plan.workspace_bytes > 0) {
     // The allocator gives it to nobody else before what is launched here on this stream has run.
-    workspace = torch::stable::new_empty(like, {int64_t(bytes)}, torch::headeronly::ScalarType::Byte);
+    workspace = torch::stable::new_empty(like, {plan.workspace_bytes}, torch::headeronly::ScalarType::Byte);
     memory = workspace.mutable_data_ptr();
   }
-  saln::run_cuda(problem, task, results, memory, current_stream(device));
+  saln::run_cuda(problem, task, plan, results, memory, current_stream(device));
 }
 
 struct Cuda {

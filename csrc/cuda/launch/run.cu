@@ -31,15 +31,6 @@ Gpu ask(int device) {
   return gpu;
 }
 
-const Gpu& gpu_of(int device) {
-  constexpr int kDevices = 64;
-  static std::array<Gpu, kDevices> known;
-  static std::array<std::once_flag, kDevices> asked;
-  if (device < 0 || device >= kDevices) throw std::runtime_error("saln_kernels: a device number beyond 63");
-  std::call_once(asked[size_t(device)], [device] { known[size_t(device)] = ask(device); });
-  return known[size_t(device)];
-}
-
 Launch launcher(Kernel kernel, bool wide) {
   switch (kernel) {
     case Kernel::registers32:
@@ -59,15 +50,17 @@ Launch launcher(Kernel kernel, bool wide) {
 
 }  // namespace
 
-size_t cuda_workspace(const Problem& problem, const Task& task, int device) {
-  return size_t(make_cuda_plan(problem, task, gpu_of(device)).workspace_bytes);
+const Gpu& gpu_of(int device) {
+  constexpr int kDevices = 64;
+  static std::array<Gpu, kDevices> known;
+  static std::array<std::once_flag, kDevices> asked;
+  if (device < 0 || device >= kDevices) throw std::runtime_error("saln_kernels: a device number beyond 63");
+  std::call_once(asked[size_t(device)], [device] { known[size_t(device)] = ask(device); });
+  return known[size_t(device)];
 }
 
-void run_cuda(const Problem& problem, const Task& task, const Results& results, void* workspace, void* stream) {
-  if (problem.n_candidates == 0) return;
-  int device = 0;
-  check(cudaGetDevice(&device), "saln_kernels: current device");
-  const CudaPlan plan = make_cuda_plan(problem, task, gpu_of(device));
+void run_cuda(const Problem& problem, const Task& task, const CudaPlan& plan, const Results& results, void* workspace,
+              void* stream) {
   launcher(plan.kernel, is_wide(problem))(call_of(problem, task, results, plan, workspace), plan.grid,
                                           plan.shared_bytes, stream);
 }

@@ -1,15 +1,15 @@
 // Runs a call on a GPU. No torch header, no CUDA header: what the ops need to know.
 #pragma once
-#include <cstddef>
-
-#include "core/problem.h"
+#include "cuda/plan/plan.h"
 
 namespace saln {
 
-// Bytes of device memory a call needs beside inputs and outputs. `device` is a CUDA ordinal.
-size_t cuda_workspace(const Problem& problem, const Task& task, int device);
+// A CUDA ordinal's properties, asked of the driver once.
+const Gpu& gpu_of(int device);
 
-// Launches on `stream` (a cudaStream_t) of the current device, and does not wait. Throws std::runtime_error.
-void run_cuda(const Problem& problem, const Task& task, const Results& results, void* workspace, void* stream);
+// Launches what was planned on `stream` (a cudaStream_t) of the current device, and does not wait; the workspace is the
+// plan's. Throws std::runtime_error.
+void run_cuda(const Problem& problem, const Task& task, const CudaPlan& plan, const Results& results, void* workspace,
+              void* stream);
 
 }  // namespace saln

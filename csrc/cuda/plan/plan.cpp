@@ -101,19 +101,23 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
 void occupy(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
   p.threads = threads_of(p.kernel);
   p.registers = registers_of(p.kernel, is_wide(problem));
-  // Warps sit on one of four partitions, each with a quarter of the registers.
-  const int64_t warps = p.threads / 32, granted = (p.registers * 32 + 255) / 256 * 256;
-  const int64_t resident = gpu.registers_per_multiprocessor / 4 / granted * 4;
-  int64_t blocks = std::min<int64_t>(gpu.blocks_per_multiprocessor, gpu.warps_per_multiprocessor / warps);
-  blocks = std::min(blocks, resident / warps);
-  blocks = std::min(blocks, gpu.shared_per_multiprocessor / (p.shared_bytes + gpu.shared_reserved));
-  p.blocks = int(std::max<int64_t>(1, blocks));
+  p.blocks = resident_blocks(gpu, p.threads, p.registers, p.shared_bytes);
   p.grid = std::max<int64_t>(1, std::min(problem.n_candidates, int64_t(gpu.multiprocessors) * p.blocks));
   if (p.workspace_bytes > 0) p.grid = std::max<int64_t>(1, std::min(p.grid, kWorkspace / p.workspace_bytes));
   p.workspace_bytes *= p.grid;
 }
 
 }  // namespace
+
+int resident_blocks(const Gpu& gpu, int threads, int registers, int64_t shared_bytes) {
+  // Warps sit on one of four partitions, each with a quarter of the registers.
+  const int64_t warps = threads / 32, granted = (registers * 32 + 255) / 256 * 256;
+  const int64_t resident = gpu.registers_per_multiprocessor / 4 / granted * 4;
+  int64_t blocks = std::min<int64_t>(gpu.blocks_per_multiprocessor, gpu.warps_per_multiprocessor / warps);
+  blocks = std::min(blocks, resident / warps);
+  blocks = std::min(blocks, gpu.shared_per_multiprocessor / (shared_bytes + gpu.shared_reserved));
+  return int(std::max<int64_t>(1, blocks));
+}
 
 device::Call call_of(const Problem& problem, const Task& task, const Results& results, const CudaPlan& plan,
                      void* workspace) {

@@ -41,6 +41,9 @@ struct CudaPlan {
   std::string reason;
 };
 
+// Blocks that a multiprocessor holds at once, by threads, registers and shared memory; at least one.
+int resident_blocks(const Gpu& gpu, int threads, int registers, int64_t shared_bytes);
+
 CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu);
 
 // What the planned kernel is launched with.

@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 app = typer.Typer(
     help="Choose batches by their spectra, and find out whether it pays.",
@@ -24,6 +25,9 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, IndexError, RuntimeError, OSError) as error:
+        from rich.console import Console
+        from rich.text import Text
+
         Console(stderr=True, soft_wrap=True).print(Text(f"error: {' '.join(str(error).split())}"))
         raise typer.Exit(2) from error
 
@@ -46,7 +50,17 @@ def writable(output: Path, *inputs: str | Path | None, also: Iterable[Path] = ()
         raise DataError(f"{output}: the folder {output.parent} does not exist")
 
 
-def progress_bar(unit: str) -> Progress:
+def progress_bar(unit: str) -> "Progress":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import TaskID
 
 from saln.cli.app import progress_bar
 
@@ -27,7 +26,7 @@ Restart = Annotated[
 def counted() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each thing that is counted, made when it is first heard of."""
     with progress_bar("") as progress:
-        bars: dict[str, TaskID] = {}
+        bars: dict[str, Any] = {}
 
         def show(what: str, finished: int, total: int) -> None:
             if what not in bars:

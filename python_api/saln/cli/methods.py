@@ -3,8 +3,6 @@
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from saln.cli.app import app
 from saln.cli.options import JsonOption
@@ -13,6 +11,9 @@ from saln.cli.options import JsonOption
 @app.command()
 def methods(as_json: JsonOption = False) -> None:
     """List the selection methods."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
     from saln.selectors import DEFAULT, SELECTORS, SpectralCandidates
 
     found = list(SELECTORS.values())

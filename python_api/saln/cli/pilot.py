@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
 from saln.cli.options import Columns, FeatureKey, Groups, JsonOption
@@ -185,6 +184,8 @@ def pilot(
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:
+        from rich.console import Console
+
         print_result(result, Console())
     typer.echo(f"Report: {output.resolve()}; runs and tables: {(csv or folder).resolve()}", err=as_json)
     if result.gate_outcome in ("failed", "undecided"):

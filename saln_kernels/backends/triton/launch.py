@@ -5,7 +5,6 @@ import struct
 from typing import Any, NamedTuple
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
@@ -148,6 +147,3 @@ def _bits(value: float) -> int:
     """A float64's bits as an int64."""
     result: int = struct.unpack("<q", struct.pack("<d", value))[0]
     return result
-
-
-INTERPRETED = bool(triton.knobs.runtime.interpret)
