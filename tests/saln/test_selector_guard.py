@@ -155,7 +155,7 @@ def test_it_is_made_by_name_around_any_method():
     assert set(guard.needs) == {"labels", "losses", "reference_losses"}
     nested = make_selector("guard:guard:herding", floor=0.0)
     assert nested.method.method.name == "herding"
-    assert nested.needs == ("labels",)
+    assert nested.needs == ("labels", "features")
     with pytest.raises(ValueError, match="no selector is called 'jets'"):
         make_selector("guard:jets")
     with pytest.raises(TypeError, match="method"):

@@ -24,8 +24,7 @@ from saln.offline.samples import SampleFiles
 from saln.sampling.chooser import Chooser
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks
-from saln.selectors import Selector, SpectralCandidates, make_selector, wants_reward
-from saln.selectors.base import wants_dataset
+from saln.selectors import Selector, SpectralCandidates, make_selector
 from saln.superbatch import SuperBatch
 
 ORDER_BYTES = 40
@@ -166,7 +165,7 @@ class SelectTask:
         """As a sampler on a single rank has it, but for the samples, which come with every block."""
         selector = _selector(self.method, self.options)
         samples = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
-        if wants_dataset(selector):
+        if selector.wants_dataset:
             if self.files.in_place is None:
                 raise ValueError(
                     f"features are {self.files.how}; wanted a file that is mapped (npy, safetensors, npz without "
@@ -359,7 +358,7 @@ def select_file(
 
 def _selector(method: str, options: Mapping[str, Any]) -> Selector:
     selector = make_selector(method, **options)
-    if wants_reward(selector):
+    if selector.wants_reward:
         raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {method} of it")
     return selector
 

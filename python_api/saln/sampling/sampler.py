@@ -25,7 +25,6 @@ from saln.sampling.samples import samples_of
 from saln.sampling.served import ServedBatch
 from saln.sampling.walk import EpochCursor, EpochWalk
 from saln.selectors import Selector, SpectralCandidates
-from saln.selectors.base import set_progress
 from saln.superbatch import FLOATING, SuperBatch
 
 REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of training
@@ -42,7 +41,7 @@ class SpectralBatchSampler(BatchSampler):
     The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
     before it: skipping and resuming cost nothing. By default batches are chosen by `SpectralCandidates`, which scores
     all candidates of a super-batch in one call; any `Selector` can take its place. With one that has a memory
-    (`saln.selectors.base.Stateful`) a batch depends on those before it, too: the memory is part of the sampler's
+    (`Selector.has_memory`) a batch depends on those before it, too: the memory is part of the sampler's
     state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the same.
 
     Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
@@ -151,14 +150,15 @@ class SpectralBatchSampler(BatchSampler):
         if selector is not None and spectral_options:
             raise TypeError(f"{', '.join(spectral_options)}: options of spectral candidates, but a selector is given")
         self.selector = SpectralCandidates(**spectral_options) if selector is None else selector
-        if ahead and getattr(self.selector, "reward", None) == "probe":
+        if ahead and self.selector.wants_reward:
             raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
         self.filter_ratio = filter_ratio
         self.super_batch_size = super_batch_size(batch_size, filter_ratio)
         self.n_epochs = n_epochs
         self.ranks = Ranks(rank, world_size)
         self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
-        rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
+        finite = samples.finite_rows(FLOATING) & self.selector.eligible(samples)
+        rows = finite.nonzero().squeeze(1).cpu()  # [n]
         self.order = EpochOrder(rows, self.super_batch_size, batch_size if drop_last else 1, seed)
         self.n_left_out = len(samples) - self.order.n_rows
         if self.n_left_out:
@@ -321,7 +321,7 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
         self._start_anew()
         if state_dict["progress"] is not None:
-            set_progress(self.selector, state_dict["progress"])
+            self.selector.progress = state_dict["progress"]
         self._history.restore(state_dict["memory"])
 
     def _extent(self) -> dict[str, int | bool | str]:

@@ -1,25 +1,23 @@
-"""Scores of many sub-batches of one super-batch, and greedy ones grown from many, by the cheaper of two ways."""
+"""Methods that score many sub-batches of one super-batch, and the cheaper of two ways to do it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
 import saln_kernels
+from saln.selectors.base import Offer
 from saln.selectors.logdet import unit_diagonal_quality
-from saln.superbatch import SuperBatch
+from saln.selectors.support.choices import at_least, one_of
+from saln.selectors.support.comparing import Comparing
+from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
 
+CHOICES = ("argmax", "softmax")
 MAX_GRAM_ROWS = 2048  # 16 MiB of float32
-
-Rows = Callable[[Tensor], Tensor]
-# How f(candidates) is worked out, where every row of the result is one candidate's: here, unless ranks that all choose
-# the same batch share the candidates out.
-work_out: ContextVar[Callable[[Rows, Tensor], Tensor]] = ContextVar("work_out", default=lambda f, rows: f(rows))
 SCORE_OPTIONS = ("k", "q", "sigma", "center", "gamma", "laplacian", "negative", "solver", "n_iter", "seed")
 
 
@@ -36,98 +34,117 @@ def known_score_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
+class Scoring(Comparing):
+    """A method that takes the best of many candidates by a spectral criterion, or one by chance.
+
+    Parameters
+    ----------
+    n_candidates : int
+        C.
+    criterion : str
+        As in `saln_kernels.score_batches`; the larger score wins.
+    similarity : str
+        As in `saln_kernels.score_batches`; "gradient" needs residuals in the super-batch.
+    choice : {"argmax", "softmax"}
+    temperature : float or Schedule
+        T of "softmax", in units of the score.
+    use_quality : bool
+        Weight the rows by the super-batch's quality.
+    backend : str, optional
+        As in `saln_kernels.score_batches`.
+    **score_options
+        Further options of `saln_kernels.score_batches`: k, q, sigma, center, gamma, laplacian, negative, solver, ...
+    """
+
+    def __init__(
+        self,
+        n_candidates: int,
+        *,
+        criterion: str = "effective_rank",
+        similarity: str = "cosine",
+        choice: str = "argmax",
+        temperature: float | Schedule = 1.0,
+        use_quality: bool = False,
+        backend: str | None = None,
+        **score_options: Any,
+    ) -> None:
+        self.n_candidates = at_least("n_candidates", n_candidates, 1)
+        self.criterion = criterion
+        self.similarity = similarity
+        self.choice = one_of("choice", choice, CHOICES)
+        self.temperature = positive_throughout("temperature", temperature)
+        self.use_quality = use_quality
+        self.backend = backend
+        self.score_options = known_score_options(score_options)
+
+    def best(self, offer: Offer, scores: Tensor) -> Tensor:
+        """The number of the candidate taken by its score, of scores `[C]`: int64 `[1]`."""
+        if self.choice == "softmax":
+            scores = scores.double() / value_at(self.temperature, self.progress) + offer.gumbel(*scores.shape)
+        return scores.argmax().view(1)
+
+
 class Scorer:
-    """Scores sub-batches of a super-batch's rows, one call of `saln_kernels` each time.
+    """Scores sub-batches of the rows offered, one call of `saln_kernels` each time.
 
     Sub-batches of one super-batch overlap, so their C b² products of d are mostly the same m². Where that pays, one
     similarity matrix of the whole is made, once, and the sub-batches are read out of it.
 
     Parameters
     ----------
-    super_batch : SuperBatch
-    rows : Tensor [m]
-        Those to choose from.
-    similarity, use_quality, backend
-        As in `SpectralCandidates`.
-    **options
-        Further options of `saln_kernels.score_batches`.
+    offer : Offer
+    method : Scoring
+        Whose criterion, similarity, quality, backend and further options are those of the scores.
     """
 
-    def __init__(
-        self,
-        super_batch: SuperBatch,
-        rows: Tensor,
-        *,
-        similarity: str,
-        use_quality: bool = False,
-        backend: str | None = None,
-        **options: Any,
-    ) -> None:
-        self._super_batch = super_batch
-        self._rows = rows
-        self._features = super_batch.features
-        self._of = similarity
-        self._similarity = similarity
-        self._residuals = super_batch.residuals if similarity == "gradient" else None
-        self._quality = super_batch.quality if use_quality else None
-        self._options = {"backend": backend, "check_bounds": False, **options}
-        self._shared: Tensor | None = None  # [m, m]
+    def __init__(self, offer: Offer, method: Scoring) -> None:
+        self._offer, self._method = offer, method
+        self._of: dict[str, Any] = {
+            "similarity": method.similarity,
+            "residuals": method.residuals(offer),
+            "backend": method.backend,
+            "check_bounds": False,
+        }
+        self._matrix = offer.features  # [m, d], or what is shared, [m, m]
+        self._quality = offer["quality"] if method.use_quality else None
+        self._options = dict(method.score_options)
 
-    def score(self, places: Tensor, criterion: str) -> Tensor:
-        """Scores `[C]` of sub-batches given as places `[C, b]` in the rows; -inf where a score is not defined."""
-        if self._shared is None and self._pays(*places.shape):
-            self._share()
-        candidates = self._rows[places] if self._shared is None else places
+    def score(self, candidates: Tensor) -> Tensor:
+        """Scores `[C]` of sub-batches given as places `[C, b]`; -inf where a score is not defined."""
+        self._share_if_it_pays(*candidates.shape)
         score = partial(
             saln_kernels.score_batches,
-            self._features if self._shared is None else self._shared,
-            criterion=criterion,
-            similarity=self._similarity,
-            residuals=self._residuals,
+            self._matrix,
+            criterion=self._method.criterion,
             quality=self._quality,
+            **self._of,
             **self._options,
         )
-        scores = work_out.get()(score, candidates)
+        scores = self._offer.work_out(score, candidates)
         # "logdet" of an indefinite matrix is NaN, which argmax takes for the largest number there is.
         return scores.masked_fill(scores.isnan(), -math.inf)
 
     def grow(self, pools: Tensor, size: int, ridge: float) -> Tensor:
         """Of each pool, places `[C, p]`, the greedy log-det choice: places `[C, size]`. The ridge is as in `LogDet`."""
-        if self._shared is None and self._pays(*pools.shape):
-            self._share()
-        own = None if self._quality is None else self._super_batch.require("quality", by="growth")[self._rows].double()
-        quality = unit_diagonal_quality(self._super_batch, self._rows, self._of, own)  # [M]
-        options = {name: self._options[name] for name in ("gamma", "center") if name in self._options}
+        self._share_if_it_pays(*pools.shape)
+        own = None if self._quality is None else self._quality.double()
         grown = saln_kernels.greedy_logdet(
-            self._features if self._shared is None else self._shared,
-            self._rows[pools] if self._shared is None else pools,
+            self._matrix,
+            pools,
             size,
-            similarity=self._similarity,
-            residuals=self._residuals,
-            quality=quality if self._shared is None else quality[self._rows],
+            quality=unit_diagonal_quality(self._offer, self._method.similarity, own),
             sigma=math.sqrt(ridge),
-            check_bounds=False,
-            backend=self._options["backend"],
-            **options,
+            **self._of,
+            **{name: self._options[name] for name in ("gamma", "center") if name in self._options},
         )
         return pools.gather(1, grown.positions)
 
-    def _pays(self, n_candidates: int, size: int) -> bool:
+    def _share_if_it_pays(self, n_candidates: int, size: int) -> None:
         """Below b dimensions the kernels work on the smaller d x d side, for which they need the features."""
-        m = self._rows.numel()
-        small = m <= MAX_GRAM_ROWS and m**2 <= n_candidates * size**2
-        return small and size <= self._features.shape[1] and self._similarity != "precomputed"
-
-    def _share(self) -> None:
-        of_similarity = {name: self._options.pop(name) for name in ("gamma",) if name in self._options}
-        self._shared = saln_kernels.gram(
-            self._features,
-            self._rows.unsqueeze(0),  # [1, m]
-            similarity=self._similarity,
-            residuals=self._residuals,
-            check_bounds=False,
-            backend=self._options["backend"],
-            **of_similarity,
-        )[0]
-        self._quality = None if self._quality is None else self._quality[self._rows]
-        self._similarity, self._residuals = "precomputed", None
+        m, of = len(self._offer), self._of
+        pays = m <= MAX_GRAM_ROWS and m**2 <= n_candidates * size**2 and size <= self._matrix.shape[1]
+        if not pays or of["similarity"] == "precomputed":
+            return
+        gamma = {name: self._options.pop(name) for name in ("gamma",) if name in self._options}
+        self._matrix = saln_kernels.gram(self._matrix, self._offer.everything, **of, **gamma)[0]
+        of |= {"similarity": "precomputed", "residuals": None}
