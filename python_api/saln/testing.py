@@ -184,7 +184,7 @@ def _check_degenerate_super_batches(make: Make) -> None:
         "features with a gradient": {"features": x.clone().requires_grad_()},
     }
     for what, changes in cases.items():
-        samples = example(9, **changes)
+        samples = example(9, 0, **changes)
         with _said(what):
             expect_rows(make().select(samples, 4, generator=generator(0)), 4, torch.ones(9, dtype=torch.bool))
     with _said("one row"):

@@ -200,10 +200,10 @@ def test_label_agreement_is_its_formula_and_finds_wrong_labels():
     labels = torch.arange(60) % 3
     wrong = torch.tensor([4, 11, 30])
     labels[wrong] = (labels[wrong] + 1) % 3
-    quality = label_agreement(grouped, labels, torch.arange(60))
+    quality = label_agreement(grouped, labels)
     assert set(quality.argsort()[:3].tolist()) == set(wrong.tolist())
     assert quality.sort().values[3] > 0.5 > quality.sort().values[2]
-    alone = label_agreement(x[:3], torch.tensor([0, 0, 1]), torch.arange(3))
+    alone = label_agreement(x[:3], torch.tensor([0, 0, 1]))
     assert alone[2] == 0
 
 

@@ -189,7 +189,6 @@ class TestTurns:
         x, labels = classes(3000, 4, seed=0)
         selector = prepared(dataset(x, labels))
         assert selector.abstains
-        assert selector.abstains
         assert not prepared(dataset(x, labels), balance=0.5).abstains
         rows = torch.randperm(3000, generator=generator(0))[:40]
         assert selector.select(dataset(x, labels).take(rows), 8).tolist() == list(range(8))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saln.offline.rows import Reader, Source
+from saln.selectors import Selector
 from saln.superbatch import FLOATING, SHAPES, SuperBatch
 
 
@@ -87,8 +88,8 @@ class SampleFiles:
         values = {name: reader.take(rows).reshape(self._shapes[name]) for name, reader in self._readers.items()}
         return Gathered(**values, indices=torch.from_numpy(rows))
 
-    def finite(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
-        """Which of consecutive rows are finite in everything."""
-        values = {name: self.read(name, start, stop) for name in self._readers if name in FLOATING}
-        finite: npt.NDArray[np.bool_] = SuperBatch(**values).finite_rows(FLOATING).numpy()
+    def finite(self, start: int, stop: int, selector: Selector) -> npt.NDArray[np.bool_]:
+        """Which of consecutive rows are finite in everything, and small enough for the selector."""
+        samples = SuperBatch(**{name: self.read(name, start, stop) for name in self._readers if name in FLOATING})
+        finite: npt.NDArray[np.bool_] = (samples.finite_rows(FLOATING) & selector.eligible(samples)).numpy()
         return finite

@@ -92,10 +92,11 @@ class SelectSummary:
 
 @dataclass(frozen=True)
 class FiniteTask:
-    """Which rows are finite, by number of row; see `saln.offline.engines.Task`."""
+    """Which rows a selector may choose, by number of row; see `saln.offline.engines.Task`."""
 
     sources: Mapping[str, Source]
     conditions: Conditions
+    selector: Selector
 
     @cached_property
     def files(self) -> SampleFiles:
@@ -109,7 +110,7 @@ class FiniteTask:
 
     def prepare(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
         """As in `Task`; there is nothing to compute once the rows are read."""
-        return self.files.finite(start, stop)
+        return self.files.finite(start, stop, self.selector)
 
     def compute(self, prepared: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """As in `Task`, `[n]` of the block."""
@@ -323,7 +324,7 @@ def select_file(
         "columns": list(columns),
         **conditions.facts(),
     }
-    scan = FiniteTask(sources, conditions)
+    scan = FiniteTask(sources, conditions, selector)
     free = budget.left(scan.files.overhead)
     with Unfinished(output, facts, result="candidates", restart=restart) as work:
         finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
