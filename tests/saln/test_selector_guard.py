@@ -168,9 +168,3 @@ def test_it_is_made_by_name_around_any_method():
 def test_options_out_of_range_are_named(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} is "):
         Guard("uniform", **options)
-
-
-def test_progress_reaches_the_method_inside():
-    guard = make_selector("guard:gstds")
-    guard.progress = 0.5
-    assert guard.method.progress == guard.progress == 0.5

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ import torch
 from saln import SELECTORS, SuperBatch, make_selector
 from saln.selectors import Offer, Selector, register
 from saln.selectors.jest import JEST
-from saln.selectors.registry import Registry
 
 MODULE = '''
 """A selector of another package."""
@@ -34,93 +32,95 @@ class HighestLoss(Selector):
 '''
 
 
-def install(folder: Path, distribution: str = "highest-loss", value: str = "highest_loss:HighestLoss") -> None:
-    """What an installer leaves of a package with one entry point."""
-    (folder / "highest_loss.py").write_text(MODULE)
-    information = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text(f"[saln.selectors]\nhighest_loss = {value}\n")
+PROGRAM = """
+import json, sys
+from typer.testing import CliRunner
+import saln
+from saln.cli import app
+
+assert repr(saln.make_selector("jest")) == "JEST()"
+assert "highest_loss" not in sys.modules, "it is loaded before it is named"
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(folder), *sys.path])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+def output(*arguments):
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+folder = sys.argv[1]
+method = "guard:floor=0:highest_loss:ends=low"
+listed = json.loads(output("methods", "--json"))["methods"]
+output(
+    *("select", f"{folder}/x.npy", "-o", f"{folder}/rows.npy", "--losses", f"{folder}/losses.npy", "--method", method),
+    *("--batch-size", "4"),
+)
+sizes = {"seeds": 2, "steps": 6, "batch-size": 8, "evaluations": 2}
+pilot = ["pilot", "digits", "--methods", method, "--output", f"{folder}/pilot", "--json"]
+piloted = json.loads(output(*pilot, *(f"--{name}={value}" for name, value in sizes.items())))
+print(json.dumps({"listed": listed[-1], "piloted": piloted["config"]["methods"]}))
+"""
 
 
 def test_the_command_line_knows_an_installed_package_s_selector(tmp_path):
-    install(tmp_path)
-    listed = run(tmp_path, "-m", "saln.cli", "methods", "--json")
-    assert {"name": "highest_loss", "description": "the largest losses", "paper": "another package"}.items() <= {
-        name: value
-        for each in json.loads(listed.stdout)["methods"]
-        if each["name"] == "highest_loss"
-        for name, value in each.items()
-    }.items()
+    """What an installer leaves of a package: its module, and the entry points of its metadata."""
+    (tmp_path / "highest_loss.py").write_text(MODULE)
+    information = tmp_path / "highest_loss-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: highest-loss\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[saln.selectors]\nhighest_loss = highest_loss:HighestLoss\n")
     losses = np.random.default_rng(0).random(20, dtype=np.float32)
     np.save(tmp_path / "x.npy", np.zeros((20, 2), dtype=np.float32))
     np.save(tmp_path / "losses.npy", losses)
-    options = ["--method", "guard:floor=0:highest_loss:ends=low", "--losses", str(tmp_path / "losses.npy")]
-    output = tmp_path / "rows.npy"
-    sizes = ["--batch-size", "4", "--filter-ratio", "0.8"]
-    done = run(tmp_path, "-m", "saln.cli", "select", str(tmp_path / "x.npy"), "-o", str(output), *options, *sizes)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert sorted(np.load(output)[0]) == sorted(np.argsort(losses)[:4])
-    piloted = run(
-        tmp_path,
-        "-m",
-        "saln.cli",
-        *"pilot digits --methods highest_loss --seeds 2 --steps 6 --batch-size 8 --evaluations 2 --json".split(),
-        "--output",
-        str(tmp_path / "pilot"),
-    )
-    assert piloted.returncode == 0, piloted.stderr
-    assert "highest_loss" in json.loads(piloted.stdout)["config"]["methods"]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == {
+        "listed": {
+            "name": "highest_loss",
+            "description": "the largest losses",
+            "paper": "another package",
+            "needs": ["losses"],
+        },
+        "piloted": ["uniform", "guard:floor=0:highest_loss:ends=low"],
+    }
+    assert sorted(np.load(tmp_path / "rows.npy")[0]) == sorted(np.argsort(losses)[:4])
 
 
-def test_nothing_is_loaded_before_it_is_named(tmp_path):
-    install(tmp_path)
-    program = (
-        "import sys, saln; assert 'highest_loss' not in sys.modules; saln.make_selector('jest'); "
-        "assert 'highest_loss' not in sys.modules; print(saln.make_selector('highest_loss:ends=low'))"
-    )
-    assert run(tmp_path, "-c", program).stdout.strip() == "HighestLoss(ends='low')"
+def install(monkeypatch, *values: str) -> None:
+    """As if packages with these entries for "highest_loss" were installed."""
+    package = type("Package", (), {"name": "losses"})()
+    entries = [EntryPoint("highest_loss", value, "saln.selectors")._for(package) for value in values]
+    SELECTORS._look()
+    monkeypatch.setattr(SELECTORS, "_others", {"highest_loss": entries})
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("highest_loss:Lowest", "selector 'highest_loss' of highest_loss:Lowest (package highest-loss) cannot be loaded"),
+        ("json:HighestLoss", "selector 'highest_loss' of json:HighestLoss (package losses) cannot be loaded: module"),
         ("nowhere:HighestLoss", "cannot be loaded: No module named 'nowhere'"),
         ("pathlib:Path", "is <class 'pathlib.Path'>, want a subclass of saln.selectors.Selector"),
         ("saln.selectors.jest:JEST", "its class calls itself 'jest', want one name"),
     ],
 )
 def test_a_package_whose_entry_is_wrong_is_named_and_disturbs_no_other(monkeypatch, value, words):
-    registry = Registry()
-    registry._look()
-    entry = EntryPoint("highest_loss", value, "saln.selectors")
-    entry = entry._for(type("Package", (), {"name": "highest-loss"})())
-    monkeypatch.setitem(registry._others, "highest_loss", [entry])
-    if value.startswith("highest_loss"):
-        monkeypatch.setitem(sys.modules, "highest_loss", type(sys)("highest_loss"))
+    install(monkeypatch, value)
+    assert SELECTORS["jest"] is JEST
     with pytest.raises((TypeError, ValueError, RuntimeError)) as raised:
-        registry["highest_loss"]
+        make_selector("highest_loss")
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_two_selectors_of_one_name_are_refused_and_both_named(tmp_path):
-    install(tmp_path)
-    install(tmp_path, "higher-loss", "highest_loss:Higher")
-    program = "import saln; saln.make_selector('jest'); saln.make_selector('highest_loss')"
-    error = run(tmp_path, "-c", program).stderr.splitlines()[-1]
-    assert error.startswith("ValueError: several selectors are called 'highest_loss', want one: ")
-    assert "highest_loss:HighestLoss (package highest-loss)" in error
-    assert "highest_loss:Higher (package higher-loss)" in error
+def test_two_selectors_of_one_name_are_refused_and_both_named(monkeypatch):
+    install(monkeypatch, "one:HighestLoss", "another:Highest")
+    assert SELECTORS["jest"] is JEST
+    with pytest.raises(ValueError, match="several selectors are called 'highest_loss', want one: ") as raised:
+        make_selector("highest_loss")
+    assert "one:HighestLoss (package losses), another:Highest (package losses)" in str(raised.value)
 
 
 class TestRegister:
@@ -152,5 +152,5 @@ class TestRegister:
     def test_facts_are_wanted(self, fact):
         with pytest.raises(TypeError, match=f"First has no {fact}, want a text"):
             register(self.made(**{fact: ""}))
-        with pytest.raises(TypeError, match="want a subclass of saln.selectors.Selector"):
+        with pytest.raises(TypeError, match="want a subclass of"):
             register(Offer)
