@@ -10,12 +10,12 @@ from torch import Tensor
 
 import saln_kernels
 from saln.selectors.base import Offer
+from saln.selectors.kinds.scoring import Scorer
 from saln.selectors.registry import register
 from saln.selectors.spectral_candidates import SpectralCandidates
 from saln.selectors.support.choices import at_least, one_of
 from saln.selectors.support.rows import unit_rows
 from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
-from saln.selectors.support.scoring import Scorer
 
 OVERLAPS = ("subspace", "reuse")
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.selectors.support.comparing import Comparing
 
 CHOICES = ("argmax", "draw")
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
-from saln.selectors.support.comparing import Comparing
 
 
 @register

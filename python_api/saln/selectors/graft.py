@@ -7,9 +7,9 @@ from torch import Tensor
 
 import saln_kernels
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
 from saln.selectors.support.choices import at_least
-from saln.selectors.support.comparing import Comparing
 
 
 @register

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from saln.selectors.base import Offer
 from saln.selectors.jest import chunk_sizes
+from saln.selectors.kinds.scoring import Scorer, Scoring
 from saln.selectors.registry import register
 from saln.selectors.support.candidates import uniform_candidates
 from saln.selectors.support.choices import at_least
-from saln.selectors.support.scoring import Scorer, Scoring
 
 
 @register

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
 from saln.selectors.support.choices import at_least, one_of, positive
-from saln.selectors.support.comparing import Comparing
 from saln.selectors.support.quality import QUALITIES, READS, row_quality
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 import saln_kernels
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
 from saln.selectors.support.choices import at_least
-from saln.selectors.support.comparing import Comparing
 from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
 
 LARGEST_LOG_NOISE = 38.0
@@ -90,46 +89,9 @@ class LogDet(Comparing):
             size,
             similarity=self.similarity,
             residuals=self.residuals(offer),
-            quality=unit_diagonal_quality(offer, self.similarity, quality),
+            quality=self.unit_quality(offer, quality),
             sigma=math.sqrt(self.ridge),
             check_bounds=False,
             backend=self.backend,
         )
         return grown.positions[0]
-
-
-def unit_diagonal_quality(offer: Offer, similarity: str, quality: Tensor | None = None) -> Tensor:
-    """Quality `[m]`, 1 where None, over the root of the mean of K_ii.
-
-    With it the diagonal of K is 1 on average (before quality), and a ridge means the same for features of any scale.
-    """
-    features = offer.features
-    weight = torch.ones(len(offer), dtype=torch.float64, device=offer.device) if quality is None else quality
-    scale = mean_diagonal(features, offer["residuals"] if similarity == "gradient" else None, similarity)
-    if scale is not None:
-        weight = weight / torch.where(scale > 0, scale, 1).sqrt()
-    return weight.to(torch.float64 if features.dtype == torch.float64 else torch.float32)
-
-
-def mean_diagonal(features: Tensor, residuals: Tensor | None, similarity: str) -> Tensor | None:
-    """The mean of K_ii, float64 `[]`; None where it is 1 anyway.
-
-    >>> import torch
-    >>> from saln.selectors.logdet import mean_diagonal
-    >>> mean_diagonal(torch.tensor([[3.0, 4.0], [1.0, 0.0]]), None, "linear")
-    tensor(13., dtype=torch.float64)
-    """
-    if similarity in ("cosine", "rbf"):
-        return None
-    if similarity == "precomputed":
-        return features.diagonal().double().mean()
-    squares = _square_norms(features)
-    if residuals is not None:
-        squares = squares * _square_norms(residuals)
-    return squares.mean()
-
-
-def _square_norms(x: Tensor) -> Tensor:
-    x = x if x.dtype == torch.float64 else x.float()
-    norms: Tensor = torch.linalg.vector_norm(x, dim=1)
-    return norms.double().square()

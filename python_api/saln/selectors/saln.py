@@ -7,9 +7,9 @@ from torch import Tensor
 
 import saln_kernels
 from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.selectors.support.comparing import Comparing
 
 KEEP = ("abs", "positive", "negative", "both_ends", "near_zero")
 

@@ -7,10 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from saln.selectors.base import Offer
+from saln.selectors.kinds.scoring import Scorer, Scoring
 from saln.selectors.registry import register
 from saln.selectors.support.candidates import stratified_candidates, uniform_candidates
 from saln.selectors.support.choices import one_of
-from saln.selectors.support.scoring import Scorer, Scoring
 
 CANDIDATES = ("uniform", "stratified", "grown")
 GROWTH_RIDGE = 0.1  # as in LogDet

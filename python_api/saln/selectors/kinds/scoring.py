@@ -11,9 +11,8 @@ from torch import Tensor
 
 import saln_kernels
 from saln.selectors.base import Offer
-from saln.selectors.logdet import unit_diagonal_quality
+from saln.selectors.kinds.comparing import Comparing
 from saln.selectors.support.choices import at_least, one_of
-from saln.selectors.support.comparing import Comparing
 from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
 
 CHOICES = ("argmax", "softmax")
@@ -24,7 +23,7 @@ SCORE_OPTIONS = ("k", "q", "sigma", "center", "gamma", "laplacian", "negative", 
 def known_score_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """These options of `saln_kernels.score_batches`, or a TypeError that names one that is none.
 
-    >>> from saln.selectors.support.scoring import known_score_options
+    >>> from saln.selectors.kinds.scoring import known_score_options
     >>> known_score_options({"center": True})
     {'center': True}
     """
@@ -132,7 +131,7 @@ class Scorer:
             self._matrix,
             pools,
             size,
-            quality=unit_diagonal_quality(self._offer, self._method.similarity, own),
+            quality=self._method.unit_quality(self._offer, own),
             sigma=math.sqrt(ridge),
             **self._of,
             **{name: self._options[name] for name in ("gamma", "center") if name in self._options},
