@@ -7,6 +7,7 @@ import torch
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
 from saln.pilot.training.trainer import Point, Run
+from saln.selectors import Offer, Selector
 from saln.superbatch import SuperBatch
 
 TINY = PilotConfig(methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10)
@@ -21,32 +22,39 @@ def blobs(n_classes: int = 4, per_class: int = 120, n_inputs: int = 8, spread: f
     return Dataset("blobs", x, labels, None, tuple(f"class {i}" for i in range(n_classes)), features_given=False)
 
 
-class OneClass:
+class OneClass(Selector):
     """Sabotage: the samples of the lowest class numbers."""
 
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
-        assert super_batch.labels is not None
-        return super_batch.labels.argsort(stable=True)[:size]
+    name = "one_class"
+    reads = ("labels",)
+
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
+        return offer["labels"].argsort(stable=True)[:size]
 
 
-class Clean:
+class Clean(Selector):
     """An oracle: samples whose label is right, where class and first input have the same sign."""
 
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
-        assert super_batch.labels is not None
-        right = (super_batch.features[:, 0] > 0).long() == super_batch.labels
-        noise = torch.rand(right.shape[0], generator=generator)
+    name = "clean"
+    reads = ("features", "labels")
+
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
+        right = (offer.features[:, 0] > 0).long() == offer["labels"]
+        noise = torch.rand(right.shape[0], generator=offer.generator)
         return (right.float() + noise).argsort(descending=True)[:size]
 
 
-class First:
-    """Takes the first rows, as uniform does, but through the selectors' protocol, and remembers what it was shown."""
+class First(Selector):
+    """Takes the first rows, as uniform does, but as selectors do, and remembers what it was shown."""
+
+    name = "first"
+    reads = ()
 
     def __init__(self) -> None:
         self.seen: list[SuperBatch] = []
 
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
-        self.seen.append(super_batch)
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
+        self.seen.append(offer.samples)
         return torch.arange(size)
 
 

@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from saln.pages.style import COLOURS, INK
 from saln.selectors import SELECTORS, make_selector
-from saln.selectors.base import prepare, set_progress
 from saln.superbatch import SuperBatch
 
 SIZE = 20
@@ -52,17 +51,18 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
 - A rule that changes over training reads `selector.progress`, 0 to 1, which the trainer sets before each batch. Options
   described as "float or Schedule" take a `saln.selectors.support.schedule.Schedule` (constant, linear, cosine, step).
 - `last_report.weights`, where it is not None, multiplies the losses of the rows chosen, so that their mean is an
-  unbiased estimate (InfoBatch, and the guard with a share of uniform batches).
+  unbiased estimate (InfoBatch, and the guard with a share of uniform batches); `gives_weights` says whether it may be.
 - `guard:floor=0.8:jest:temperature=0.5` is the guard around JEST, each with options of its own, wherever a method is
   named; likewise `curriculum:...`.
-- Methods with a memory (one_pass, portfolio, guard, consecutive_candidates, selective_backprop) have `reset`,
-  `state_dict` and `load_state_dict`. With one of them inside, the batch of a step depends on the batches before it, so
-  that a `SpectralBatchSampler` cannot skip to it: save the selector's state beside the sampler's.
+- Where `selector.has_memory` (one_pass, portfolio, guard, consecutive_candidates, selective_backprop, and what wraps
+  them) a batch depends on those before it: `reset`, `state_dict` and `load_state_dict` start anew, save and go on. The
+  state of a `SpectralBatchSampler` holds its selector's.
 - A method that looks at the whole dataset once (one_pass, bare or wrapped) is shown it before a run by
-  `saln.selectors.prepare(selector, dataset)`; `SpectralBatchSampler`, `saln select` and the pilot do so.
+  `selector.prepare(dataset)`; `SpectralBatchSampler`, `saln select` and the pilot do so.
 - A method that learns from what its batches were worth (a portfolio with `reward="probe"`, bare or wrapped) is told so
-  after every training step by `saln.selectors.give_reward(selector, reward)`; `wants_reward(selector)` says whether it
-  waits for that.
+  after every training step by `selector.update(reward)`; `selector.wants_reward` says whether it waits for that.
+- A method of your own is a subclass of `saln.selectors.Selector`, registered by `saln.selectors.register` or, in a
+  package of its own, by an entry point in the group `saln.selectors`; `saln.testing.check_selector` checks it.
 
 Most lose to uniform on some kind of data. [default.md](default.md) compares them, and says what `saln.select` does when
 no method is named, and why; try them on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
@@ -144,7 +144,7 @@ def _prepared(super_batch: SuperBatch) -> list[Panel]:
     features, labels = torch.cat([x, more, x[copies]]), torch.cat([given, others, given[copies]])
     dataset = SuperBatch(features, labels=labels, indices=torch.arange(len(features)))
     selector = make_selector("one_pass")
-    prepare(selector, dataset)
+    selector.prepare(dataset)
     found = []
     for number in range(3):
         order = torch.randperm(len(x), generator=source)
@@ -156,7 +156,7 @@ def _over_training(name: str, **options: Any) -> Callable[[SuperBatch], list[Pan
     def panels(super_batch: SuperBatch) -> list[Panel]:
         selector, found = make_selector(name, **options), []
         for progress in (0.0, 0.5, 1.0):
-            set_progress(selector, progress)
+            selector.progress = progress
             found.append((f"progress {progress:g}", _select(selector, super_batch)))
         return found
 
@@ -182,7 +182,6 @@ def _select(selector: Any, super_batch: SuperBatch) -> Tensor:
 
 
 PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
-    "uniform": _variants("uniform", ("", {})),
     "one_pass": _prepared,
     "saln": _variants(
         "saln", *((f"keep={keep!r}", {"keep": keep, **RBF}) for keep in ("abs", "both_ends", "near_zero"))
@@ -200,16 +199,12 @@ PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
     "gradient_logdet_learnable": _variants(
         "gradient_logdet_learnable", ("default", {}), ("quality='gate'", {"quality": "gate"})
     ),
-    "gradient_logdet_agreement": _variants("gradient_logdet_agreement", ("", {})),
-    "gradient_logdet_patient": _variants("gradient_logdet_patient", ("", {})),
     "logdet": _variants("logdet", ("default", RBF), ("temperature=1", {"temperature": 1.0, **RBF})),
     "k_dpp": _variants("k_dpp", ("default", RBF), ("temperature=4", {"temperature": 4.0, **RBF})),
     "jest": _variants("jest", ("default", {}), ("temperature=0.2", {"temperature": 0.2})),
     "rho_loss": _variants("rho_loss", ("default", {}), ("temperature=0.5", {"temperature": 0.5})),
-    "selective_backprop": _variants("selective_backprop", ("", {})),
     "infobatch": _variants("infobatch", ("default", {}), ("ratio=0.95", {"ratio": 0.95})),
     "k_center": _variants("k_center", ("default", {}), ("similarity='cosine'", {"similarity": "cosine"})),
-    "herding": _variants("herding", ("", {})),
     "facility_location": _variants("facility_location", ("", RBF)),
     "divbs": _variants("divbs", ("default", {}), ("choice='draw'", {"choice": "draw"}), ("similarity='rbf'", RBF)),
     "graft": _variants("graft", ("similarity='linear'", {}), ("similarity='rbf'", RBF)),
@@ -224,7 +219,12 @@ PICTURES: dict[str, Callable[[SuperBatch], list[Panel]]] = {
         ("floor=1, guarded", {"method": "selective_backprop", "floor": 1.0}),
     ),
 }
-"""What is drawn of each method; every method of the registry has a picture."""
+"""What is drawn of methods of which one batch with the defaults does not show enough."""
+
+
+def panels_of(name: str, super_batch: SuperBatch) -> list[Panel]:
+    """What is drawn of a method."""
+    return PICTURES.get(name, _variants(name, ("", {})))(super_batch)
 
 
 def picture(super_batch: SuperBatch, panels: Sequence[Panel]) -> str:
@@ -270,12 +270,17 @@ def section(name: str) -> str:
     text = inspect.getdoc(cls) or ""
     parts = re.split(r"\n\n(\w+)\n-+\n", "\n" + text)
     named = dict(zip(parts[1::2], parts[2::2], strict=True))
-    needs = ", ".join(f"`{each}`" for each in cls.needs) or "nothing"
+    needs = ", ".join(f"`{each}`" for each in _needs(name)) or "nothing"
     head = f"## {name}\n\n*{cls.description}* · from: {cls.paper} · needs beside features: {needs}\n\n"
     options = _options(named.get("Parameters", ""))
     return f"{head}![{name}](methods/{name}.svg)\n\n{parts[0].strip()}\n\n" + (
         f"Options\n\n{options}\n\n" if options else ""
     )
+
+
+def _needs(name: str) -> list[str]:
+    """What the super-batch must hold beside features, with default options."""
+    return [each for each in make_selector(name).needs if each != "features"]
 
 
 def _options(text: str) -> str:
@@ -294,11 +299,11 @@ def _options(text: str) -> str:
 def page() -> str:
     """The whole page."""
     rows = [
-        f"| [{name}](#{name}) | {cls.description} | {', '.join(cls.needs) or '-'} | {cls.paper} |"
-        for name, cls in SELECTORS.items()
+        f"| [{name}](#{name}) | {cls.description} | {', '.join(_needs(name)) or '-'} | {cls.paper} |"
+        for name, cls in SELECTORS.own().items()
     ]
     table = "\n".join(["| method | what it does | needs beside features | from |", "|---|---|---|---|", *rows])
-    return INTRO + table + "\n\n" + "".join(section(name) for name in SELECTORS).rstrip() + "\n"
+    return INTRO + table + "\n\n" + "".join(section(name) for name in SELECTORS.own()).rstrip() + "\n"
 
 
 def write(folder: Path) -> list[Path]:
@@ -307,8 +312,8 @@ def write(folder: Path) -> list[Path]:
     pictures = folder / "methods"
     pictures.mkdir(parents=True, exist_ok=True)
     files = {folder / "methods.md": page(), pictures / "super_batch.svg": picture(super_batch, [("", torch.arange(0))])}
-    for name in SELECTORS:
-        files[pictures / f"{name}.svg"] = picture(super_batch, PICTURES[name](super_batch))
+    for name in SELECTORS.own():
+        files[pictures / f"{name}.svg"] = picture(super_batch, panels_of(name, super_batch))
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
     return list(files)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -11,8 +9,8 @@ from saln.pilot.problem.pool import Pool
 from saln.pilot.problem.task import Task
 from saln.pilot.training.methods import make_methods
 from saln.pilot.training.trainer import Method
-from saln.selectors import OnePass
-from saln.selectors.base import draw
+from saln.selectors.base import Offer
+from saln.selectors.one_pass import OnePass
 from saln.superbatch import SuperBatch
 
 NEVER = 1e-6
@@ -22,7 +20,7 @@ NEVER = 1e-6
 class Oracle(OnePass):
     """The default, told which labels are wrong and which rows are copies."""
 
-    name: ClassVar[str] = "oracle"
+    name = "oracle"
 
     def __init__(self, pool: Pool) -> None:
         super().__init__()
@@ -38,14 +36,11 @@ class Oracle(OnePass):
 class Drawn(OnePass):
     """The default without turns: every batch drawn anew, in proportion to worth."""
 
-    name: ClassVar[str] = "drawn"
+    name = "drawn"
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`."""
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         assert self.worth is not None
-        indices = super_batch.require("indices", by=self.name)
-        return draw(self.worth[indices].log(), size, generator=generator)
+        return offer.draw(self.worth[offer["indices"]].log(), size)
 
 
 def made(name: str, task: Task) -> Method:

@@ -68,9 +68,8 @@ def predict(pool: Pool, batches: Tensor) -> dict[str, Tensor]:
 
 
 def _spectral(pool: Pool, batches: Tensor) -> dict[str, Tensor]:
-    rows = torch.arange(len(pool.labels))
     known = SuperBatch(pool.features, losses=pool.learner.losses, reference_losses=pool.reference_losses)
-    quality = row_quality("learnability", known, rows, by="usefulness")
+    quality = row_quality("learnability", known)
     found = {}
     for similarity in SIMILARITIES:
         gram = _gram(pool, similarity)  # [m, m]
@@ -98,12 +97,11 @@ def _gram(pool: Pool, similarity: str) -> Tensor:
 
 def _cheap(pool: Pool, batches: Tensor) -> dict[str, Tensor]:
     learner = pool.learner
-    everything = torch.arange(len(pool.labels))
     of_rows = {
         "loss": learner.losses,
         "learnability": learner.losses - pool.reference_losses,
         "gradient_norm": learner.residuals.norm(dim=1) * learner.activations.norm(dim=1),
-        "label_agreement": label_agreement(pool.features, pool.labels, everything),
+        "label_agreement": label_agreement(pool.features, pool.labels),
         "alignment": alignments(learner, pool.probe),
     }
     found = {name: values[batches].double().mean(dim=1) for name, values in of_rows.items()}

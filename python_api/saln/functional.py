@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.selectors import DEFAULT, Selector, make_selector
-from saln.superbatch import SuperBatch
+from saln.selectors import DEFAULT, Selector, as_selector, make_selector
+from saln.superbatch import SuperBatch, as_tensor
 
 
 def select(
-    super_batch: SuperBatch | Tensor,
+    super_batch: SuperBatch | Tensor | npt.NDArray[Any],
     size: int,
     method: str | Selector = DEFAULT,
     *,
@@ -21,14 +23,14 @@ def select(
 ) -> Tensor:
     """Choose the samples of a super-batch to train on.
 
-    With no method named it is `saln.selectors.OnePass`. Of a super-batch alone it makes sure that copies do not count
-    twice, and is uniform otherwise; what it is worth it is worth over a dataset that it has looked at, as
-    `SpectralBatchSampler(..., selector=OnePass())` lets it, or `prepare` on a selector of one's own (docs/default.md).
-    Compare on a sample of your own data first (`saln pilot`).
+    With no method named it is "auto", `saln.selectors.OnePass` at present. Of a super-batch alone it makes sure that
+    copies do not count twice, and is uniform otherwise; what it is worth it is worth over a dataset that it has looked
+    at, as samplers let it, or `selector.prepare` (docs/default.md). Compare on a sample of your own data first
+    (`saln pilot`).
 
     Parameters
     ----------
-    super_batch : SuperBatch or Tensor [M, d]
+    super_batch : SuperBatch, Tensor [M, d] or ndarray [M, d]
         The samples, or their features alone.
     size : int
         How many to choose.
@@ -71,10 +73,11 @@ def select(
     >>> saln.select(features, 1, "saln", keep="abs")
     tensor([3])
     """
+    if isinstance(super_batch, np.ndarray):
+        super_batch = as_tensor("features", super_batch)
     if isinstance(super_batch, Tensor):
         super_batch = SuperBatch(super_batch)
-    if isinstance(method, str):
-        method = make_selector(method, **options)
-    elif options:
+    if options and not isinstance(method, str):
         raise TypeError(f"options {', '.join(options)} belong to the selector; give them where it is made")
-    return method.select(super_batch, size, generator=generator)
+    selector = make_selector(method, **options) if isinstance(method, str) else as_selector(method)
+    return selector.select(super_batch, size, generator=generator)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,8 +33,9 @@ SHAPES = {
 class SuperBatch:
     """The M samples a batch is chosen from, with what is known about each.
 
-    Everything lies on one device. Only the features are always needed; a selector that needs more says so by name.
-    Values are not looked at here: a row with a NaN is left out by the selector that reads it.
+    Everything lies on one device; numpy arrays become tensors. Only the features are always needed; a selector that
+    needs more says so by name. Values are not looked at here: a row with a NaN is left out by the selector that reads
+    it.
 
     Parameters
     ----------
@@ -83,6 +87,9 @@ class SuperBatch:
             value = getattr(self, name)
             if value is None and name != "features":
                 continue
+            if isinstance(value, np.ndarray):
+                value = as_tensor(name, value)
+                object.__setattr__(self, name, value)
             _check_kind(name, value)
             if name not in FLOATING:
                 object.__setattr__(self, name, _as_int64(name, value))
@@ -117,17 +124,26 @@ class SuperBatch:
         return value
 
     def finite_rows(self, names: Iterable[str]) -> Tensor:
-        """Which rows are finite in everything named, as far as it is there: bool `[M]`.
+        """Which rows are finite in everything named, as far as it is there: bool `[M]`."""
+        finite = torch.ones(len(self), dtype=torch.bool, device=self.device)
+        for name in names:
+            if getattr(self, name) is not None:
+                finite &= self.reach(name).isfinite()
+        return finite
+
+    def reach(self, name: str) -> Tensor:
+        """The largest magnitude of each row in what is named, `[M]`; not finite where one of its values is not.
 
         Of a pairwise value the diagonal decides, so that one broken sample does not condemn all it is paired with.
         """
-        finite = torch.ones(len(self), dtype=torch.bool, device=self.device)
-        for name in names:
-            value: Tensor | None = getattr(self, name)
-            if value is not None:
-                value = value.diagonal() if name in PER_PAIR else value
-                finite &= _finite(value)
-        return finite
+        value = self.require(name, by="reach")
+        value = value.diagonal() if name in PER_PAIR else value
+        if value.dim() == 1:
+            return value.abs()
+        if value.shape[1] == 0:
+            return value.new_zeros(value.shape[0])
+        # Two reductions, which pass a NaN on, take no memory of the size of what is read.
+        return torch.maximum(value.amax(dim=1), -value.amin(dim=1))
 
     def take(self, rows: Tensor) -> SuperBatch:
         """The super-batch of these rows, `[m]` integers on its device; pairwise values keep the rows' pairs.
@@ -141,6 +157,22 @@ class SuperBatch:
                 value = value.index_select(0, rows)
                 taken[name] = value.index_select(1, rows) if name in PER_PAIR else value
         return dataclasses.replace(self, **taken)
+
+
+def as_tensor(name: str, value: npt.NDArray[Any]) -> Tensor:
+    """An array's numbers, not copied where torch can share them; a TypeError if it knows no such numbers.
+
+    >>> import numpy as np
+    >>> from saln.superbatch import as_tensor
+    >>> as_tensor("losses", np.array([0.5, 2.0]))
+    tensor([0.5000, 2.0000], dtype=torch.float64)
+    """
+    if not value.flags.writeable or any(stride < 0 for stride in value.strides):
+        value = value.copy()  # what torch takes for writable, and in ascending order
+    try:
+        return torch.from_numpy(value)
+    except TypeError as error:
+        raise TypeError(f"{name} has dtype {value.dtype}, want numbers that torch knows") from error
 
 
 def _check_kind(name: str, value: object) -> None:
@@ -169,12 +201,3 @@ def _check_shape(name: str, value: Tensor, *, rows: int) -> None:
     if not fits:
         where = "" if name == "features" else f" with M = {rows}, the rows of features"
         raise ValueError(f"{name} has shape {list(value.shape)}, want {SHAPES[name]}{where}")
-
-
-def _finite(value: Tensor) -> Tensor:
-    if value.dim() == 1:
-        return value.isfinite()
-    if value.shape[1] == 0:
-        return torch.ones(value.shape[0], dtype=torch.bool, device=value.device)
-    # Both pass a NaN on; two reductions are some ten times faster than isfinite of every entry.
-    return value.amax(dim=1).isfinite() & value.amin(dim=1).isfinite()

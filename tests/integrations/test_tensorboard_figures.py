@@ -114,9 +114,9 @@ def test_losses_of_what_is_chosen():
 
 def test_overhead_is_what_training_waits_for():
     class Slow(Uniform):
-        def select(self, super_batch, size, *, generator=None):
+        def select(self, super_batch, size, **options):
             time.sleep(0.05)
-            return super().select(super_batch, size, generator=generator)
+            return super().select(super_batch, size, **options)
 
     sampler = make(selector=Slow())
     writer, log_of = Writer(), {}

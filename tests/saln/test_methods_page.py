@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from saln import SELECTORS
-from tools.methods_page import PICTURES, SIZE, page, picture, scene, write
+from tools.methods_page import PICTURES, SIZE, page, panels_of, picture, scene, write
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -18,7 +18,7 @@ def test_the_page_in_the_repository_is_the_page_of_the_docstrings():
 
 def test_every_method_has_its_section_and_picture():
     text = page()
-    assert list(PICTURES) == list(SELECTORS)
+    assert set(PICTURES) <= set(SELECTORS)
     assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(SELECTORS)
     for name in ("super_batch", *SELECTORS):
         assert f"](methods/{name}.svg)" in text
@@ -28,7 +28,7 @@ def test_every_method_has_its_section_and_picture():
 @pytest.mark.parametrize("name", ["uniform", "saln", "guard"])
 def test_a_picture_rings_the_rows_kept(name):
     super_batch = scene()
-    panels = PICTURES[name](super_batch)
+    panels = panels_of(name, super_batch)
     root = ET.fromstring(picture(super_batch, panels))
     groups = root.findall("{*}g")
     assert len(groups) == len(panels)

@@ -74,8 +74,8 @@ def test_every_batch_is_the_selector_s_choice_of_its_super_batch():
     seen = []
 
     class Recorder(Uniform):
-        def select(self, super_batch, size, *, generator=None):
-            rows = super().select(super_batch, size, generator=generator)
+        def select(self, super_batch, size, **options):
+            rows = super().select(super_batch, size, **options)
             seen.append((super_batch, rows))
             return rows
 
@@ -171,9 +171,9 @@ def test_every_step_of_every_epoch_and_seed_draws_from_a_stream_of_its_own():
     streams = []
 
     class Recorder(Uniform):
-        def select(self, super_batch, size, *, generator=None):
-            streams.append(generator.initial_seed())
-            return super().select(super_batch, size, generator=generator)
+        def select(self, super_batch, size, **options):
+            streams.append(options["generator"].initial_seed())
+            return super().select(super_batch, size, **options)
 
     for seed in range(3):
         sampler = make(seed=seed, selector=Recorder())

@@ -105,9 +105,9 @@ def test_batches_ahead_are_the_same_batches(schedule, depth):
 
 def test_training_does_not_wait_for_batches_that_are_ready():
     class Slow(Uniform):
-        def select(self, super_batch, size, *, generator=None):
+        def select(self, super_batch, size, **options):
             time.sleep(0.15)
-            return super().select(super_batch, size, generator=generator)
+            return super().select(super_batch, size, **options)
 
     sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Slow(), ahead=2)
     for _ in sampler:
@@ -125,10 +125,10 @@ def test_an_error_of_the_selector_reaches_the_caller_and_leaves_the_sampler_usab
     class Failing(Uniform):
         fails = False
 
-        def select(self, super_batch, size, *, generator=None):
+        def select(self, super_batch, size, **options):
             if self.fails:
                 raise ArithmeticError("no")
-            return super().select(super_batch, size, generator=generator)
+            return super().select(super_batch, size, **options)
 
     sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Failing(), ahead=1)
     whole = list(sampler)
@@ -157,9 +157,9 @@ class Watched:
         watched = self
 
         class Recorder(Uniform):
-            def select(self, super_batch, size, *, generator=None):
+            def select(self, super_batch, size, **options):
                 watched.seen.append(super_batch)
-                return super().select(super_batch, size, generator=generator)
+                return super().select(super_batch, size, **options)
 
         self.sampler = SpectralBatchSampler(
             samples(),

@@ -25,9 +25,9 @@ class Counting(Uniform):
 
     calls = 0
 
-    def select(self, super_batch, size, *, generator=None):
+    def select(self, super_batch, size, **options):
         self.calls += 1
-        return super().select(super_batch, size, generator=generator)
+        return super().select(super_batch, size, **options)
 
 
 def stream(sampler: SpectralBatchSampler, count: int) -> list[list[int]]:

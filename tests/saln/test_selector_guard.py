@@ -155,7 +155,7 @@ def test_it_is_made_by_name_around_any_method():
     assert set(guard.needs) == {"labels", "losses", "reference_losses"}
     nested = make_selector("guard:guard:herding", floor=0.0)
     assert nested.method.method.name == "herding"
-    assert nested.needs == ("labels",)
+    assert nested.needs == ("labels", "features")
     with pytest.raises(ValueError, match="no selector is called 'jets'"):
         make_selector("guard:jets")
     with pytest.raises(TypeError, match="method"):
@@ -168,9 +168,3 @@ def test_it_is_made_by_name_around_any_method():
 def test_options_out_of_range_are_named(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} is "):
         Guard("uniform", **options)
-
-
-def test_progress_reaches_the_method_inside():
-    guard = make_selector("guard:gstds")
-    guard.progress = 0.5
-    assert guard.method.progress == guard.progress == 0.5

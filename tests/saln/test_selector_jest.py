@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from saln import SuperBatch
-from saln.selectors import JEST
+from saln.selectors import JEST, Offer
 from saln.selectors.jest import chunk_sizes
 from saln.selectors.support.contrastive import sigmoid_losses, softmax_gain, softmax_losses
 
@@ -148,7 +148,7 @@ def test_contrastive_logits_are_the_growth_of_the_batch_s_loss(form):
     learner, reference = (torch.randn(7, 7, generator=source) * 2 for _ in range(2))
     super_batch = SuperBatch(torch.zeros(7, 1), learner_scores=learner, reference_scores=reference)
     loss = {"sigmoid": sigmoid_batch_loss, "softmax": softmax_batch_loss}[form]
-    _, gain = JEST(form)._rule(super_batch, torch.arange(7))
+    _, gain = JEST(form)._rule(Offer(super_batch, "jest"))
     for chosen in ([4], [0, 5], [6, 1, 2]):
         ours = gain(torch.tensor(chosen))
         for j in set(range(7)) - set(chosen):

@@ -13,7 +13,6 @@ import torch
 from saln import SpectralBatchSampler, SuperBatch, make_selector
 from saln.offline import select_file
 from saln.selectors import OnePass
-from saln.selectors.base import abstains, prepare
 from saln.selectors.support.copies import find_copies
 from saln.selectors.support.credibility import LEAST_NOISE, label_credibility
 from selector_cases import assert_drawn_with, cloud, every_set, generator
@@ -190,8 +189,7 @@ class TestTurns:
         x, labels = classes(3000, 4, seed=0)
         selector = prepared(dataset(x, labels))
         assert selector.abstains
-        assert abstains(selector)
-        assert not abstains(prepared(dataset(x, labels), balance=0.5))
+        assert not prepared(dataset(x, labels), balance=0.5).abstains
         rows = torch.randperm(3000, generator=generator(0))[:40]
         assert selector.select(dataset(x, labels).take(rows), 8).tolist() == list(range(8))
 
@@ -257,7 +255,7 @@ class TestAtWork:
     def test_wrapped_it_is_shown_the_dataset_too(self):
         pool = dataset(cloud(30, 3, seed=0)[torch.arange(30) // 2], torch.arange(30) % 3)
         guard = make_selector("guard:one_pass")
-        prepare(guard, pool)
+        guard.prepare(pool)
         assert guard.method.worth is not None
 
     def test_files_give_what_a_sampler_gives(self, tmp_path: Path):

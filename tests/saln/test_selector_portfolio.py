@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saln import SuperBatch
+from saln import SpectralBatchSampler, SuperBatch, make_selector
 from saln.selectors import Curriculum, Herding, KCenter, Portfolio, SelectiveBackprop
 from saln.selectors.curriculum import window
 from saln.selectors.support.schedule import Schedule
@@ -141,6 +141,10 @@ def test_the_weights_of_the_arm_are_passed_on():
         assert (portfolio.last_report.weights is not None) == (portfolio.last_arm == "infobatch")
         weighted += portfolio.last_report.weights is not None
     assert 0 < weighted < 20
+    curriculum = Curriculum("infobatch", low=0.0, high=1.0)
+    curriculum.select(super_batch, 6, generator=generator(0))
+    assert torch.equal(curriculum.last_report.weights, curriculum.method.last_report.weights)
+    assert [each.gives_weights for each in (portfolio, curriculum, Curriculum())] == [True, True, False]
 
 
 def test_rewards_out_of_turn_are_named():
@@ -163,3 +167,10 @@ def test_rewards_out_of_turn_are_named():
         Portfolio(["herding", SelectiveBackprop()], reward="none").select(SuperBatch(cloud(9, 3, 0)), 2)
     with pytest.raises(ValueError, match="the state has the arms uniform, herding, want uniform, k_center"):
         Portfolio(["k_center"]).load_state_dict(portfolio.state_dict())
+
+
+@pytest.mark.parametrize("text", ["portfolio:reward=probe", "guard:floor=0:portfolio:reward=probe"])
+def test_batches_cannot_be_chosen_before_the_last_one_is_rewarded_bare_or_wrapped(text):
+    features = cloud(40, 3, 0)
+    with pytest.raises(ValueError, match=r"ahead is 1, want 0: .* is to be told what each batch was worth"):
+        SpectralBatchSampler(features, 4, selector=make_selector(text), ahead=1)

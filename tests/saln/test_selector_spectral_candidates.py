@@ -8,7 +8,7 @@ import torch
 import saln_kernels
 from saln import SuperBatch
 from saln.selectors import SpectralCandidates, make_selector
-from saln.selectors.support import scoring
+from saln.selectors.kinds import scoring
 from saln_kernels.criteria import CRITERIA
 
 

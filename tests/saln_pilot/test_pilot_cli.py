@@ -319,6 +319,8 @@ def test_doctor_fails_without_the_library(monkeypatch: pytest.MonkeyPatch) -> No
 def test_methods() -> None:
     document = json.loads(RUNNER.invoke(app, ["methods", "--json"]).stdout)
     assert [each["name"] for each in document["methods"]] == list(SELECTORS)
+    assert document["aliases"] == {document["default"]: "one_pass"}
     done = RUNNER.invoke(app, ["methods"])
     assert done.exit_code == 0
     assert "jest" in done.stdout
+    assert "one_pass (auto)" in done.stdout

@@ -20,6 +20,7 @@ from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.methods import make_methods
 from saln.pilot.training.trainer import Method, run_method, train_uniform_for
+from saln.selectors import Offer
 
 UNIFORM = Method("uniform", None)
 
@@ -236,19 +237,19 @@ def test_document_is_plain_json(compared: PilotResult) -> None:
     assert {"torch", "python"} <= set(document["versions"])
 
 
-class _Twice:
-    def select(self, super_batch: object, size: int, *, generator: torch.Generator) -> torch.Tensor:
+class _Twice(First):
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
         return torch.zeros(size, dtype=torch.int64)
 
 
-class _TooMany:
-    def select(self, super_batch: object, size: int, *, generator: torch.Generator) -> torch.Tensor:
+class _TooMany(First):
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
         return torch.arange(size + 1)
 
 
 @pytest.mark.parametrize(("selector", "words"), [(_Twice(), "bad chose a sample twice"), (_TooMany(), "bad returned")])
-def test_a_broken_selector_is_named(selector: object, words: str) -> None:
-    method = Method("bad", selector)  # type: ignore[arg-type]
+def test_a_broken_selector_is_named(selector: First, words: str) -> None:
+    method = Method("bad", selector)
     with pytest.raises(PilotError, match=words):
         run_pilot(blobs(), TINY, [UNIFORM, method])
 

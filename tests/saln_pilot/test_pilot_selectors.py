@@ -12,36 +12,30 @@ from saln.pilot.config import PilotError
 from saln.pilot.problem.task import make_task
 from saln.pilot.training.methods import make_methods
 from saln.pilot.training.trainer import Method, run_method
-from saln.selectors import SELECTORS, Portfolio, SelectionReport
-from saln.superbatch import SuperBatch
+from saln.selectors import SELECTORS, Offer, Portfolio, Selector
 
 MIXED = "portfolio:arms=uniform+jest:reward=probe"
 
 
-class Weighted:
+class Weighted(Selector):
     """Takes the first rows, with weights, and remembers what it was told."""
+
+    name = "weighted"
 
     def __init__(self, weight: float | None) -> None:
         self.weight = weight
         self.progress = 0.5
         self.told: list[float] = []
         self.resets = 0
-        self.last_report: SelectionReport | None = None
 
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor:
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
         self.told.append(self.progress)
-        weights = None if self.weight is None else torch.full((size,), self.weight)
-        self.last_report = SelectionReport(len(super_batch), 0, weights)
+        self._give_weights(None if self.weight is None else torch.full((size,), self.weight))
         return torch.arange(size)
 
     def reset(self) -> None:
+        super().reset()
         self.resets += 1
-
-    def state_dict(self) -> dict[str, object]:
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
-        pass
 
 
 def accuracies(selector: Weighted) -> list[float]:

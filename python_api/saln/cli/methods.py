@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from saln.cli.app import app
+from saln.cli.app import app, one_line_errors
 from saln.cli.options import JsonOption
 
 
@@ -14,20 +14,26 @@ def methods(as_json: JsonOption = False) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from saln.selectors import DEFAULT, SELECTORS, SpectralCandidates
+    from saln.selectors import DEFAULT, SELECTORS, make_selector
 
-    found = list(SELECTORS.values())
+    with one_line_errors():
+        found = [cls() for cls in SELECTORS.values()]
+    default = make_selector(DEFAULT).name
+    needs = [[name for name in each.needs if name != "features"] for each in found]
     if as_json:
         rows = [
-            {"name": each.name, "description": each.description, "paper": each.paper, "needs": list(each.needs)}
-            for each in found
+            {"name": each.name, "description": each.description, "paper": each.paper, "needs": also}
+            for each, also in zip(found, needs, strict=True)
         ]
-        typer.echo(json.dumps({"schema": "saln.methods/1", "default": DEFAULT, "methods": rows}))
+        typer.echo(
+            json.dumps({"schema": "saln.methods/1", "default": DEFAULT, "aliases": {DEFAULT: default}, "methods": rows})
+        )
         return
     table = Table(Column("method", no_wrap=True), "what it does", "needs beside features", "from")
-    for each in found:
-        table.add_row(each.name, each.description, ", ".join(each.needs) or "-", each.paper)
+    for each, also in zip(found, needs, strict=True):
+        marked = f"{each.name} ({DEFAULT})" if each.name == default else each.name
+        table.add_row(marked, each.description, ", ".join(also) or "-", each.paper)
     console = Console()
     console.print(table)
     console.print("Options follow a name: saln:keep=positive, guard:floor=0.8:jest:temperature=2")
-    console.print(f"By default: saln.select takes {DEFAULT}, samplers and files {SpectralCandidates.name}")
+    console.print(f"Where no method is named it is {DEFAULT}, which is {default} at present")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from saln.offline.rows import Reader, Source
+from saln.selectors import Selector
 from saln.superbatch import FLOATING, SHAPES, SuperBatch
 
 
@@ -112,10 +113,10 @@ class SampleFiles:
             else Gathered(**self.gather(rows), indices=torch.from_numpy(rows))
         )
 
-    def finite(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
-        """Which of consecutive rows are finite in everything."""
-        values = {name: self.read(name, start, stop) for name in self.readers if name in FLOATING}
-        finite: npt.NDArray[np.bool_] = SuperBatch(**values).finite_rows(FLOATING).numpy()
+    def finite(self, start: int, stop: int, selector: Selector) -> npt.NDArray[np.bool_]:
+        """Which of consecutive rows are finite in everything, and small enough for the selector."""
+        samples = SuperBatch(**{name: self.read(name, start, stop) for name in self.readers if name in FLOATING})
+        finite: npt.NDArray[np.bool_] = (samples.finite_rows(FLOATING) & selector.eligible(samples)).numpy()
         return finite
 
 

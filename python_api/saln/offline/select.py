@@ -24,8 +24,7 @@ from saln.offline.samples import SampleFiles, mappable
 from saln.sampling.chooser import Chooser
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks
-from saln.selectors import DEFAULT, Selector, make_selector, wants_reward
-from saln.selectors.base import wants_dataset
+from saln.selectors import DEFAULT, Selector, make_selector
 from saln.superbatch import SuperBatch
 
 ORDER_BYTES = 80
@@ -95,10 +94,11 @@ class SelectSummary:
 
 @dataclass(frozen=True)
 class FiniteTask:
-    """Which rows are finite, by number of row; see `saln.offline.engines.Task`."""
+    """Which rows a selector may choose, by number of row; see `saln.offline.engines.Task`."""
 
     sources: Mapping[str, Source]
     conditions: Conditions
+    selector: Selector
 
     @cached_property
     def files(self) -> SampleFiles:
@@ -112,7 +112,7 @@ class FiniteTask:
 
     def prepare(self, start: int, stop: int) -> npt.NDArray[np.bool_]:
         """As in `Task`; there is nothing to compute once the rows are read."""
-        return self.files.finite(start, stop)
+        return self.files.finite(start, stop, self.selector)
 
     def compute(self, prepared: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """As in `Task`, `[n]` of the block."""
@@ -168,7 +168,7 @@ class SelectTask:
         """As a sampler on a single rank has it, but for the samples, which come with every block."""
         selector = _selector(self.method, self.options)
         samples = SuperBatch(torch.empty(0, 1), indices=torch.empty(0, dtype=torch.int64))
-        if wants_dataset(selector):
+        if selector.wants_dataset:
             samples = self.files.whole()
         return Chooser(samples, selector, self.order, Ranks(0, 1), self.n_epochs)
 
@@ -322,10 +322,10 @@ def select_file(
     }
     how = sources["features"].open().how
     with Unfinished(output, facts, result="candidates", restart=restart) as work:
-        if wants_dataset(selector):
+        if selector.wants_dataset:
             given, sources["features"] = sources["features"], mappable(sources["features"], work.folder / COPY, SCANNED)
             how += "" if given is sources["features"] else f", then mapped from a copy that {method} looks at"
-        scan = FiniteTask(sources, conditions)
+        scan = FiniteTask(sources, conditions, selector)
         free = budget.left(scan.files.overhead)
         finite = Journal(work, "finite", (scan.files.n_rows,), np.dtype(bool))
         counted = partial(progress, "rows looked at")
@@ -359,7 +359,7 @@ def select_file(
 
 def _selector(method: str, options: Mapping[str, Any]) -> Selector:
     selector = make_selector(method, **options)
-    if wants_reward(selector):
+    if selector.wants_reward:
         raise ValueError(f"reward is 'probe'; wanted another: nobody trains here to tell {method} of it")
     return selector
 

@@ -14,8 +14,6 @@ from saln.sampling.ranks import Ranks
 from saln.sampling.refresh import LiveValues, Refresh
 from saln.sampling.served import ServedBatch
 from saln.selectors import SelectionReport, Selector
-from saln.selectors.base import abstains, prepare, reset, set_progress
-from saln.selectors.support.scoring import work_out
 from saln.superbatch import SuperBatch
 
 
@@ -81,7 +79,7 @@ class Chooser:
         self._samples = samples
         self._n_epochs = n_epochs
         if len(samples):
-            prepare(selector, samples)
+            selector.prepare(samples)
         if refresh is not None:
             shared = ranks if self.memory is not None else None
             self.live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
@@ -113,7 +111,7 @@ class Chooser:
 
     def start_anew(self) -> None:
         """What the selector remembers is forgotten, and values are worked out anew."""
-        reset(self.selector)
+        self.selector.reset()
         self.memory = memory_of(self.selector)
         if self.live is not None:
             self.live.restart()
@@ -158,18 +156,16 @@ class Chooser:
             return self.order.batch(epoch, number).to(samples.device), SelectionReport(self.order.size(number), 0)
         offered = self.order.super_batch(epoch, number).to(samples.device)  # [M]
         if self._n_epochs is not None:
-            set_progress(self.selector, min(1.0, (epoch + number / self.order.n_batches) / self._n_epochs))
+            self.selector.progress = min(1.0, (epoch + number / self.order.n_batches) / self._n_epochs)
         size = self.order.size(number)
-        if abstains(self.selector):
+        if self.selector.abstains:
             return offered[:size], SelectionReport(offered.numel(), 0)
         super_batch = samples.take(offered)
         shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
-        before = work_out.set(self.ranks.work_out) if shared else None
-        try:
-            chosen = self.selector.select(super_batch, size, generator=self.order.generator(epoch, number))
-        finally:
-            if before is not None:
-                work_out.reset(before)
+        work_out = self.ranks.work_out if shared else None
+        chosen = self.selector.select(
+            super_batch, size, generator=self.order.generator(epoch, number), work_out=work_out
+        )
         return offered[chosen], self.selector.last_report or SelectionReport(len(super_batch), 0)
 
     def _numbers(self, step: int) -> range:

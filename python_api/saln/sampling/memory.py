@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from saln.selectors.base import Selector, Stateful, abstains, start_epoch
+from saln.selectors import Selector
 
 
 class SelectorMemory:
@@ -15,7 +15,7 @@ class SelectorMemory:
 
     Parameters
     ----------
-    selector : Stateful
+    selector : Selector
 
     Examples
     --------
@@ -26,7 +26,7 @@ class SelectorMemory:
     range(0, 3)
     """
 
-    def __init__(self, selector: Stateful) -> None:
+    def __init__(self, selector: Selector) -> None:
         self._selector = selector
         self._epoch: int | None = None
         self._number = 0
@@ -38,7 +38,7 @@ class SelectorMemory:
         the memory is already past `first`.
         """
         if epoch != self._epoch or first == 0:
-            start_epoch(self._selector)
+            self._selector.start_epoch()
             self._epoch, self._number = epoch, 0
         if self._number > first:
             raise ValueError(
@@ -67,4 +67,4 @@ class SelectorMemory:
 
 def memory_of(selector: Selector) -> SelectorMemory | None:
     """The memory of a selector that has one, and that chooses at all."""
-    return SelectorMemory(selector) if isinstance(selector, Stateful) and not abstains(selector) else None
+    return SelectorMemory(selector) if selector.has_memory and not selector.abstains else None

@@ -24,8 +24,7 @@ from saln.sampling.refresh import Refresh
 from saln.sampling.samples import samples_of
 from saln.sampling.served import ServedBatch
 from saln.sampling.walk import EpochCursor, EpochWalk
-from saln.selectors import DEFAULT, Selector, make_selector, wants_reward
-from saln.selectors.base import set_progress
+from saln.selectors import DEFAULT, Selector, make_selector
 from saln.superbatch import FLOATING, SuperBatch
 
 REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of training
@@ -43,7 +42,7 @@ class SpectralBatchSampler(BatchSampler):
     no sample twice.
 
     The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
-    before it: skipping and resuming cost nothing. With a selector that has a memory (`saln.selectors.base.Stateful`),
+    before it: skipping and resuming cost nothing. With a selector that has a memory (`Selector.has_memory`),
     as the default has where it does not abstain, a batch depends on those before it, too: the memory is part of the
     sampler's state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the
     same.
@@ -161,14 +160,15 @@ class SpectralBatchSampler(BatchSampler):
         elif options:
             raise TypeError(f"options {', '.join(options)} belong to the selector; give them where it is made")
         self.selector = selector
-        if ahead and wants_reward(self.selector):
+        if ahead and self.selector.wants_reward:
             raise ValueError(f"ahead is {ahead}, want 0: {self.selector.name} is to be told what each batch was worth")
         self.filter_ratio = filter_ratio
         self.super_batch_size = super_batch_size(batch_size, filter_ratio)
         self.n_epochs = n_epochs
         self.ranks = Ranks(rank, world_size)
         self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
-        rows = samples.finite_rows(FLOATING).nonzero().squeeze(1).cpu()  # [n]
+        finite = samples.finite_rows(FLOATING) & self.selector.eligible(samples)
+        rows = finite.nonzero().squeeze(1).cpu()  # [n]
         self.order = EpochOrder(rows, batch_size, self.super_batch_size, seed, drop_last=drop_last, passes=passes)
         self.passes = passes
         self.n_left_out = len(samples) - self.order.n_rows
@@ -327,7 +327,7 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
         self._start_anew()
         if state_dict["progress"] is not None:
-            set_progress(self.selector, state_dict["progress"])
+            self.selector.progress = state_dict["progress"]
         self._history.restore(state_dict["memory"])
 
     def _extent(self) -> dict[str, int | bool | str | None]:

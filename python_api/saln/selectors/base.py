@@ -1,16 +1,29 @@
-"""What every selector offers, and the two things every selector does first: check the size, leave out broken rows."""
+"""What every selector is: facts, abilities, and the frame in which a method chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import abc
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
+from saln.selectors.support.chance import draw, gumbel, random_uniform
+from saln.selectors.support.configured import Configured
+from saln.selectors.support.range import SQUARED, fits, near_one
 from saln.selectors.support.schedule import share
-from saln.superbatch import SuperBatch
+from saln.selectors.support.spelling import refuse_misspelt
+from saln.superbatch import FLOATING, SuperBatch
+
+WorkOut: TypeAlias = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+"""How f(candidates) is worked out, where every row of the result is one candidate's."""
+
+
+def _here(rows_of: Callable[[Tensor], Tensor], candidates: Tensor) -> Tensor:
+    return rows_of(candidates)
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,7 @@ class SelectionReport:
     n_rows : int
         Rows of the super-batch.
     n_left_out : int
-        Rows left out because a value the method reads is not finite.
+        Rows left out because a value the method reads is not finite, or too large to be squared.
     weights : Tensor [size] or None
         What to multiply the losses of the rows returned with, in their order, so that the weighted mean over the batch
         estimates the mean over the super-batch without bias; 1 on average over batches. None where the method knows of
@@ -34,18 +47,83 @@ class SelectionReport:
     weights: Tensor | None = None
 
 
-@runtime_checkable
-class Selector(Protocol):
+@dataclass(frozen=True)
+class Offer:
+    """What a method chooses from, and by.
+
+    Attributes
+    ----------
+    samples : SuperBatch
+        The m rows that may be chosen: finite in all that the method reads.
+    by : str
+        Who chooses, for messages.
+    generator : torch.Generator or None
+        The only source of chance; torch's own where None.
+    work_out : callable
+        `work_out(f, candidates)` is f(candidates), candidates shared out among ranks where all choose the same batch.
+    """
+
+    samples: SuperBatch
+    by: str
+    generator: torch.Generator | None = None
+    work_out: WorkOut = _here
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """A tensor of the super-batch, or a ValueError that names it."""
+        return self.samples.require(name, by=self.by)
+
+    @property
+    def features(self) -> Tensor:
+        """`[m, d]`."""
+        return self.samples.features
+
+    @property
+    def device(self) -> torch.device:
+        """Where all lies."""
+        return self.samples.device
+
+    @property
+    def everything(self) -> Tensor:
+        """All rows as one candidate, int64 `[1, m]`."""
+        return torch.arange(len(self), device=self.device).unsqueeze(0)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """float64 in (0, 1)."""
+        return random_uniform(shape, generator=self.generator, device=self.device)
+
+    def gumbel(self, *shape: int) -> Tensor:
+        """Standard Gumbel noise, float64."""
+        return gumbel(shape, generator=self.generator, device=self.device)
+
+    def draw(self, logits: Tensor, size: int) -> Tensor:
+        """Places, int64 `[size]`, drawn one after another with probability ∝ exp(logits)."""
+        return draw(logits, size, generator=self.generator)
+
+    def shuffled(self, m: int) -> Tensor:
+        """A permutation of m, int64."""
+        return self.uniform(m).argsort(stable=True)
+
+    def chosen_by(self, selector: Selector, size: int, among: Tensor | None = None) -> Tensor:
+        """Places, int64 `[size]`, that another selector chooses; of the places `among` alone where given."""
+        samples = self.samples if among is None else self.samples.take(among)
+        chosen = selector.select(samples, size, generator=self.generator, work_out=self.work_out)
+        return chosen if among is None else among[chosen]
+
+
+class Selector(Configured, abc.ABC):
     """Chooses a batch from a super-batch.
 
-    A rule that changes over training has one attribute more, `progress`, the share of training that is over: 0 at
-    first, and set by the trainer before it asks for a batch (`set_progress`). What else a selector keeps from one call
-    to the next, if anything, is in its `state_dict` (`Stateful`).
+    A method is a subclass with the facts below, a constructor with its options, and `_choose`. It may have abilities:
+    each is an attribute or a method here that does no harm as it is. A public name in a subclass that is nearly that
+    of an ability is a TypeError, since a misspelt ability would be ignored without a word.
 
     What holds for every selector: size 0 gives no row, the size of all eligible rows gives them all; a row with a value
-    that is not finite in anything the method reads is left out and counted; a tensor that is missing is an error that
-    names it. What a method makes of rows that are all alike is in its docstring; with one class alone those that read
-    labels choose as if there were none.
+    that is not finite in anything the method reads, or too large to be squared where it is, is left out and counted; a
+    tensor that is missing is an error that names it. With one class alone those that read labels choose as if there
+    were none. `saln.testing.check_selector` checks all of it on any selector.
 
     Attributes
     ----------
@@ -55,19 +133,65 @@ class Selector(Protocol):
         One line.
     paper : str
         Where the method comes from.
-    needs : tuple of str
-        What the super-batch must hold beside the features, with the default options.
+    reads : tuple of str
+        Fields of the super-batch that the method itself reads, with its present options.
+    finite_in : tuple of str
+        Further fields in which a row has to be finite, so that methods choose from the same rows.
+    chooses_all : bool
+        Whether the method is asked even where all rows are wanted: for their order, weights, or what it remembers.
+    inner : tuple of Selector
+        Those inside, which get what this one is told: progress, rewards, the dataset, epochs, resets and states.
     last_report : SelectionReport or None
         Of the last call; None before the first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors import Offer, Selector
+    >>> class HighestLoss(Selector):
+    ...     name = "highest_loss"
+    ...     description = "the largest losses"
+    ...     paper = "an example"
+    ...     reads = ("losses",)
+    ...
+    ...     def _choose(self, offer: Offer, size: int) -> torch.Tensor:
+    ...         return offer["losses"].argsort(descending=True, stable=True)[:size]
+    >>> losses = torch.tensor([1.0, 3.0, float("nan"), 2.0])
+    >>> HighestLoss().select(SuperBatch(torch.zeros(4, 1), losses=losses), 2)
+    tensor([1, 3])
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     paper: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]]
-    last_report: SelectionReport | None
+    finite_in: ClassVar[tuple[str, ...]] = ()
+    chooses_all: ClassVar[bool] = False
+    inner: tuple[Selector, ...] = ()
+    last_report: SelectionReport | None = None
+    _progress = 0.0
 
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        abilities = [name for name in {**vars(Selector), **Selector.__annotations__} if not name.startswith("_")]
+        refuse_misspelt(cls.__name__, [*vars(cls), *vars(cls).get("__annotations__", ())], abilities)
+
+    @abc.abstractmethod
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        """Places, int64 `[size]`, in the rows offered, none twice; 0 < size < m, or m with `chooses_all`.
+
+        `last_report` is that of this call already, for methods that give weights.
+        """
+
+    @torch.no_grad()
+    def select(
+        self,
+        super_batch: SuperBatch,
+        size: int,
+        *,
+        generator: torch.Generator | None = None,
+        work_out: WorkOut | None = None,
+    ) -> Tensor:
         """Choose `size` rows of the super-batch.
 
         Parameters
@@ -75,210 +199,171 @@ class Selector(Protocol):
         super_batch : SuperBatch
             M samples.
         size : int
-            From 0 to the number of rows whose values are finite.
+            From 0 to the number of eligible rows.
         generator : torch.Generator, optional
             The only source of chance: the same generator state gives the same rows. Torch's own when left out.
+        work_out : callable, optional
+            `work_out(f, candidates)` gives f(candidates), whose rows are one candidate's each, for methods that score
+            many: ranks that all choose the same batch share them out. Left out, all is worked out here.
 
         Returns
         -------
         Tensor [size]
-            int64 row numbers of the super-batch, none twice, on the features' device.
+            int64 row numbers of the super-batch, none twice, on the features' device, in the order of choice.
 
         Raises
         ------
+        TypeError
+            If size is no int.
         ValueError
-            If size does not fit, or the super-batch lacks what the method reads.
+            If size does not fit, or the super-batch lacks what the method needs.
         """
-        ...
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise TypeError(f"size is a {type(size).__name__}, want an int")
+        for name in self.needs:
+            super_batch.require(name, by=self.name)
+        rows = self.eligible(super_batch).nonzero().squeeze(1)  # [m] ascending
+        n_rows, m = len(super_batch), rows.numel()
+        if not 0 <= size <= m:
+            why = f" ({n_rows - m} of {n_rows} have values that are not finite, or too large)" if m < n_rows else ""
+            raise ValueError(f"{self.name}: size is {size}, want 0 to {m}, the rows to choose from{why}")
+        self.last_report = SelectionReport(n_rows, n_rows - m)
+        if size == 0 or (size == m and not self.chooses_all):
+            return rows[:size]
+        samples = super_batch if m == n_rows else self._taken(super_batch, rows)
+        if self.by_direction:
+            samples = near_one(samples)
+        return rows[self._choose(Offer(samples, self.name, generator, work_out or _here), size)]
 
+    def eligible(self, super_batch: SuperBatch) -> Tensor:
+        """Which rows may be chosen, bool `[M]`; tensors that are missing are not looked at.
 
-@runtime_checkable
-class Stateful(Protocol):
-    """A selector whose choices depend on its earlier calls."""
+        Those finite in what the method reads, whose squares do not overflow where it computes them: a Gram matrix
+        that is not finite chooses nothing. Costs one pass over what is read.
+        """
+        names = [name for name in dict.fromkeys((*self.finite_in, *self.reads)) if name in FLOATING]
+        reach = {name: super_batch.reach(name) for name in names if getattr(super_batch, name) is not None}
+        eligible = torch.ones(len(super_batch), dtype=torch.bool, device=super_batch.device)
+        for each in reach.values():
+            eligible &= each.isfinite()
+        squared = [name for name in self.reads if name in SQUARED and name in reach]
+        if self.by_direction and "features" in squared:
+            squared.remove("features")
+        if squared:
+            eligible &= fits(super_batch, {name: reach[name] for name in squared})
+        for selector in self.inner:
+            eligible &= selector.eligible(super_batch)
+        return eligible
 
-    def reset(self) -> None:
-        """Forget them: the next call is the first of a run."""
-        ...
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """See above; the features where a method does not say."""
+        return ("features",)
 
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of what an exact resume needs, the options not included."""
-        ...
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the super-batch must hold: what this method and those inside read, with their present options."""
+        return tuple(dict.fromkeys([*self.reads, *(name for each in self.inner for name in each.needs)]))
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
-        ...
+    @property
+    def by_direction(self) -> bool:
+        """Whether features count by their direction alone, so that rows of any length serve."""
+        return getattr(self, "similarity", None) == "cosine"
 
+    @property
+    def abstains(self) -> bool:
+        """Whether there is nothing to choose by: then it takes the first rows, and need not be asked."""
+        return False
 
-@runtime_checkable
-class Prepared(Protocol):
-    """A selector that may look at the whole dataset before the first batch: see `prepare`."""
+    @property
+    def gives_weights(self) -> bool:
+        """Whether `last_report.weights` may be there, with the present options."""
+        return any(each.gives_weights for each in self.inner)
+
+    @property
+    def progress(self) -> float:
+        """Share of training that is over, 0 to 1; a trainer sets it before each batch."""
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: float) -> None:
+        self._progress = share("progress", progress)
+        for each in self.inner:
+            each.progress = progress
+
+    def start_epoch(self) -> None:
+        """An epoch begins."""
+        for each in self.inner:
+            each.start_epoch()
 
     @property
     def wants_dataset(self) -> bool:
-        """Whether, with its present options, it does."""
-        ...
+        """Whether it is to be shown the whole dataset before a run."""
+        return any(each.wants_dataset for each in self.inner)
 
     def prepare(self, pool: SuperBatch) -> None:
-        """Look at all samples that batches will be chosen from, row by row what is known of each."""
-        ...
+        """Look at all samples that batches will be chosen from; most methods look at super-batches alone.
 
-
-def prepare(selector: object, pool: SuperBatch) -> None:
-    """Show a selector the whole dataset, once, before a run; most selectors look at super-batches alone.
-
-    >>> import torch
-    >>> from saln import SuperBatch, make_selector
-    >>> from saln.selectors.base import prepare
-    >>> selector = make_selector("one_pass")
-    >>> prepare(selector, SuperBatch(torch.eye(3)))
-    >>> selector.worth
-    tensor([1., 1., 1.], dtype=torch.float64)
-    """
-    if wants_dataset(selector):
-        selector.prepare(pool)  # type: ignore[attr-defined]
-
-
-def wants_dataset(selector: object) -> bool:
-    """Whether a selector is to be shown the whole dataset before a run."""
-    return isinstance(selector, Prepared) and selector.wants_dataset
-
-
-def abstains(selector: object) -> bool:
-    """Whether a selector has found nothing to choose by: then the first rows of a super-batch are as good, at no cost.
-
-    >>> from saln.selectors import make_selector
-    >>> from saln.selectors.base import abstains
-    >>> abstains(make_selector("herding"))
-    False
-    """
-    return bool(getattr(selector, "abstains", False))
-
-
-def set_progress(selector: object, progress: float) -> None:
-    """Tell a selector what share of training is over, 0 to 1; those that do not change over training ignore it.
-
-    >>> from saln.selectors import make_selector
-    >>> from saln.selectors.base import set_progress
-    >>> gstds = make_selector("gstds")
-    >>> set_progress(gstds, 0.25)
-    >>> gstds.progress
-    0.25
-    """
-    if hasattr(selector, "progress"):
-        selector.progress = share("progress", progress)
-
-
-def start_epoch(selector: object) -> None:
-    """Tell a selector that an epoch begins; those that count nothing by epochs ignore it."""
-    if hasattr(selector, "start_epoch"):
-        selector.start_epoch()
-
-
-@runtime_checkable
-class Rewarded(Protocol):
-    """A selector that may learn from what its batches were worth: see `give_reward`."""
+        >>> import torch
+        >>> from saln import SuperBatch, make_selector
+        >>> selector = make_selector("one_pass")
+        >>> selector.prepare(SuperBatch(torch.eye(3)))
+        >>> selector.worth
+        tensor([1., 1., 1.], dtype=torch.float64)
+        """
+        for each in self.inner:
+            each.prepare(pool)
 
     @property
     def wants_reward(self) -> bool:
-        """Whether, with its present options, it waits for one after every batch."""
-        ...
+        """Whether it is to be told by `update` what each batch was worth.
+
+        >>> from saln.selectors import Portfolio, make_selector
+        >>> Portfolio(["herding"], reward="probe").wants_reward, make_selector("herding").wants_reward
+        (True, False)
+        """
+        return any(each.wants_reward for each in self.inner)
 
     def update(self, reward: float) -> None:
-        """Tell what the last batch was worth, more is better; one that is not finite is dropped."""
-        ...
+        """Say, once after the training step on its batch, what that was worth; needed only where `wants_reward`.
 
+        Any unit does, more is better, and a number that is not finite is dropped. The reward meant is the relative fall
+        of the mean loss on a small probe of samples that are never trained on, (before - after) / before, `before`
+        being the `after` of the step before: one pass over the probe a step.
+        """
+        for each in self.inner:
+            if each.wants_reward:
+                each.update(reward)
 
-def wants_reward(selector: object) -> bool:
-    """Whether a trainer is to measure what each batch was worth and say so by `give_reward`; it need not otherwise.
+    @property
+    def has_memory(self) -> bool:
+        """Whether it keeps anything from one call to the next: then a batch depends on those before it."""
+        return type(self).state_dict is not Selector.state_dict or any(each.has_memory for each in self.inner)
 
-    >>> from saln.selectors import Portfolio, make_selector
-    >>> from saln.selectors.base import wants_reward
-    >>> wants_reward(Portfolio(["herding"], reward="probe")), wants_reward(make_selector("herding"))
-    (True, False)
-    """
-    return isinstance(selector, Rewarded) and selector.wants_reward
+    def reset(self) -> None:
+        """Start a run anew: training has not begun, nothing was chosen before. What `prepare` saw stays."""
+        self.progress = 0.0
+        for each in self.inner:
+            each.reset()
 
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of what an exact resume needs, neither options nor progress included."""
+        return {"inner": [each.state_dict() for each in self.inner]}
 
-def give_reward(selector: object, reward: float) -> None:
-    """Tell a selector, once after the training step on its batch, what that was worth; most selectors ignore it.
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there; after `prepare`, where the dataset is wanted."""
+        for each, state in zip(self.inner, state_dict["inner"], strict=True):
+            each.load_state_dict(state)
 
-    The one way for a pilot, a sampler or a loop of one's own to reward a selector, bare or wrapped (a guard around a
-    portfolio passes it on). Any unit does, more is better. The reward meant is the relative fall of the mean loss on a
-    small probe of samples that are never trained on, (before - after) / before, `before` being the `after` of the step
-    before: one pass over the probe a step, needed only where `wants_reward`.
-    """
-    if wants_reward(selector):
-        selector.update(reward)  # type: ignore[attr-defined]
+    @property
+    def last_weights(self) -> Tensor | None:
+        """Those of `last_report`, if any."""
+        return None if self.last_report is None else self.last_report.weights
 
+    def _give_weights(self, weights: Tensor | None) -> None:
+        """Put them into `last_report`, from `_choose`."""
+        assert self.last_report is not None
+        self.last_report = dataclasses.replace(self.last_report, weights=weights)
 
-def reset(selector: object) -> None:
-    """Let a selector start a run anew: training has not begun, nothing was chosen before."""
-    set_progress(selector, 0.0)
-    if isinstance(selector, Stateful):
-        selector.reset()
-
-
-def eligible_rows(
-    super_batch: SuperBatch, size: int, reads: Sequence[str], *, by: str
-) -> tuple[Tensor, SelectionReport]:
-    """The rows a method may choose: those finite in everything that it reads.
-
-    Returns the row numbers, int64 `[m]` ascending on the super-batch's device, and the count of those left out. Raises
-    a ValueError if fewer than `size` rows remain. Costs one pass over what is read and, on an accelerator, one
-    synchronisation.
-    """
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise TypeError(f"size is a {type(size).__name__}, want an int")
-    n_rows = len(super_batch)
-    for name in reads:
-        super_batch.require(name, by=by)
-    if all(value is None or not value.numel() for value in (getattr(super_batch, name) for name in reads)):
-        rows = torch.arange(n_rows, device=super_batch.device)  # nothing is read
-    else:
-        rows = super_batch.finite_rows(reads).nonzero().squeeze(1)  # [m]
-    report = SelectionReport(n_rows=n_rows, n_left_out=n_rows - rows.numel())
-    if not 0 <= size <= rows.numel():
-        left_out = f" ({report.n_left_out} of {n_rows} have values that are not finite)" if report.n_left_out else ""
-        raise ValueError(f"{by}: size is {size}, want 0 to {rows.numel()}, the rows to choose from{left_out}")
-    return rows, report
-
-
-def random_uniform(shape: Sequence[int], *, generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """float64 in (0, 1), drawn where the generator lives: a host generator gives every device the same numbers."""
-    where = device if generator is None else generator.device
-    drawn = torch.rand(list(shape), generator=generator, device=where, dtype=torch.float64)
-    return drawn.clamp_min(torch.finfo(torch.float64).tiny).to(device)
-
-
-def gumbel(shape: Sequence[int], *, generator: torch.Generator | None, device: torch.device) -> Tensor:
-    """Standard Gumbel noise, float64.
-
-    The k largest of `logits + gumbel` are k draws without replacement with probability ∝ exp(logits) (Vieira 2014; Kool
-    et al. 2019).
-    """
-    return -(-random_uniform(shape, generator=generator, device=device).log()).log()
-
-
-def largest(scores: Tensor, size: int) -> Tensor:
-    """Places of the `size` largest scores, int64 `[size]`, best first; among equal ones the lower place comes first.
-
-    >>> import torch
-    >>> from saln.selectors.base import largest
-    >>> largest(torch.tensor([1.0, 3.0, 3.0, 2.0]), 2)
-    tensor([1, 2])
-    """
-    return scores.argsort(descending=True, stable=True)[:size]
-
-
-def draw(logits: Tensor, size: int, *, generator: torch.Generator | None) -> Tensor:
-    """Places, int64 `[size]`, drawn one after another without replacement with probability ∝ exp(logits).
-
-    >>> import torch
-    >>> from saln.selectors.base import draw
-    >>> draw(torch.tensor([0.0, 90.0, 0.0]), 1, generator=torch.Generator().manual_seed(0))
-    tensor([1])
-    """
-    # Less the maximum, the leading logits keep their digits when the noise is added.
-    logits = logits.double()
-    keys = logits - logits.amax() + gumbel(logits.shape, generator=generator, device=logits.device)
-    return largest(keys, size)
+    def _taken(self, super_batch: SuperBatch, rows: Tensor) -> SuperBatch:
+        return super_batch.take(rows)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.rows import unit_rows
+from saln.selectors.base import Offer
+from saln.selectors.kinds.scoring import Scorer
+from saln.selectors.registry import register
 from saln.selectors.spectral_candidates import SpectralCandidates
-from saln.selectors.support.choices import one_of
+from saln.selectors.support.choices import at_least, one_of
+from saln.selectors.support.rows import unit_rows
 from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
-from saln.selectors.support.scoring import Scorer, work_out
-from saln.superbatch import SuperBatch
 
 OVERLAPS = ("subspace", "reuse")
 
 
+@register
 class ConsecutiveCandidates(SpectralCandidates):
     """`SpectralCandidates` with a penalty on what the last batches have already shown.
 
@@ -46,11 +48,6 @@ class ConsecutiveCandidates(SpectralCandidates):
     **options
         Of `SpectralCandidates`.
 
-    Raises
-    ------
-    ValueError
-        As `SpectralCandidates`, or if an option here is unknown or out of its range.
-
     Examples
     --------
     The second batch leaves the direction of the first:
@@ -66,10 +63,10 @@ class ConsecutiveCandidates(SpectralCandidates):
     True
     """
 
-    name: ClassVar[str] = "consecutive_candidates"
-    description: ClassVar[str] = "the best of many proposed batches, unlike those just served"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "consecutive_candidates"
+    description = "the best of many proposed batches, unlike those just served"
+    paper = "this project"
+    chooses_all = True
 
     def __init__(
         self,
@@ -82,60 +79,57 @@ class ConsecutiveCandidates(SpectralCandidates):
         **options: Any,
     ) -> None:
         super().__init__(n_candidates, **options)
-        for name, value in (("memory", memory), ("n_directions", n_directions)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, want at least 1")
         self.penalty = not_negative_throughout("penalty", penalty)
         self.overlap = one_of("overlap", overlap, OVERLAPS)
-        self.n_directions = n_directions
+        self.n_directions = at_least("n_directions", n_directions, 1)
         # Rows [b, d] of length 1, or indices [b], of the batches served last.
-        self._served: deque[Tensor] = deque(maxlen=memory)
+        self._served: deque[Tensor] = deque(maxlen=at_least("memory", memory, 1))
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+    @property
+    def reads(self) -> tuple[str, ...]:
         """As in `Selector`."""
-        if self.overlap == "reuse":
-            super_batch.require("indices", by=self.name)
-        chosen = super().select(super_batch, size, generator=generator)
-        if size:
-            seen = super_batch.features if self.overlap == "subspace" else super_batch.require("indices", by=self.name)
-            served = seen[chosen]
-            self._served.append(_unit(served) if self.overlap == "subspace" else served)
+        return (*super().reads, *(("indices",) if self.overlap == "reuse" else ()))
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        everything = offer.everything.squeeze(0)
+        chosen = super()._choose(offer, size) if size < len(offer) else everything
+        self._served.append(_unit(offer.features[chosen]) if self.overlap == "subspace" else offer["indices"][chosen])
         return chosen
 
-    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor, scorer: Scorer) -> Tensor:
-        scores = super()._score(super_batch, rows, candidates, scorer)
+    def _score(self, offer: Offer, candidates: Tensor, scorer: Scorer) -> Tensor:
+        scores = super()._score(offer, candidates, scorer)
         penalty = value_at(self.penalty, self.progress)
         if penalty == 0 or not self._served:
             return scores
         of = self._subspace_overlap if self.overlap == "subspace" else self._reuse
-        return _standard(scores.double()) - penalty * _standard(of(super_batch, rows, candidates).double())
+        return _standard(scores.double()) - penalty * _standard(of(offer, candidates).double())
 
-    def _subspace_overlap(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
-        x = _unit(super_batch.features[rows])  # [m, d]
+    def _subspace_overlap(self, offer: Offer, candidates: Tensor) -> Tensor:
+        x = _unit(offer.features)  # [m, d]
         served = torch.cat(list(self._served)).to(x)  # [n, d]
         k = min(self.n_directions, candidates.shape[1], served.shape[0], x.shape[1])
         everything = torch.arange(served.shape[0], device=x.device).unsqueeze(0)
         directions = served.T @ principal(served, everything, k)[0]  # V, [d, k]
         along = x @ directions  # [m, k]
-        own = work_out.get()(lambda some: principal(x, some, k), candidates)  # [C, b, k], with U = Xᵀ own
+        own = offer.work_out(lambda some: principal(x, some, k), candidates)  # [C, b, k], with U = Xᵀ own
         return torch.einsum("cbk,cbj->ckj", own, along[candidates]).square().sum(dim=(1, 2)) / k
 
-    def _reuse(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor) -> Tensor:
-        indices = super_batch.require("indices", by=self.name)[rows]
+    def _reuse(self, offer: Offer, candidates: Tensor) -> Tensor:
+        indices = offer["indices"]
         seen = torch.isin(indices, torch.cat(list(self._served)).to(indices.device))  # [m]
         return seen[candidates].float().mean(dim=1)
 
     def reset(self) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
+        super().reset()
         self._served.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         return {"served": [each.clone() for each in self._served]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         self._served.clear()
         self._served.extend(state_dict["served"])
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
 from torch import Tensor
 
-from saln.selectors.base import Selector, eligible_rows
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import as_selector, register
 from saln.selectors.support.choices import one_of
 from saln.selectors.support.schedule import Schedule, share_throughout, value_at
-from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
-from saln.superbatch import SuperBatch
 
 DIFFICULTIES: dict[str, tuple[str, ...]] = {
     "losses": ("losses",),
@@ -22,7 +18,8 @@ LOW = Schedule(0.0, 0.5, "linear")
 HIGH = Schedule(0.5, 1.0, "linear")
 
 
-class Curriculum(Wrapper):
+@register
+class Curriculum(Selector):
     """Any method within a window of quantiles of difficulty, which moves from easy to hard.
 
     After Bengio et al. 2009 (Curriculum learning, ICML) and Hacohen & Weinshall 2019 (arXiv 1904.03626), who rank
@@ -43,17 +40,6 @@ class Curriculum(Wrapper):
         Bounds of the window, shares of the ranking from 0 to 1. Where it holds fewer rows than the size it grows at
         both ends alike, as far as there are ranks.
 
-    Attributes
-    ----------
-    progress : float
-        Share of training that is over, set by the trainer.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown or out of its range; from `select`, if low is above high at the present progress, the
-        size does not fit, or the super-batch lacks a tensor.
-
     Examples
     --------
     >>> import torch
@@ -67,10 +53,11 @@ class Curriculum(Wrapper):
     (tensor([1., 2., 3., 4.]), tensor([5., 6., 7., 8.]))
     """
 
-    name: ClassVar[str] = "curriculum"
-    description: ClassVar[str] = "any method within a window of difficulty that moves from easy to hard"
-    paper: ClassVar[str] = "Bengio et al. 2009; Hacohen & Weinshall 2019, arXiv 1904.03626"
-    needs: ClassVar[tuple[str, ...]] = ("losses",)
+    name = "curriculum"
+    description = "any method within a window of difficulty that moves from easy to hard"
+    paper = "Bengio et al. 2009; Hacohen & Weinshall 2019, arXiv 1904.03626"
+    finite_in = ("features",)
+    chooses_all = True
 
     def __init__(
         self,
@@ -81,22 +68,22 @@ class Curriculum(Wrapper):
         high: float | Schedule = HIGH,
     ) -> None:
         self.method = as_selector(method)
-        super().__init__([self.method])
+        self.inner = (self.method,)
         self.difficulty = one_of("difficulty", difficulty, tuple(DIFFICULTIES))
         self.low = share_throughout("low", low)
         self.high = share_throughout("high", high)
-        # Of this instance: what is wrapped decides.
-        self.needs = needs_of(self._inner, *DIFFICULTIES[difficulty])  # type: ignore[misc]
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+    @property
+    def reads(self) -> tuple[str, ...]:
         """As in `Selector`."""
-        rows, report = eligible_rows(super_batch, size, ("features", *self.needs), by=self.name)
-        first, last = window(*self._bounds(), rows.numel(), size)
-        order = self._difficulty(super_batch)[rows].argsort(stable=True)
-        within = rows[order[first:last]].sort().values  # in the super-batch's order, on which ties are decided
-        chosen = select_among(self.method, super_batch, within, size, generator)
-        self.last_report = report
+        return DIFFICULTIES[self.difficulty]
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        first, last = window(*self._bounds(), len(offer), size)
+        order = self._difficulty(offer).argsort(stable=True)
+        within = order[first:last].sort().values  # in the super-batch's order, on which ties are decided
+        chosen = offer.chosen_by(self.method, size, within)
+        self._give_weights(self.method.last_weights)
         return chosen
 
     def _bounds(self) -> tuple[float, float]:
@@ -105,8 +92,8 @@ class Curriculum(Wrapper):
             raise ValueError(f"{self.name}: low is {low} at progress {self.progress}, want at most high, {high}")
         return low, high
 
-    def _difficulty(self, super_batch: SuperBatch) -> Tensor:
-        values = [super_batch.require(name, by=self.name).double() for name in DIFFICULTIES[self.difficulty]]
+    def _difficulty(self, offer: Offer) -> Tensor:
+        values = [offer[name].double() for name in DIFFICULTIES[self.difficulty]]
         return values[0] if len(values) == 1 else values[0] - values[1]
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows, gumbel, random_uniform
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.superbatch import SuperBatch
 
 CHOICES = ("argmax", "draw")
 
 
-class DivBS:
+@register
+class DivBS(Comparing):
     """Diversified batch selection (Hong et al. 2024, arXiv 2406.04872).
 
     A batch represents the super-batch by the part of the mean gradient ḡ that lies in the span of its own gradients, so
@@ -39,11 +38,6 @@ class DivBS:
     backend : str, optional
         As in `saln_kernels.gram`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown; from `select`, if the size does not fit or residuals are missing.
-
     Examples
     --------
     >>> import torch
@@ -54,37 +48,19 @@ class DivBS:
     tensor([0, 2])
     """
 
-    name: ClassVar[str] = "divbs"
-    description: ClassVar[str] = "batch whose span holds most of the mean gradient; greedy"
-    paper: ClassVar[str] = "Hong et al. 2024, arXiv 2406.04872"
-    needs: ClassVar[tuple[str, ...]] = ("residuals",)
+    name = "divbs"
+    description = "batch whose span holds most of the mean gradient; greedy"
+    paper = "Hong et al. 2024, arXiv 2406.04872"
 
     def __init__(self, *, similarity: str = "gradient", choice: str = "argmax", backend: str | None = None) -> None:
         self.similarity = similarity
         self.choice = one_of("choice", choice, CHOICES)
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice."""
-        gradient = self.similarity == "gradient"
-        reads = ("features", "residuals") if gradient else ("features",)
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
-        products = saln_kernels.gram(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
-            similarity=self.similarity,
-            residuals=super_batch.residuals if gradient else None,
-            check_bounds=False,
-            backend=self.backend,
-        )[0].double()  # [m, m]
-        m, device = rows.numel(), rows.device
-        noise = gumbel((size, m), generator=generator, device=device) if self.choice == "draw" else None
-        last_resort = random_uniform((m,), generator=generator, device=device)
-        return rows[span_the_mean(products, size, noise, last_resort)]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        products = self.gram(offer).double()  # [m, m]
+        noise = offer.gumbel(size, len(offer)) if self.choice == "draw" else None
+        return span_the_mean(products, size, noise, last_resort=offer.uniform(len(offer)))
 
 
 def span_the_mean(products: Tensor, size: int, noise: Tensor | None, last_resort: Tensor) -> Tensor:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows
-from saln.superbatch import SuperBatch
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
 
 
-class FacilityLocation:
+@register
+class FacilityLocation(Comparing):
     """Greedy maximum of f(S) = Σ_i max_{j in S} s_ij over the rows i of the super-batch.
 
     The uncapacitated facility location function (Cornuéjols, Fisher & Nemhauser 1977), whose greedy maximum is within
@@ -31,11 +30,6 @@ class FacilityLocation:
     backend : str, optional
         As in `saln_kernels.gram`.
 
-    Raises
-    ------
-    ValueError
-        If the similarity is unknown; from `select`, if the size does not fit or residuals are missing.
-
     Examples
     --------
     Two directions, and the row in the middle of the larger bundle:
@@ -48,33 +42,16 @@ class FacilityLocation:
     tensor([1, 3])
     """
 
-    name: ClassVar[str] = "facility_location"
-    description: ClassVar[str] = "every sample resembles one that is kept; greedy"
-    paper: ClassVar[str] = "Nemhauser et al. 1978; Mirzasoleiman et al. 2020, arXiv 1906.01827"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "facility_location"
+    description = "every sample resembles one that is kept; greedy"
+    paper = "Nemhauser et al. 1978; Mirzasoleiman et al. 2020, arXiv 1906.01827"
 
     def __init__(self, *, similarity: str = "cosine", backend: str | None = None) -> None:
         self.similarity = similarity
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice; the generator is not used."""
-        gradient = self.similarity == "gradient"
-        reads = ("features", "residuals") if gradient else ("features",)
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
-        similarity = saln_kernels.gram(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
-            similarity=self.similarity,
-            residuals=super_batch.residuals if gradient else None,
-            check_bounds=False,
-            backend=self.backend,
-        )[0]  # [m, m]
-        return rows[greedy_facility_location(similarity.clamp_min_(0), size)]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        return greedy_facility_location(self.gram(offer).clamp_min_(0), size)
 
 
 def greedy_facility_location(similarity: Tensor, size: int) -> Tensor:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows
-from saln.selectors.logdet import logdet_places, not_negative, perturbed
+from saln.selectors.base import Offer
+from saln.selectors.logdet import LogDet
+from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of, positive
 from saln.selectors.support.quality import QUALITIES, READS, row_quality
-from saln.selectors.support.schedule import Schedule, not_negative_throughout, positive_throughout, value_at
-from saln.superbatch import SuperBatch
+from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
 
 
-class GradientLogDet:
+@register
+class GradientLogDet(LogDet):
     """Greedy maximum of log det(I + q_i K_ij q_j / σ²), K the Gram matrix of last-layer gradients.
 
     This project's own. Its ancestor in active learning is BADGE (Ash et al. 2020, arXiv 1906.03671), which spreads
@@ -60,12 +60,6 @@ class GradientLogDet:
     backend : str, optional
         As in `saln_kernels.greedy_logdet`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown or out of its range; from `select`, if the size does not fit or the super-batch lacks a
-        tensor.
-
     Examples
     --------
     The second sample pulls where the first does; the last has nothing left to learn:
@@ -79,10 +73,9 @@ class GradientLogDet:
     tensor([1, 2])
     """
 
-    name: ClassVar[str] = "gradient_logdet"
-    description: ClassVar[str] = "most volume of last-layer gradients, times quality; greedy"
-    paper: ClassVar[str] = "this project; after Ash et al. 2020, arXiv 1906.03671"
-    needs: ClassVar[tuple[str, ...]] = ("residuals",)
+    name = "gradient_logdet"
+    description = "most volume of last-layer gradients, times quality; greedy"
+    paper = "this project; after Ash et al. 2020, arXiv 1906.03671"
 
     def __init__(
         self,
@@ -95,39 +88,29 @@ class GradientLogDet:
         temperature: float | Schedule = 0.0,
         backend: str | None = None,
     ) -> None:
+        super().__init__(similarity="gradient", ridge=ridge, temperature=temperature, backend=backend)
         self.quality = one_of("quality", quality, QUALITIES)
         self.quality_temperature = positive_throughout("quality_temperature", quality_temperature)
         self.threshold = threshold
         self.width = positive("width", width)
-        self.ridge = not_negative("ridge", ridge)
-        self.temperature = not_negative_throughout("temperature", temperature)
-        self.backend = backend
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice."""
-        reads = ("features", "residuals", *READS[self.quality])
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`."""
+        return (*super().reads, *READS[self.quality])
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         quality = row_quality(
             self.quality,
-            super_batch,
-            rows,
-            by=self.name,
+            offer.samples,
             temperature=value_at(self.quality_temperature, self.progress),
             threshold=self.threshold,
             width=self.width,
         )
-        quality = perturbed(quality, rows, value_at(self.temperature, self.progress), generator)
-        places = logdet_places(
-            super_batch, rows, size, similarity="gradient", quality=quality, ridge=self.ridge, backend=self.backend
-        )
-        return rows[places]
+        return self.most_volume(offer, size, quality)
 
 
+@register
 class LearnableGradientLogDet(GradientLogDet):
     """`GradientLogDet` with quality sigmoid((loss - reference loss) / T).
 
@@ -148,15 +131,15 @@ class LearnableGradientLogDet(GradientLogDet):
     tensor([1])
     """
 
-    name: ClassVar[str] = "gradient_logdet_learnable"
-    description: ClassVar[str] = "most volume of last-layer gradients, times learnability; greedy"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ("residuals", "losses", "reference_losses")
+    name = "gradient_logdet_learnable"
+    description = "most volume of last-layer gradients, times learnability; greedy"
+    paper = "this project"
 
     def __init__(self, quality: str = "learnability", **options: Any) -> None:
         super().__init__(quality, **options)
 
 
+@register
 class AgreeingGradientLogDet(GradientLogDet):
     """`GradientLogDet` with quality from the agreement of labels on the similarity graph: no reference model.
 
@@ -174,15 +157,15 @@ class AgreeingGradientLogDet(GradientLogDet):
     False
     """
 
-    name: ClassVar[str] = "gradient_logdet_agreement"
-    description: ClassVar[str] = "most volume of last-layer gradients, times label agreement; greedy"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ("residuals", "labels")
+    name = "gradient_logdet_agreement"
+    description = "most volume of last-layer gradients, times label agreement; greedy"
+    paper = "this project"
 
     def __init__(self, quality: str = "label_agreement", **options: Any) -> None:
         super().__init__(quality, **options)
 
 
+@register
 class PatientGradientLogDet(GradientLogDet):
     """Gradient log-det, drawn, of samples that are learnable for their class and agree with their neighbours.
 
@@ -222,10 +205,9 @@ class PatientGradientLogDet(GradientLogDet):
     tensor([0, 1, 4])
     """
 
-    name: ClassVar[str] = "gradient_logdet_patient"
-    description: ClassVar[str] = "drawn volume of gradients, times learnability within the class and label agreement"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ("residuals", "losses", "reference_losses", "labels")
+    name = "gradient_logdet_patient"
+    description = "drawn volume of gradients, times learnability within the class and label agreement"
+    paper = "this project"
 
     def __init__(self, *, temperature: float | Schedule = 1.0, **options: Any) -> None:
         super().__init__("class_learnability_agreement", temperature=temperature, **options)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows
-from saln.superbatch import SuperBatch
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
+from saln.selectors.support.choices import at_least
 
 
-class GRAFT:
+@register
+class GRAFT(Comparing):
     """Fast MaxVol on low-rank features (Jha, Phan, Dibo & Leplat 2025, arXiv 2508.13653).
 
     From the paper: low-rank features V `[M, R]` of the super-batch, columns in order of importance, and the rows that
@@ -43,11 +44,6 @@ class GRAFT:
     backend : str, optional
         As in `saln_kernels.maxvol`.
 
-    Raises
-    ------
-    ValueError
-        If an option is out of its range; from `select`, if the size does not fit or residuals are missing.
-
     Examples
     --------
     >>> import torch
@@ -58,10 +54,9 @@ class GRAFT:
     tensor([0, 2])
     """
 
-    name: ClassVar[str] = "graft"
-    description: ClassVar[str] = "rows of maximal volume in the leading subspace (fast MaxVol)"
-    paper: ClassVar[str] = "Jha et al. 2025, arXiv 2508.13653"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "graft"
+    description = "rows of maximal volume in the leading subspace (fast MaxVol)"
+    paper = "Jha et al. 2025, arXiv 2508.13653"
 
     def __init__(
         self,
@@ -72,39 +67,27 @@ class GRAFT:
         max_swaps: int = 100,
         backend: str | None = None,
     ) -> None:
-        if rank is not None and rank < 1:
-            raise ValueError(f"rank is {rank}, want at least 1")
-        if max_swaps < 0:
-            raise ValueError(f"max_swaps is {max_swaps}, want at least 0")
-        self.rank = rank
+        self.rank = None if rank is None else at_least("rank", rank, 1)
         self.similarity = similarity
         self.center = center
-        self.max_swaps = max_swaps
+        self.max_swaps = at_least("max_swaps", max_swaps, 0)
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`; the generator is not used."""
-        gradient = self.similarity == "gradient"
-        reads = ("features", "residuals") if gradient else ("features",)
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        m = rows.numel()
-        if size in (0, m):
-            return rows[:size]
-        most = super_batch.features.shape[1] if self.similarity in ("linear", "cosine") else m
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        m = len(offer)
+        most = offer.features.shape[1] if self.similarity in ("linear", "cosine") else m
         rank = min(size, most, self.rank or size)
         vectors = saln_kernels.topk_eigh(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
+            offer.features,
+            offer.everything,
             rank,
             similarity=self.similarity,
             center=self.center,
-            residuals=super_batch.residuals if gradient else None,
+            residuals=self.residuals(offer),
             check_bounds=False,
             backend=self.backend,
         ).vectors[0]  # [m, rank]
-        left = torch.arange(m, device=rows.device)
+        left = torch.arange(m, device=offer.device)
         chosen: list[Tensor] = []
         for start in range(0, size, rank):
             count = min(rank, size - start)
@@ -113,4 +96,4 @@ class GRAFT:
             ).positions[0]
             chosen.append(left[picked])
             left = left[torch.ones_like(left, dtype=torch.bool).index_fill_(0, picked, False)]
-        return rows[torch.cat(chosen)]
+        return torch.cat(chosen)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from saln.selectors.base import random_uniform
+from saln.selectors.base import Offer
+from saln.selectors.registry import register
 from saln.selectors.saln import SALN
 from saln.selectors.support.schedule import Schedule, share_throughout, value_at
-from saln.superbatch import SuperBatch
 
 RISING = Schedule(0.0, 0.8, "linear")
 
 
+@register
 class GSTDS(SALN):
     """Guided spectrally tuned data selection (Sharifi & Harati 2025, arXiv 2507.04269).
 
@@ -38,16 +38,6 @@ class GSTDS(SALN):
     **options
         Of `SALN`.
 
-    Attributes
-    ----------
-    progress : float
-        Share of training that is over, set by the trainer.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown or out of its range; from `select`, if the size does not fit.
-
     Examples
     --------
     >>> import torch
@@ -61,27 +51,22 @@ class GSTDS(SALN):
     tensor([3])
     """
 
-    name: ClassVar[str] = "gstds"
-    description: ClassVar[str] = "SALN's filter with its ratio on a schedule over training"
-    paper: ClassVar[str] = "Sharifi & Harati 2025, arXiv 2507.04269"
+    name = "gstds"
+    description = "SALN's filter with its ratio on a schedule over training"
+    paper = "Sharifi & Harati 2025, arXiv 2507.04269"
 
     def __init__(self, keep: str = "abs", *, ratio: float | Schedule = RISING, **options: Any) -> None:
         super().__init__(keep, **options)
         self.ratio = share_throughout("ratio", ratio)
-        self.progress = 0.0
 
     def kept(self, n_rows: int) -> int:
         """How many of so many rows the filter leaves at the present progress, at least 1."""
         return max(1, round((1 - value_at(self.ratio, self.progress)) * n_rows))
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`."""
-        rows = self._eligible(super_batch, size)
-        n_left = max(size, self.kept(rows.numel()))
-        if n_left < rows.numel() and size:
-            rows = rows[self._places(super_batch, rows, n_left)]
-        if size == rows.numel():
-            return rows
-        keys = random_uniform(rows.shape, generator=generator, device=rows.device)
-        return rows[keys.argsort(stable=True)[:size]]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        m = len(offer)
+        n_left = max(size, self.kept(m))
+        if n_left == m:
+            return offer.shuffled(m)[:size]
+        left = super()._choose(offer, n_left)
+        return left if n_left == size else left[offer.shuffled(n_left)[:size]]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, Selector, eligible_rows, random_uniform
+from saln.selectors.base import Offer, SelectionReport, Selector
+from saln.selectors.registry import as_selector, register
+from saln.selectors.support.choices import at_least
 from saln.selectors.support.schedule import share
-from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
-from saln.superbatch import SuperBatch
 
 Integers = npt.NDArray[np.int64]
 
@@ -33,7 +33,8 @@ class GuardReport(SelectionReport):
     interventions: dict[str, int] = field(default_factory=dict)
 
 
-class Guard(Wrapper):
+@register
+class Guard(Selector):
     """Any method, kept from starving a class or a group, from repeating itself, and from choosing alone.
 
     This project's own; that pruning widens the gaps between classes, and that set shares of each class help, is shown
@@ -77,12 +78,6 @@ class Guard(Wrapper):
     n_batches : int
         Batches so far.
 
-    Raises
-    ------
-    ValueError
-        If an option is out of its range; from `select`, if the size does not fit or the super-batch lacks labels (the
-        groups), indices, or what the method needs.
-
     Examples
     --------
     Nine samples of one class and one of another, which the method would leave out:
@@ -97,10 +92,11 @@ class Guard(Wrapper):
     True
     """
 
-    name: ClassVar[str] = "guard"
-    description: ClassVar[str] = "any method with coverage floors, reuse caps, uniform batches and weights"
-    paper: ClassVar[str] = "this project; after Vysogorets et al. 2025, arXiv 2404.05579"
-    needs: ClassVar[tuple[str, ...]] = ("labels",)
+    name = "guard"
+    description = "any method with coverage floors, reuse caps, uniform batches and weights"
+    paper = "this project; after Vysogorets et al. 2025, arXiv 2404.05579"
+    finite_in = ("features",)
+    chooses_all = True
 
     def __init__(
         self,
@@ -112,18 +108,11 @@ class Guard(Wrapper):
         epsilon: float = 0.0,
     ) -> None:
         self.method = as_selector(method)
-        super().__init__([self.method])
+        self.inner = (self.method,)
         self.floor = share("floor", floor)
-        if min_count < 0:
-            raise ValueError(f"min_count is {min_count}, want at least 0")
-        if max_reuse is not None and max_reuse < 1:
-            raise ValueError(f"max_reuse is {max_reuse}, want at least 1 or None")
-        self.min_count = min_count
-        self.max_reuse = max_reuse
+        self.min_count = at_least("min_count", min_count, 0)
+        self.max_reuse = None if max_reuse is None else at_least("max_reuse", max_reuse, 1)
         self.epsilon = share("epsilon", epsilon)
-        also = [*(["labels"] if floor or min_count else []), *(["indices"] if max_reuse else [])]
-        # Of this instance: what is wrapped and watched decides.
-        self.needs = needs_of(self._inner, *also)  # type: ignore[misc]
         self._forget()
 
     def _forget(self) -> None:
@@ -131,32 +120,44 @@ class Guard(Wrapper):
         self.n_batches = 0
         self._times: Integers = np.zeros(0, dtype=np.int64)  # served since start_epoch, by dataset index
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`."""
+        floors_held = self.floor or self.min_count
+        return (*(("labels",) if floors_held else ()), *(("indices",) if self.max_reuse else ()))
+
+    @property
+    def gives_weights(self) -> bool:
+        """As in `Selector`."""
+        return self.epsilon > 0 or super().gives_weights
+
     def start_epoch(self) -> None:
         """Forget how often samples were served; the reuse cap counts from here."""
         super().start_epoch()
         self._times = np.zeros(0, dtype=np.int64)
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`."""
-        rows, report = eligible_rows(super_batch, size, ("features", *self.needs), by=self.name)
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         counts = dict.fromkeys(INTERVENTIONS, 0)
-        if self.max_reuse is not None:
-            rows = self._offered(super_batch, rows, size, counts)
-        chosen = select_among(self.method, super_batch, rows, size, generator)
+        offered = None if self.max_reuse is None else self._offered(offer, size, counts)  # places, [m]
+        chosen = offer.chosen_by(self.method, size, offered)
+        if offered is None:
+            offered = offer.everything.squeeze(0)
         if self.floor or self.min_count:
-            chosen = self._covered(super_batch, rows, chosen, counts, generator)
-        chosen, weights = self._mixed(len(super_batch), rows, chosen, counts, generator)
+            chosen = self._covered(offer, offered, chosen, counts)
+        chosen, weights = self._mixed(offer, offered, chosen, counts)
         if self.max_reuse is not None:
-            self._count_use(super_batch, chosen)
+            np.add.at(self._times, offer["indices"][chosen].cpu().numpy(), 1)
         for name, count in counts.items():
             self.interventions[name] += count
         self.n_batches += 1
+        report = self.last_report
+        assert report is not None
         self.last_report = GuardReport(report.n_rows, report.n_left_out, weights, counts)
         return chosen
 
-    def _offered(self, super_batch: SuperBatch, rows: Tensor, size: int, counts: dict[str, int]) -> Tensor:
-        indices = super_batch.require("indices", by=self.name)[rows].cpu().numpy()
+    def _offered(self, offer: Offer, size: int, counts: dict[str, int]) -> Tensor | None:
+        """Places of the rows below the cap; None, all."""
+        indices = offer["indices"].cpu().numpy()
         self._make_room(indices)
         times = self._times[indices]
         fresh = times < self.max_reuse
@@ -166,61 +167,53 @@ class Guard(Wrapper):
             fresh[least_used] = True
             counts["caps_lifted"] += lacking
         counts["rows_capped"] += int((~fresh).sum())
-        return rows if fresh.all() else rows[torch.from_numpy(fresh).to(rows.device)]
+        return None if fresh.all() else torch.from_numpy(np.flatnonzero(fresh)).to(offer.device)
 
     def _make_room(self, indices: Integers) -> None:
         most = int(indices.max(initial=-1)) + 1
         if most > self._times.size:
             self._times = np.concatenate([self._times, np.zeros(most - self._times.size, dtype=np.int64)])
 
-    def _count_use(self, super_batch: SuperBatch, chosen: Tensor) -> None:
-        np.add.at(self._times, super_batch.require("indices", by=self.name)[chosen].cpu().numpy(), 1)
-
-    def _covered(
-        self, super_batch: SuperBatch, rows: Tensor, chosen: Tensor, counts: dict[str, int], generator: Any
-    ) -> Tensor:
-        labels = super_batch.require("labels", by=self.name)
-        keys = random_uniform(rows.shape, generator=generator, device=rows.device)
-        _, groups = np.unique(labels[rows].cpu().numpy(), return_inverse=True)  # [m]
-        places = torch.searchsorted(rows, chosen).cpu().numpy()  # rows ascend
+    def _covered(self, offer: Offer, offered: Tensor, chosen: Tensor, counts: dict[str, int]) -> Tensor:
+        keys = offer.uniform(offered.numel())
+        _, groups = np.unique(offer["labels"][offered].cpu().numpy(), return_inverse=True)  # [m]
+        places = torch.searchsorted(offered, chosen).cpu().numpy()  # those offered ascend
         swapped, lowered = cover(groups, places, self.floor, self.min_count, keys.cpu().numpy())
         counts["floors_lowered"] += lowered
         n_swapped = int(np.isin(swapped, places, invert=True).sum())
         counts["rows_covered"] += n_swapped
-        return rows[torch.from_numpy(swapped).to(rows.device)] if n_swapped else chosen
+        return offered[torch.from_numpy(swapped).to(offered.device)] if n_swapped else chosen
 
     def _mixed(
-        self, n_rows: int, rows: Tensor, chosen: Tensor, counts: dict[str, int], generator: torch.Generator | None
+        self, offer: Offer, offered: Tensor, chosen: Tensor, counts: dict[str, int]
     ) -> tuple[Tensor, Tensor | None]:
-        m, size = rows.numel(), chosen.numel()
-        inner = self.method.last_report
-        weights = None if inner is None or counts["rows_covered"] else inner.weights
-        if self.epsilon == 0 or size == 0:
+        m, size = offered.numel(), chosen.numel()
+        weights = None if counts["rows_covered"] else self.method.last_weights
+        if self.epsilon == 0:
             return chosen, weights
-        kept = torch.zeros(n_rows, dtype=torch.bool, device=rows.device).index_fill_(0, chosen, True)
-        uniform = float(random_uniform((), generator=generator, device=rows.device)) < self.epsilon
+        kept = torch.zeros(len(offer), dtype=torch.bool, device=offer.device).index_fill_(0, chosen, True)
+        uniform = float(offer.uniform()) < self.epsilon
         if uniform:
             counts["uniform_batches"] += 1
-            keys = random_uniform(rows.shape, generator=generator, device=rows.device)
-            chosen = rows[keys.argsort(stable=True)[:size]]
+            chosen = offered[offer.shuffled(m)[:size]]
         if weights is not None:
             return chosen, torch.ones_like(weights) if uniform else weights
         probability = self.epsilon * size / m + (1 - self.epsilon) * kept[chosen].double()
         return chosen, (size / m / probability).float()
 
     def update(self, reward: float) -> None:
-        """As in `Rewarded`; not passed on where the batch was uniform by ε, and so not the method's."""
+        """As in `Selector`; not passed on where the batch was uniform by ε, and so not the method's."""
         report = self.last_report
         if isinstance(report, GuardReport) and not report.interventions["uniform_batches"]:
             super().update(reward)
 
     def reset(self) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         super().reset()
         self._forget()
 
     def state_dict(self) -> dict[str, Any]:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         return {
             **super().state_dict(),
             "interventions": dict(self.interventions),
@@ -229,7 +222,7 @@ class Guard(Wrapper):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         super().load_state_dict(state_dict)
         self.interventions = dict(state_dict["interventions"])
         self.n_batches = int(state_dict["n_batches"])

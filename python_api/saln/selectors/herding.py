@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows
-from saln.selectors.rows import distance_rows
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.superbatch import SuperBatch
+from saln.selectors.support.rows import distance_rows
 
 SIMILARITIES = ("linear", "cosine")
 
 
-class Herding:
+@register
+class Herding(Comparing):
     """At each step the row that brings the mean of those chosen closest to the mean of all.
 
     From Welling 2009 (Herding dynamical weights to learn, ICML) and Chen, Welling & Smola 2010 (arXiv 1203.3472) with
@@ -35,11 +35,6 @@ class Herding:
     similarity : {"linear", "cosine"}
         "cosine": of rows scaled to length 1, as in iCaRL.
 
-    Raises
-    ------
-    ValueError
-        If the similarity is unknown; from `select`, if the size does not fit.
-
     Examples
     --------
     >>> import torch
@@ -49,30 +44,21 @@ class Herding:
     tensor([2, 3])
     """
 
-    name: ClassVar[str] = "herding"
-    description: ClassVar[str] = "the mean of the batch closest to the mean of the super-batch, row by row"
-    paper: ClassVar[str] = "Welling 2009; Rebuffi et al. 2017, arXiv 1611.07725"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "herding"
+    description = "the mean of the batch closest to the mean of the super-batch, row by row"
+    paper = "Welling 2009; Rebuffi et al. 2017, arXiv 1611.07725"
 
     def __init__(self, *, similarity: str = "linear") -> None:
         self.similarity = one_of("similarity", similarity, SIMILARITIES)
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice; the generator is not used."""
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         # Distances do not depend on the origin; about the mean, μ is 0 and nothing cancels.
-        x = distance_rows(super_batch.features, rows, self.similarity)  # [m, d]
-        squares = x.square().sum(dim=1)  # [m]
-        score = -squares  # 2 w·x_i - ‖x_i‖²
-        chosen = rows.new_empty(size)
+        x = distance_rows(offer.features, self.similarity)  # [m, d]
+        score = -x.square().sum(dim=1)  # 2 w·x_i - ‖x_i‖², [m]
+        chosen = torch.empty(size, dtype=torch.int64, device=x.device)
         for n in range(size):
             best = score.argmax()
             chosen[n] = best
-            score = (score - 2 * (x @ x.index_select(0, best.view(1)).squeeze(0))).index_fill(
-                0, chosen[: n + 1], -torch.inf
-            )
-        return rows[chosen]
+            change = 2 * (x @ x.index_select(0, best.view(1)).squeeze(0))
+            score = (score - change).index_fill(0, chosen[: n + 1], -torch.inf)
+        return chosen

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
 from saln.selectors.support.schedule import share
-from saln.superbatch import SuperBatch
 
 
-class InfoBatch:
+@register
+class InfoBatch(Selector):
     """Unbiased dynamic pruning (Qin et al. 2024, arXiv 2303.04947).
 
     From the paper: a sample whose loss is below the mean is pruned with probability r, and the gradient of one that
@@ -38,16 +36,6 @@ class InfoBatch:
     delta : float
         δ; 0.875 in the paper.
 
-    Attributes
-    ----------
-    progress : float
-        Share of training that is over, set by the trainer.
-
-    Raises
-    ------
-    ValueError
-        If an option is out of its range; from `select`, if the size does not fit or the super-batch lacks losses.
-
     Examples
     --------
     >>> import torch
@@ -60,45 +48,39 @@ class InfoBatch:
     (tensor([2.0000, 2.0000, 0.1000, 0.1000, 0.1000, 0.1000]), tensor([0.6000, 0.6000, 1.2000, 1.2000, 1.2000, 1.2000]))
     """
 
-    name: ClassVar[str] = "infobatch"
-    description: ClassVar[str] = "fewer samples below the mean loss, their gradients scaled up; unbiased"
-    paper: ClassVar[str] = "Qin et al. 2024, arXiv 2303.04947"
-    needs: ClassVar[tuple[str, ...]] = ("losses",)
+    name = "infobatch"
+    description = "fewer samples below the mean loss, their gradients scaled up; unbiased"
+    paper = "Qin et al. 2024, arXiv 2303.04947"
+    reads = ("losses",)
+    chooses_all = True
+    gives_weights = True
 
     def __init__(self, *, ratio: float = 0.5, delta: float = 0.875) -> None:
         if not 0 <= ratio < 1:
             raise ValueError(f"ratio is {ratio}, want at least 0 and below 1")
         self.ratio = ratio
         self.delta = share("delta", delta)
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, samples above the mean first."""
-        rows, report = eligible_rows(super_batch, size, self.needs, by=self.name)
-        losses = super_batch.require("losses", by=self.name)[rows]  # [m]
-        m = rows.numel()
-        keys = random_uniform((m,), generator=generator, device=rows.device)
-        if size == 0 or self.progress >= self.delta:
-            weights = torch.ones(size, dtype=losses.dtype, device=rows.device)
-            self.last_report = dataclasses.replace(report, weights=weights)
-            return rows[keys.argsort(stable=True)[:size]]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        losses, m = offer["losses"], len(offer)  # [m]
+        keys = offer.uniform(m)
+        if self.progress >= self.delta:
+            self._give_weights(losses.new_ones(size))
+            return keys.argsort(stable=True)[:size]
         easy = losses.double() < losses.double().mean()  # [m]
         n_easy = int(easy.sum())
         kept_easy, kept_hard = kept_of_each(n_easy, m - n_easy, size, self.ratio)
         expected: tuple[float, float] = kept_easy, kept_hard
         if size == 1 and n_easy:
             hard_share = (m - n_easy) / (m - self.ratio * n_easy)
-            lot = random_uniform((1,), generator=generator, device=rows.device)
-            kept_hard = int(lot < hard_share)
+            kept_hard = int(offer.uniform(1) < hard_share)
             kept_easy, expected = 1 - kept_hard, (1 - hard_share, hard_share)
         order = (keys + easy).argsort(stable=True)  # the hard ones in random order, then the easy ones
         places = torch.cat([order[:kept_hard], order[m - n_easy : m - n_easy + kept_easy]])
         of_easy, of_hard = (n / m / (kept or 1) * size for n, kept in zip((n_easy, m - n_easy), expected, strict=True))
         weights = torch.tensor([of_hard] * kept_hard + [of_easy] * kept_easy, dtype=losses.dtype)
-        self.last_report = dataclasses.replace(report, weights=weights.to(rows.device))
-        return rows[places]
+        self._give_weights(weights.to(offer.device))
+        return places
 
 
 def kept_of_each(n_easy: int, n_hard: int, size: int, ratio: float) -> tuple[int, int]:

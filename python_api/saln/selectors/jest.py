@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, draw, eligible_rows
-from saln.selectors.support.choices import one_of
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
+from saln.selectors.support.choices import at_least, one_of
 from saln.selectors.support.contrastive import sigmoid_losses, softmax_gain, softmax_losses
 from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
-from saln.superbatch import SuperBatch
 
 FORMS = ("classification", "pairwise", "sigmoid", "softmax")
 FIRST_CHUNKS = ("uniform", "learnability")
 PAIRWISE = ("learner_scores", "reference_scores")
 
 
-class JEST:
+@register
+class JEST(Selector):
     """Joint example selection (Evans, Parthasarathy, Merzic & Hénaff 2024, arXiv 2406.17711).
 
     The batch is drawn in `n_chunks` chunks. Where S_jk is the learner's loss on the pair (j, k) minus the reference
@@ -56,12 +56,6 @@ class JEST:
         Small: the largest logits; large: uniform.
     first_chunk : {"uniform", "learnability"}
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown or not positive; from `select`, if the size does not fit or the super-batch lacks a
-        tensor.
-
     Examples
     --------
     >>> import torch
@@ -75,10 +69,10 @@ class JEST:
     tensor([1, 3])
     """
 
-    name: ClassVar[str] = "jest"
-    description: ClassVar[str] = "joint learnability, drawn in chunks; learner minus reference loss"
-    paper: ClassVar[str] = "Evans et al. 2024, arXiv 2406.17711"
-    needs: ClassVar[tuple[str, ...]] = ("losses", "reference_losses")
+    name = "jest"
+    description = "joint learnability, drawn in chunks; learner minus reference loss"
+    paper = "Evans et al. 2024, arXiv 2406.17711"
+    chooses_all = True
 
     def __init__(
         self,
@@ -88,42 +82,32 @@ class JEST:
         temperature: float | Schedule = 1.0,
         first_chunk: str = "uniform",
     ) -> None:
-        if n_chunks < 1:
-            raise ValueError(f"n_chunks is {n_chunks}, want at least 1")
         self.form = one_of("form", form, FORMS)
-        self.n_chunks = n_chunks
+        self.n_chunks = at_least("n_chunks", n_chunks, 1)
         self.temperature = positive_throughout("temperature", temperature)
         self.first_chunk = one_of("first_chunk", first_chunk, FIRST_CHUNKS)
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of drawing."""
-        reads = ("losses", "reference_losses") if self.form == "classification" else PAIRWISE
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size == 0:
-            return rows[:0]
-        start, gain = self._rule(super_batch, rows)
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`."""
+        return ("losses", "reference_losses") if self.form == "classification" else PAIRWISE
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        start, gain = self._rule(offer)
         first = torch.zeros_like(start) if self.first_chunk == "uniform" else start
-        chosen = rows.new_empty(0)
+        chosen = torch.empty(0, dtype=torch.int64, device=offer.device)
         for chunk in chunk_sizes(size, self.n_chunks):
             logits = gain(chosen) if chosen.numel() else first  # [m]
-            chosen = torch.cat([chosen, self._draw(logits, chosen, chunk, generator)])
-        return rows[chosen]
+            logits = (logits / value_at(self.temperature, self.progress)).index_fill(0, chosen, -torch.inf)
+            chosen = torch.cat([chosen, offer.draw(logits, chunk)])
+        return chosen
 
-    def _draw(self, logits: Tensor, chosen: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-        logits = (logits / value_at(self.temperature, self.progress)).index_fill(0, chosen, -torch.inf)
-        return draw(logits, count, generator=generator)
-
-    def _rule(self, super_batch: SuperBatch, rows: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    def _rule(self, offer: Offer) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Learnability of each row alone, `[m]` float64, and given the places of those chosen, int64 `[n]`."""
         if self.form == "classification":
-            learner = super_batch.require("losses", by=self.name)
-            reference = super_batch.require("reference_losses", by=self.name)
-            learnability = (learner.double() - reference.double())[rows]
+            learnability = offer["losses"].double() - offer["reference_losses"].double()
             return learnability, lambda chosen: (chosen.numel() + 1) * learnability
-        learner, reference = (_pairs(super_batch, name, rows, by=self.name) for name in PAIRWISE)
+        learner, reference = (_pairs(offer, name) for name in PAIRWISE)
         if self.form == "softmax":
             alone = softmax_losses(learner) - softmax_losses(reference)
             return alone, lambda chosen: softmax_gain(learner, chosen) - softmax_gain(reference, chosen)
@@ -145,8 +129,8 @@ def chunk_sizes(size: int, n_chunks: int) -> list[int]:
     return [size // n_chunks + (chunk < size % n_chunks) for chunk in range(n_chunks)]
 
 
-def _pairs(super_batch: SuperBatch, name: str, rows: Tensor, *, by: str) -> Tensor:
-    pairs = super_batch.require(name, by=by)[rows][:, rows].double()  # [m, m]
+def _pairs(offer: Offer, name: str) -> Tensor:
+    pairs = offer[name].double()  # [m, m]
     if not bool(pairs.isfinite().all()):
-        raise ValueError(f"{by}: {name} has values that are not finite between samples that are finite alone")
+        raise ValueError(f"{offer.by}: {name} has values that are not finite between samples that are finite alone")
     return pairs

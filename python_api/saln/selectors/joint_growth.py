@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows, gumbel
+from saln.selectors.base import Offer
 from saln.selectors.jest import chunk_sizes
+from saln.selectors.kinds.scoring import Scorer, Scoring
+from saln.selectors.registry import register
 from saln.selectors.support.candidates import uniform_candidates
-from saln.selectors.support.choices import one_of
-from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
-from saln.selectors.support.scoring import Scorer, known_score_options
-from saln.superbatch import SuperBatch
-
-CHOICES = ("argmax", "softmax")
+from saln.selectors.support.choices import at_least
 
 
-class JointGrowth:
+@register
+class JointGrowth(Scoring):
     """At every step the chunk, of many proposed, that adds most to the spectrum of what is already chosen.
 
     This project's own, after JEST (Evans et al. 2024, arXiv 2406.17711), which grows a batch in chunks, each drawn
@@ -43,14 +41,6 @@ class JointGrowth:
     temperature : float or Schedule
         T of "softmax", in units of the score.
 
-    Raises
-    ------
-    ValueError
-        If an option has no such value or is not positive; from `select`, if the size does not fit or the super-batch
-        lacks a tensor.
-    TypeError
-        If there is no such option.
-
     Examples
     --------
     >>> import torch
@@ -62,68 +52,23 @@ class JointGrowth:
     True
     """
 
-    name: ClassVar[str] = "joint_growth"
-    description: ClassVar[str] = "grown in chunks, each the best of many by what it adds to the spectrum"
-    paper: ClassVar[str] = "this project; after Evans et al. 2024, arXiv 2406.17711"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "joint_growth"
+    description = "grown in chunks, each the best of many by what it adds to the spectrum"
+    paper = "this project; after Evans et al. 2024, arXiv 2406.17711"
 
-    def __init__(
-        self,
-        n_candidates: int = 1024,
-        *,
-        n_chunks: int = 8,
-        criterion: str = "effective_rank",
-        similarity: str = "cosine",
-        choice: str = "argmax",
-        temperature: float | Schedule = 1.0,
-        use_quality: bool = False,
-        backend: str | None = None,
-        **score_options: Any,
-    ) -> None:
-        for name, value in (("n_candidates", n_candidates), ("n_chunks", n_chunks)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}, want at least 1")
-        self.n_candidates = n_candidates
-        self.n_chunks = n_chunks
-        self.criterion = criterion
-        self.similarity = similarity
-        self.choice = one_of("choice", choice, CHOICES)
-        self.temperature = positive_throughout("temperature", temperature)
-        self.use_quality = use_quality
-        self.backend = backend
-        self.score_options = known_score_options(score_options)
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
+    def __init__(self, n_candidates: int = 1024, *, n_chunks: int = 8, **options: Any) -> None:
+        super().__init__(n_candidates, **options)
+        self.n_chunks = at_least("n_chunks", n_chunks, 1)
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, chunk after chunk."""
-        reads = ["features"]
-        reads += ["residuals"] if self.similarity == "gradient" else []
-        reads += ["quality"] if self.use_quality else []
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        m = rows.numel()
-        if size in (0, m):
-            return rows[:size]
-        scorer = Scorer(
-            super_batch,
-            rows,
-            similarity=self.similarity,
-            use_quality=self.use_quality,
-            backend=self.backend,
-            **self.score_options,
-        )
-        left = torch.arange(m, device=rows.device)
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        m, scorer = len(offer), Scorer(offer, self)
+        left = torch.arange(m, device=offer.device)
         chosen = left[:0]
         for chunk in chunk_sizes(size, self.n_chunks):
-            chunks = uniform_candidates(left, self.n_candidates, chunk, generator=generator)  # [C, chunk]
+            chunks = uniform_candidates(left, self.n_candidates, chunk, generator=offer.generator)  # [C, chunk]
             batches = torch.cat([chosen.expand(len(chunks), -1), chunks], dim=1)  # [C, n + chunk]
-            scores = scorer.score(batches, self.criterion)
-            if self.choice == "softmax":
-                noise = gumbel(scores.shape, generator=generator, device=rows.device)
-                scores = scores.double() / value_at(self.temperature, self.progress) + noise
-            chosen = batches.index_select(0, scores.argmax().view(1)).squeeze(0)
-            free = torch.ones(m, dtype=torch.bool, device=rows.device).index_fill_(0, chosen, False)
+            chosen = batches.index_select(0, self.best(offer, scorer.score(batches))).squeeze(0)
+            free = torch.ones(m, dtype=torch.bool, device=offer.device).index_fill_(0, chosen, False)
             # Their number is known, so that an accelerator need not be asked for it.
             left = free.to(torch.int8).argsort(descending=True, stable=True)[: m - chosen.numel()]
-        return rows[chosen]
+        return chosen

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
-from saln.selectors.rows import distance_rows
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.superbatch import SuperBatch
+from saln.selectors.support.rows import distance_rows
 
 SIMILARITIES = ("linear", "cosine")
 STARTS = ("center", "random")
 
 
-class KCenter:
+@register
+class KCenter(Comparing):
     """Core-set by farthest-first traversal (Sener & Savarese 2018, arXiv 1708.00489, alg. 1; Gonzalez 1985).
 
     The radius, the largest distance of any row to the nearest one chosen, is at most twice the best possible for that
@@ -35,11 +34,6 @@ class KCenter:
     backend : str, optional
         As in `saln_kernels.k_center`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown; from `select`, if the size does not fit.
-
     Examples
     --------
     >>> import torch
@@ -49,33 +43,26 @@ class KCenter:
     tensor([2, 3, 0])
     """
 
-    name: ClassVar[str] = "k_center"
-    description: ClassVar[str] = "always the sample farthest from those already kept"
-    paper: ClassVar[str] = "Sener & Savarese 2018, arXiv 1708.00489"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "k_center"
+    description = "always the sample farthest from those already kept"
+    paper = "Sener & Savarese 2018, arXiv 1708.00489"
 
     def __init__(self, *, similarity: str = "linear", start: str = "center", backend: str | None = None) -> None:
         self.similarity = one_of("similarity", similarity, SIMILARITIES)
         self.start = one_of("start", start, STARTS)
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice."""
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         if self.start == "center":
-            start = distance_rows(super_batch.features, rows, self.similarity).square().sum(dim=1).argmin()
+            start = distance_rows(offer.features, self.similarity).square().sum(dim=1).argmin()
         else:
-            start = (random_uniform((), generator=generator, device=rows.device) * rows.numel()).long()
+            start = (offer.uniform() * len(offer)).long()
         chosen = saln_kernels.k_center(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
+            offer.features,
+            offer.everything,
             size,
             similarity=self.similarity,
             start=start.view(1),
             backend=self.backend,
         )
-        return rows[chosen.positions[0]]
+        return chosen.positions[0]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
-from saln.selectors.logdet import not_negative
-from saln.selectors.support.choices import one_of, positive
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
+from saln.selectors.support.choices import at_least, one_of, positive
 from saln.selectors.support.quality import QUALITIES, READS, row_quality
-from saln.superbatch import SuperBatch
 
 
-class KDPP:
+@register
+class KDPP(Comparing):
     """Exact sample of a determinantal point process of fixed size: P(S) ∝ det K_S over all sets of that size.
 
     Kulesza & Taskar 2011 (k-DPPs, ICML; 2012, arXiv 1207.6083, section 5.2, algs. 7 and 8): eigenvalues of K
@@ -48,12 +46,6 @@ class KDPP:
     backend : str, optional
         As in `saln_kernels.gram`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown or out of its range; from `select`, if the size does not fit or the super-batch lacks a
-        tensor.
-
     Examples
     --------
     Two equal rows have no volume together:
@@ -67,10 +59,9 @@ class KDPP:
     True
     """
 
-    name: ClassVar[str] = "k_dpp"
-    description: ClassVar[str] = "drawn in proportion to volume: exact k-DPP"
-    paper: ClassVar[str] = "Kulesza & Taskar 2011; 2012, arXiv 1207.6083"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "k_dpp"
+    description = "drawn in proportion to volume: exact k-DPP"
+    paper = "Kulesza & Taskar 2011; 2012, arXiv 1207.6083"
 
     def __init__(
         self,
@@ -83,37 +74,27 @@ class KDPP:
     ) -> None:
         self.similarity = similarity
         self.quality = one_of("quality", quality, QUALITIES)
-        self.ridge = not_negative("ridge", ridge)
+        self.ridge = at_least("ridge", ridge, 0)
         self.temperature = positive("temperature", temperature)
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of drawing."""
-        gradient = self.similarity == "gradient"
-        reads = ("features", *(("residuals",) if gradient else ()), *READS[self.quality])
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        m = rows.numel()
-        if size in (0, m):
-            return rows[:size]
-        kernel = saln_kernels.gram(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
-            similarity=self.similarity,
-            residuals=super_batch.residuals if gradient else None,
-            check_bounds=False,
-            backend=self.backend,
-        )[0].double()  # [m, m]
-        quality = row_quality(self.quality, super_batch, rows, by=self.name)
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`."""
+        return (*super().reads, *READS[self.quality])
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        kernel = self.gram(offer).double()  # [m, m]
+        quality = row_quality(self.quality, offer.samples)
         if quality is not None:
             kernel = quality.unsqueeze(1) * kernel * quality
         values, vectors = torch.linalg.eigh(kernel)
-        chance = random_uniform((m + size,), generator=generator, device=rows.device)
-        result = torch.float64 if super_batch.features.dtype == torch.float64 else torch.float32
+        m = len(offer)
+        chance = offer.uniform(m + size)
+        result = torch.float64 if offer.features.dtype == torch.float64 else torch.float32
         log_values = self._log_eigenvalues(values, kernel.diagonal().mean(), torch.finfo(result).eps)
         drawn = draw_eigenvectors(log_values.cpu().numpy(), size, chance[:m].cpu().numpy())
-        return rows[draw_projection(vectors[:, torch.from_numpy(drawn).to(rows.device)], chance[m:])]
+        return draw_projection(vectors[:, torch.from_numpy(drawn).to(offer.device)], chance[m:])
 
     def _log_eigenvalues(self, values: Tensor, mean: Tensor, eps: float) -> Tensor:
         values = values + self.ridge * mean

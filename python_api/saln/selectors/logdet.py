@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows, gumbel
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
+from saln.selectors.support.choices import at_least
 from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
-from saln.superbatch import SuperBatch
+
+LARGEST_LOG_NOISE = 38.0
+"""Squares of exp of this are finite in float32."""
 
 
-class LogDet:
+@register
+class LogDet(Comparing):
     """Greedy maximum of log det(I + K_S / σ²), K the similarity of the super-batch.
 
     The most probable subset of a determinantal point process with kernel K, greedily (Kulesza & Taskar 2012, arXiv
@@ -40,11 +44,6 @@ class LogDet:
     backend : str, optional
         As in `saln_kernels.greedy_logdet`.
 
-    Raises
-    ------
-    ValueError
-        If an option is out of its range; from `select`, if the size does not fit or the super-batch lacks a tensor.
-
     Examples
     --------
     >>> import torch
@@ -55,10 +54,9 @@ class LogDet:
     tensor([0, 2])
     """
 
-    name: ClassVar[str] = "logdet"
-    description: ClassVar[str] = "most volume: the most probable batch of a determinantal process; greedy"
-    paper: ClassVar[str] = "Kulesza & Taskar 2012; Chen et al. 2018, arXiv 1709.05135"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "logdet"
+    description = "most volume: the most probable batch of a determinantal process; greedy"
+    paper = "Kulesza & Taskar 2012; Chen et al. 2018, arXiv 1709.05135"
 
     def __init__(
         self,
@@ -70,111 +68,30 @@ class LogDet:
         backend: str | None = None,
     ) -> None:
         self.similarity = similarity
-        self.ridge = not_negative("ridge", ridge)
+        self.ridge = at_least("ridge", ridge, 0)
         self.use_quality = use_quality
         self.temperature = not_negative_throughout("temperature", temperature)
         self.backend = backend
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of choice."""
-        reads = ["features"]
-        reads += ["residuals"] if self.similarity == "gradient" else []
-        reads += ["quality"] if self.use_quality else []
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
-        quality = super_batch.require("quality", by=self.name)[rows].double() if self.use_quality else None
-        quality = perturbed(quality, rows, value_at(self.temperature, self.progress), generator)
-        return rows[
-            logdet_places(
-                super_batch, rows, size, similarity=self.similarity, quality=quality, ridge=self.ridge,
-                backend=self.backend,
-            )
-        ]  # fmt: skip
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        return self.most_volume(offer, size, offer["quality"].double() if self.use_quality else None)
 
-
-def logdet_places(
-    super_batch: SuperBatch,
-    rows: Tensor,
-    size: int,
-    *,
-    similarity: str,
-    quality: Tensor | None,
-    ridge: float,
-    backend: str | None,
-) -> Tensor:
-    """Places in `rows` `[m]`, int64 `[size]`, in the order of choice; quality `[m]` weights the rows."""
-    places: Tensor = saln_kernels.greedy_logdet(
-        super_batch.features,
-        rows.unsqueeze(0),  # [1, m]
-        size,
-        similarity=similarity,
-        residuals=super_batch.residuals if similarity == "gradient" else None,
-        quality=unit_diagonal_quality(super_batch, rows, similarity, quality),
-        sigma=math.sqrt(ridge),
-        check_bounds=False,
-        backend=backend,
-    ).positions[0]
-    return places
-
-
-def unit_diagonal_quality(
-    super_batch: SuperBatch, rows: Tensor, similarity: str, quality: Tensor | None = None
-) -> Tensor:
-    """Quality `[m]` of these rows, 1 where None, over the root of the mean of K_ii: for all rows `[M]`, 0 elsewhere.
-
-    With it the diagonal of K is 1 on average (before quality), and a ridge means the same for features of any scale.
-    """
-    features = super_batch.features
-    residuals = super_batch.residuals if similarity == "gradient" else None
-    weight = torch.ones(rows.numel(), dtype=torch.float64, device=rows.device) if quality is None else quality
-    scale = mean_diagonal(features, residuals, rows, similarity)
-    if scale is not None:
-        weight = weight / torch.where(scale > 0, scale, 1).sqrt()
-    result = torch.float64 if features.dtype == torch.float64 else torch.float32
-    everywhere = torch.zeros(len(super_batch), dtype=result, device=rows.device)
-    return everywhere.index_copy_(0, rows, weight.to(result))
-
-
-def mean_diagonal(features: Tensor, residuals: Tensor | None, rows: Tensor, similarity: str) -> Tensor | None:
-    """The mean of K_ii over these rows, float64 `[]`; None where it is 1 anyway.
-
-    >>> import torch
-    >>> from saln.selectors.logdet import mean_diagonal
-    >>> mean_diagonal(torch.tensor([[3.0, 4.0], [1.0, 0.0]]), None, torch.arange(2), "linear")
-    tensor(13., dtype=torch.float64)
-    """
-    if similarity in ("cosine", "rbf"):
-        return None
-    if similarity == "precomputed":
-        return features.diagonal()[rows].double().mean()
-    squares = _square_norms(features[rows])
-    if residuals is not None:
-        squares = squares * _square_norms(residuals[rows])
-    return squares.mean()
-
-
-def perturbed(
-    quality: Tensor | None, rows: Tensor, temperature: float, generator: torch.Generator | None
-) -> Tensor | None:
-    """Quality `[m]` with Gumbel noise of this size on log q²; as it is at temperature 0."""
-    if temperature == 0:
-        return quality
-    noise = (temperature / 2 * gumbel(rows.shape, generator=generator, device=rows.device)).exp()
-    return noise if quality is None else quality * noise
-
-
-def not_negative(name: str, value: float) -> float:
-    """`value` if it is at least zero and finite, or a ValueError."""
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value}, want at least 0")
-    return value
-
-
-def _square_norms(x: Tensor) -> Tensor:
-    x = x if x.dtype == torch.float64 else x.float()
-    norms: Tensor = torch.linalg.vector_norm(x, dim=1)
-    return norms.double().square()
+    def most_volume(self, offer: Offer, size: int, quality: Tensor | None) -> Tensor:
+        """Places, int64 `[size]`, in the order of choice; quality `[m]` weights the rows."""
+        temperature = value_at(self.temperature, self.progress)
+        if temperature:
+            noise = temperature / 2 * offer.gumbel(len(offer))
+            noise = (noise - (noise.amax() - LARGEST_LOG_NOISE).clamp_min(0)).exp()
+            quality = noise if quality is None else quality * noise
+        grown = saln_kernels.greedy_logdet(
+            offer.features,
+            offer.everything,
+            size,
+            similarity=self.similarity,
+            residuals=self.residuals(offer),
+            quality=self.unit_quality(offer, quality),
+            sigma=math.sqrt(self.ridge),
+            check_bounds=False,
+            backend=self.backend,
+        )
+        return grown.positions[0]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows, largest
-from saln.selectors.rows import unit_rows
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
+from saln.selectors.support.chance import largest
 from saln.selectors.support.choices import one_of
-from saln.superbatch import SuperBatch
+from saln.selectors.support.rows import unit_rows
 
 NEGATIVE = ("clamp", "keep")
 
 
-class LowestDegree:
+@register
+class LowestDegree(Comparing):
     """Keep the samples least similar to all the others together.
 
     This project's ablation of SALN, without a paper: the magnitude of a Fiedler vector's entry goes with a low degree
@@ -36,11 +36,6 @@ class LowestDegree:
     backend : str, optional
         As in `saln_kernels.gram`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown; from `select`, if the size does not fit.
-
     Examples
     --------
     >>> import torch
@@ -50,33 +45,24 @@ class LowestDegree:
     tensor([3])
     """
 
-    name: ClassVar[str] = "lowest_degree"
-    description: ClassVar[str] = "least similar to the rest of the super-batch; SALN without its eigenvector"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "lowest_degree"
+    description = "least similar to the rest of the super-batch; SALN without its eigenvector"
+    paper = "this project"
 
     def __init__(self, *, similarity: str = "cosine", negative: str = "clamp", backend: str | None = None) -> None:
         self.similarity = similarity
         self.negative = one_of("negative", negative, NEGATIVE)
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, lowest degree first; the generator is not used."""
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
-        return rows[largest(-self._degrees(super_batch.features, rows), size)]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        return largest(-self._degrees(offer), size)
 
-    def _degrees(self, features: Tensor, rows: Tensor) -> Tensor:
+    def _degrees(self, offer: Offer) -> Tensor:
         if self.negative == "keep" and self.similarity in ("linear", "cosine"):
-            x = features[rows].float() if features.dtype != torch.float64 else features[rows]  # [m, d]
+            x = offer.features if offer.features.dtype == torch.float64 else offer.features.float()  # [m, d]
             x = unit_rows(x) if self.similarity == "cosine" else x
             return x @ x.sum(dim=0) - x.square().sum(dim=1)
-        weights = saln_kernels.gram(
-            features, rows.unsqueeze(0), similarity=self.similarity, check_bounds=False, backend=self.backend
-        )[0]  # [m, m]
+        weights = self.gram(offer)  # [m, m]
         if self.negative == "clamp":
             weights = weights.clamp_min_(0)
         return weights.fill_diagonal_(0).sum(dim=1)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
 from saln.selectors.support.copies import find_copies
 from saln.selectors.support.credibility import label_credibility
+from saln.selectors.support.schedule import share
 from saln.superbatch import SuperBatch
 
 LEAST_CREDIBLE = 0.05
 """Nothing is left out for good: the least credible sample comes this many times as often as the most of its class."""
 
 
-class OnePass:
+@register
+class OnePass(Selector):
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
     This project's own, and of all methods of docs/study.md the one that most often paid by the clock. `prepare` looks
@@ -76,30 +79,38 @@ class OnePass:
     [[0, 1, 3], [1, 2, 3]]
     """
 
-    name: ClassVar[str] = "one_pass"
-    description: ClassVar[str] = "every sample in its turn, by copies and label credibility; one look at the dataset"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ()
-    wants_dataset: ClassVar[bool] = True
+    name = "one_pass"
+    description = "every sample in its turn, by copies and label credibility; one look at the dataset"
+    paper = "this project"
+    finite_in = ("features",)
+    chooses_all = True
+    wants_dataset = True
 
     def __init__(self, *, copies: bool = True, credibility: bool = True, balance: float = 0.0, seed: int = 0) -> None:
-        if not 0 <= balance <= 1:
-            raise ValueError(f"balance is {balance}, want 0 to 1")
         self.copies = copies
         self.credibility = credibility
-        self.balance = balance
+        self.balance = share("balance", balance)
         self.seed = seed
-        self.last_report: SelectionReport | None = None
         self.worth: Tensor | None = None
         self.noise: float | None = None
         self._indices: npt.NDArray[np.int64] | None = None  # [N] ascending, if they are not 0 to N - 1
-        self.abstains = False
+        self._alike = False
         self._turn = np.empty(0)  # [N] when each comes next, in rounds
         self._pause = self._turn  # [N] rounds from one turn to the next
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`; features are looked at once, by `prepare`."""
+        return () if self.worth is None or self.abstains else ("indices",)
+
+    @property
+    def abstains(self) -> bool:
+        """As in `Selector`: whether all samples of the dataset that was looked at are worth the same."""
+        return self._alike
+
     @torch.no_grad()
     def prepare(self, pool: SuperBatch) -> None:
-        """As in `Prepared`: look at the whole dataset; features, and labels and indices where it has them.
+        """As in `Selector`: look at the whole dataset; features, and labels and indices where it has them.
 
         Raises a ValueError if two of the indices are the same.
         """
@@ -112,45 +123,45 @@ class OnePass:
                 raise ValueError("indices of the dataset holds one twice, want each once")
             self._indices, worth = ascending.cpu().numpy(), worth[order]
         self.worth = worth
-        self.abstains = bool((worth == 1).all())
+        self._alike = bool((worth == 1).all())
         self._pause = 1 / worth.cpu().numpy()
-        self.reset()
+        self._draw_turns()
 
-    def reset(self) -> None:
-        """As in `Stateful`; what `prepare` saw stays."""
+    def _draw_turns(self) -> None:
         drawn = torch.rand(len(self._pause), generator=torch.Generator().manual_seed(self.seed), dtype=torch.float64)
         self._turn = (1 - drawn.numpy()) * self._pause
 
+    def reset(self) -> None:
+        """As in `Selector`."""
+        super().reset()
+        self._draw_turns()
+
     def state_dict(self) -> dict[str, Any]:
-        """As in `Stateful`: when each sample comes next."""
+        """As in `Selector`: when each sample comes next."""
         return {"turn": torch.from_numpy(self._turn.copy())}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `Stateful`; a ValueError if it is of another dataset."""
+        """As in `Selector`; a ValueError if it is of another dataset."""
         turn = state_dict["turn"]
         if len(turn) != len(self._turn):
             raise ValueError(f"state_dict is of {len(turn)} samples, want {len(self._turn)}: `prepare` comes first")
         self._turn = turn.numpy().copy()
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`; after `prepare` the super-batch needs indices, which are looked up in the dataset."""
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         if self.worth is None:
-            worth, _ = self.look(super_batch.take(rows))
-            drawn = random_uniform(rows.shape, generator=generator, device=rows.device)
+            worth, _ = self.look(offer.samples)
+            drawn = offer.uniform(len(offer))
             # Exponential waiting times: one draw after another, without replacement, in proportion to worth.
-            return rows[((-drawn.log()).log() - worth.log()).argsort(stable=True)[:size]]
+            return ((-drawn.log()).log() - worth.log()).argsort(stable=True)[:size]
         if self.abstains:
-            return rows[:size]
-        indices = super_batch.require("indices", by=self.name)
-        places = self._places((indices if len(rows) == len(indices) else indices[rows]).cpu().numpy())
+            return offer.everything[0, :size]
+        places = self._places(offer["indices"].cpu().numpy())
         # When each comes next, in rounds; few operations on few numbers, which numpy is quicker at.
         turn = self._turn[places]
         first = np.ceil(turn).argsort(kind="stable")[:size]
         places = places[first]
         self._turn[places] = turn[first] + self._pause[places]
-        return rows[torch.from_numpy(first).to(rows.device)]
+        return torch.from_numpy(first).to(offer.device)
 
     def _places(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Where samples lie in the dataset, by index."""

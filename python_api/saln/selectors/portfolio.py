@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saln.selectors.base import Selector, eligible_rows, give_reward, random_uniform
+from saln.selectors.base import Offer, Selector
 from saln.selectors.gradient_logdet import LearnableGradientLogDet
+from saln.selectors.registry import as_selector, register
 from saln.selectors.rho_loss import RHOLoss
 from saln.selectors.support.choices import one_of, positive
 from saln.selectors.support.schedule import share
 from saln.selectors.uniform import Uniform
-from saln.selectors.wrapping import Wrapper, as_selector, needs_of, select_among
-from saln.superbatch import SuperBatch
 
 REWARDS = ("super_batch", "probe", "none")
 
@@ -27,7 +25,8 @@ def default_arms() -> list[Selector]:
     return [Uniform(), RHOLoss(temperature=1.0), LearnableGradientLogDet(temperature=1.0)]
 
 
-class Portfolio(Wrapper):
+@register
+class Portfolio(Selector):
     """Every batch by one of several methods, drawn by what batches of each have lately been worth.
 
     This project's own: no single rule is safe on every kind of data, and a mixture of rules was, in its trial. A bandit
@@ -72,12 +71,6 @@ class Portfolio(Wrapper):
     counts : dict of str to int
         Batches by each arm.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown or out of its range, or an arm comes twice; from `select`, if the size does not fit or
-        the super-batch lacks what one of the arms needs; from `update`, without a batch to reward.
-
     Examples
     --------
     >>> import torch
@@ -92,10 +85,11 @@ class Portfolio(Wrapper):
     True
     """
 
-    name: ClassVar[str] = "portfolio"
-    description: ClassVar[str] = "a bandit over several methods, uniform always among them"
-    paper: ClassVar[str] = "this project; after Garivier & Moulines 2011, arXiv 0805.3415"
-    needs: ClassVar[tuple[str, ...]] = ("losses", "reference_losses", "residuals")
+    name = "portfolio"
+    description = "a bandit over several methods, uniform always among them"
+    paper = "this project; after Garivier & Moulines 2011, arXiv 0805.3415"
+    finite_in = ("features",)
+    chooses_all = True
 
     def __init__(
         self,
@@ -112,16 +106,13 @@ class Portfolio(Wrapper):
         self.arms = tuple(each.name for each in selectors)
         if len(set(self.arms)) != len(self.arms):
             raise ValueError(f"arms are {', '.join(self.arms)}, want none twice")
-        super().__init__(selectors)
+        self.inner = tuple(selectors)
         self.reward = one_of("reward", reward, REWARDS)
         self.explore = share("explore", explore)
         self.temperature = positive("temperature", temperature)
         if not 0 < discount <= 1:
             raise ValueError(f"discount is {discount}, want above 0 and at most 1")
         self.discount = discount
-        also = ("losses",) if reward == "super_batch" else ()
-        # Of this instance: the arms decide.
-        self.needs = needs_of(selectors, *also)  # type: ignore[misc]
         self._forget()
 
     def _forget(self) -> None:
@@ -133,19 +124,18 @@ class Portfolio(Wrapper):
         self._level: float | None = None  # mean loss of the last super-batch, less the reference's
         self._rewarded = True
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, by the arm drawn."""
-        rows, report = eligible_rows(super_batch, size, ("features", *self.needs), by=self.name)
-        if self.reward == "super_batch" and rows.numel():
-            self._look_at(super_batch, rows)
-        probabilities = list(self.probabilities().values())
-        point = float(random_uniform((), generator=generator, device=rows.device))
-        cumulated = torch.tensor(probabilities, dtype=torch.float64).cumsum(dim=0)
-        drawn = min(int((cumulated <= point).sum()), len(self.arms) - 1)
-        chosen = select_among(self._inner[drawn], super_batch, rows, size, generator)
-        of_arm = self._inner[drawn].last_report
-        self.last_report = dataclasses.replace(report, weights=None if of_arm is None else of_arm.weights)
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """As in `Selector`."""
+        return ("losses",) if self.reward == "super_batch" else ()
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        if self.reward == "super_batch":
+            self._look_at(offer)
+        cumulated = torch.tensor(list(self.probabilities().values()), dtype=torch.float64).cumsum(dim=0)
+        drawn = min(int((cumulated <= float(offer.uniform())).sum()), len(self.arms) - 1)
+        chosen = offer.chosen_by(self.inner[drawn], size)
+        self._give_weights(self.inner[drawn].last_weights)
         self.last_arm = self.arms[drawn]
         self.counts[self.last_arm] += 1
         self._rewarded = False
@@ -153,16 +143,18 @@ class Portfolio(Wrapper):
 
     @property
     def wants_reward(self) -> bool:
-        """As in `Rewarded`: with `reward="probe"`, or where an arm does."""
+        """As in `Selector`: with `reward="probe"`, or where an arm does."""
         return self.reward == "probe" or super().wants_reward
 
     def update(self, reward: float) -> None:
-        """As in `Rewarded`: once a batch, for the arm that chose it."""
+        """As in `Selector`: once a batch, for the arm that chose it."""
         if not self.wants_reward:
             raise ValueError(f"{self.name}: update was called, but reward is {self.reward!r}, want 'probe'")
         if self.last_arm is None or self._rewarded:
             raise ValueError(f"{self.name}: update was called without a batch to reward")
-        give_reward(self._inner[self.arms.index(self.last_arm)], reward)
+        arm = self.inner[self.arms.index(self.last_arm)]
+        if arm.wants_reward:
+            arm.update(reward)
         if self.reward == "probe":
             self._reward(reward)
 
@@ -184,11 +176,11 @@ class Portfolio(Wrapper):
             for name, power in zip(self.arms, powers, strict=True)
         }
 
-    def _look_at(self, super_batch: SuperBatch, rows: Tensor) -> None:
-        loss = super_batch.require("losses", by=self.name)[rows].double().mean()
-        level = loss
-        if super_batch.reference_losses is not None:
-            level = level - super_batch.reference_losses[rows].double().nanmean()
+    def _look_at(self, offer: Offer) -> None:
+        loss = offer["losses"].double().mean()
+        level, reference = loss, offer.samples.reference_losses
+        if reference is not None:
+            level = level - reference.double().nanmean()
         now, scale = torch.stack([level, loss]).tolist()
         if self._level is not None and not self._rewarded and scale > 0:
             self._reward((self._level - now) / scale)
@@ -206,12 +198,12 @@ class Portfolio(Wrapper):
         self._squares = self.discount * self._squares + reward**2
 
     def reset(self) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         super().reset()
         self._forget()
 
     def state_dict(self) -> dict[str, Any]:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         return {
             **super().state_dict(),
             "last_arm": self.last_arm,
@@ -224,7 +216,7 @@ class Portfolio(Wrapper):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `Stateful`; a ValueError if the state is of other arms."""
+        """As in `Selector`; a ValueError if the state is of other arms."""
         if tuple(state_dict["counts"]) != self.arms:
             raise ValueError(f"the state has the arms {', '.join(state_dict['counts'])}, want {', '.join(self.arms)}")
         super().load_state_dict(state_dict)

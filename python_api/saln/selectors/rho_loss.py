@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, draw, eligible_rows, largest
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
+from saln.selectors.support.chance import largest
 from saln.selectors.support.schedule import Schedule, not_negative_throughout, value_at
-from saln.superbatch import SuperBatch
 
 
-class RHOLoss:
+@register
+class RHOLoss(Selector):
     """Reducible holdout loss (Mindermann et al. 2022, arXiv 2206.07137).
 
     From the paper, eq. 3: keep the samples with the largest loss - irreducible loss, where the irreducible loss is that
@@ -30,11 +29,6 @@ class RHOLoss:
     temperature : float or Schedule
         0: the paper's rule.
 
-    Raises
-    ------
-    ValueError
-        If the temperature is negative; from `select`, if the size does not fit or the super-batch lacks losses.
-
     Examples
     --------
     >>> import torch
@@ -46,26 +40,16 @@ class RHOLoss:
     tensor([1])
     """
 
-    name: ClassVar[str] = "rho_loss"
-    description: ClassVar[str] = "largest learner minus reference loss"
-    paper: ClassVar[str] = "Mindermann et al. 2022, arXiv 2206.07137"
-    needs: ClassVar[tuple[str, ...]] = ("losses", "reference_losses")
+    name = "rho_loss"
+    description = "largest learner minus reference loss"
+    paper = "Mindermann et al. 2022, arXiv 2206.07137"
+    reads = ("losses", "reference_losses")
+    chooses_all = True
 
     def __init__(self, *, temperature: float | Schedule = 0.0) -> None:
         self.temperature = not_negative_throughout("temperature", temperature)
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, best or first drawn first."""
-        rows, self.last_report = eligible_rows(super_batch, size, self.needs, by=self.name)
-        if size == 0:
-            return rows[:0]
-        learner = super_batch.require("losses", by=self.name)
-        reference = super_batch.require("reference_losses", by=self.name)
-        reducible = (learner.double() - reference.double())[rows]  # [m]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        reducible = offer["losses"].double() - offer["reference_losses"].double()  # [m]
         temperature = value_at(self.temperature, self.progress)
-        if temperature == 0:
-            return rows[largest(reducible, size)]
-        return rows[draw(reducible / temperature, size, generator=generator)]
+        return largest(reducible, size) if temperature == 0 else offer.draw(reducible / temperature, size)

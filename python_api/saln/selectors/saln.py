@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 import saln_kernels
-from saln.selectors.base import SelectionReport, eligible_rows
+from saln.selectors.base import Offer
+from saln.selectors.kinds.comparing import Comparing
+from saln.selectors.registry import register
 from saln.selectors.support.choices import one_of
-from saln.superbatch import SuperBatch
 
 KEEP = ("abs", "positive", "negative", "both_ends", "near_zero")
 
 
-class SALN:
+@register
+class SALN(Comparing):
     """Keep samples by their entry v of the Fiedler vector of the super-batch's similarity graph.
 
     From Sharifi 2024 (arXiv 2412.17069): cosine similarity S of features of a pretrained network, the Laplacian
@@ -44,11 +44,6 @@ class SALN:
     backend : str, optional
         As in `saln_kernels.fiedler`.
 
-    Raises
-    ------
-    ValueError
-        If an option is unknown; from `select`, if the size does not fit.
-
     Examples
     --------
     A tight cluster and one sample apart, which the default keeps:
@@ -61,10 +56,9 @@ class SALN:
     tensor([3])
     """
 
-    name: ClassVar[str] = "saln"
-    description: ClassVar[str] = "part of the super-batch by the Fiedler vector of its similarity graph"
-    paper: ClassVar[str] = "Sharifi 2024, arXiv 2412.17069"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "saln"
+    description = "part of the super-batch by the Fiedler vector of its similarity graph"
+    paper = "Sharifi 2024, arXiv 2412.17069"
 
     def __init__(
         self,
@@ -80,24 +74,13 @@ class SALN:
         self.negative = negative
         self.laplacian = laplacian
         self.backend = backend
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`; the generator is not used."""
-        rows = self._eligible(super_batch, size)
-        return rows[:size] if size in (0, rows.numel()) else rows[self._places(super_batch, rows, size)]
-
-    def _eligible(self, super_batch: SuperBatch, size: int) -> Tensor:
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        return rows
-
-    def _places(self, super_batch: SuperBatch, rows: Tensor, size: int) -> Tensor:
-        """Places `[size]` in `rows` `[m]`, 0 < size < m."""
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         vector = saln_kernels.fiedler(
-            super_batch.features,
-            rows.unsqueeze(0),  # [1, m]
+            offer.features,
+            offer.everything,
             similarity=self.similarity,
+            residuals=self.residuals(offer),
             laplacian=self.laplacian,
             negative=self.negative,
             check_bounds=False,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, draw, eligible_rows
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
+from saln.selectors.support.choices import at_least
 from saln.selectors.support.schedule import share
-from saln.superbatch import SuperBatch
 
 
-class SelectiveBackprop:
+@register
+class SelectiveBackprop(Selector):
     """Draw samples without replacement with probability ∝ percentile(loss)^(1/keep - 1).
 
     From Jiang et al. 2019 (arXiv 1910.00762): probability is a power of the percentile of the loss. The
@@ -37,11 +39,6 @@ class SelectiveBackprop:
     step : int
         Calls so far.
 
-    Raises
-    ------
-    ValueError
-        If an option is out of its range; from `select`, if the size does not fit or the super-batch lacks losses.
-
     Examples
     --------
     >>> import torch
@@ -53,48 +50,40 @@ class SelectiveBackprop:
     True
     """
 
-    name: ClassVar[str] = "selective_backprop"
-    description: ClassVar[str] = "drawn by the percentile of the loss"
-    paper: ClassVar[str] = "Jiang et al. 2019, arXiv 1910.00762"
-    needs: ClassVar[tuple[str, ...]] = ("losses",)
+    name = "selective_backprop"
+    description = "drawn by the percentile of the loss"
+    paper = "Jiang et al. 2019, arXiv 1910.00762"
+    reads = ("losses",)
+    chooses_all = True
 
     def __init__(self, *, start: float = 0.0, end: float = 1.0, interrupt: int = 0) -> None:
         if not share("start", start) < share("end", end):
             raise ValueError(f"start is {start}, want less than end, {end}")
-        if interrupt < 0:
-            raise ValueError(f"interrupt is {interrupt}, want at least 0")
         self.start = start
         self.end = end
-        self.interrupt = interrupt
-        self.progress = 0.0
+        self.interrupt = at_least("interrupt", interrupt, 0)
         self.step = 0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`, in the order of drawing."""
-        rows, self.last_report = eligible_rows(super_batch, size, self.needs, by=self.name)
-        if size == 0:
-            return rows[:0]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
         selects = self._selects()
         self.step += 1
-        losses = super_batch.require("losses", by=self.name)[rows]  # [m]
-        return rows[draw(percentile_logits(losses, size / len(losses), selects), size, generator=generator)]
+        return offer.draw(percentile_logits(offer["losses"], size / len(offer), selects), size)
 
     def _selects(self) -> bool:
         within = self.start <= self.progress and (self.progress < self.end or self.end == 1)
         return within and (self.interrupt == 0 or (self.step + 1) % self.interrupt != 0)
 
     def reset(self) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
+        super().reset()
         self.step = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         return {"step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `Stateful`."""
+        """As in `Selector`."""
         self.step = int(state_dict["step"])
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows, gumbel
+from saln.selectors.base import Offer
+from saln.selectors.kinds.scoring import Scorer, Scoring
+from saln.selectors.registry import register
 from saln.selectors.support.candidates import stratified_candidates, uniform_candidates
 from saln.selectors.support.choices import one_of
-from saln.selectors.support.schedule import Schedule, positive_throughout, value_at
-from saln.selectors.support.scoring import Scorer, known_score_options
-from saln.superbatch import SuperBatch
 
 CANDIDATES = ("uniform", "stratified", "grown")
-CHOICES = ("argmax", "softmax")
 GROWTH_RIDGE = 0.1  # as in LogDet
 
 
-class SpectralCandidates:
+@register
+class SpectralCandidates(Scoring):
     """The best of many proposed sub-batches by a spectral criterion, or one drawn in proportion to exp(score / T).
 
     This project's own, without a paper. All candidates are scored in one call of `saln_kernels.score_batches`: with C
@@ -51,14 +49,6 @@ class SpectralCandidates:
     **score_options
         Further options of `saln_kernels.score_batches`: k, q, sigma, center, gamma, laplacian, negative, solver, ...
 
-    Raises
-    ------
-    ValueError
-        If an option has no such value or is not positive; from `select`, if the size does not fit or the super-batch
-        lacks a tensor.
-    TypeError
-        If there is no such option.
-
     Examples
     --------
     Of two directions, the batch that holds both:
@@ -72,80 +62,38 @@ class SpectralCandidates:
     True
     """
 
-    name: ClassVar[str] = "spectral_candidates"
-    description: ClassVar[str] = "the best of many proposed batches by a spectral criterion"
-    paper: ClassVar[str] = "this project"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "spectral_candidates"
+    description = "the best of many proposed batches by a spectral criterion"
+    paper = "this project"
 
     def __init__(
-        self,
-        n_candidates: int = 1024,
-        *,
-        criterion: str = "effective_rank",
-        similarity: str = "cosine",
-        candidates: str = "uniform",
-        choice: str = "argmax",
-        temperature: float | Schedule = 1.0,
-        growth: float = 2.0,
-        use_quality: bool = False,
-        backend: str | None = None,
-        **score_options: Any,
+        self, n_candidates: int = 1024, *, candidates: str = "uniform", growth: float = 2.0, **options: Any
     ) -> None:
-        if n_candidates < 1:
-            raise ValueError(f"n_candidates is {n_candidates}, want at least 1")
-        self.n_candidates = n_candidates
-        self.criterion = criterion
-        self.similarity = similarity
+        super().__init__(n_candidates, **options)
         self.candidates = one_of("candidates", candidates, CANDIDATES)
-        self.choice = one_of("choice", choice, CHOICES)
-        self.temperature = positive_throughout("temperature", temperature)
         if not 1 < growth < float("inf"):
             raise ValueError(f"growth is {growth}, want a number above 1")
         self.growth = growth
-        self.use_quality = use_quality
-        self.backend = backend
-        self.score_options = known_score_options(score_options)
-        self.progress = 0.0
-        self.last_report: SelectionReport | None = None
 
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
+    @property
+    def reads(self) -> tuple[str, ...]:
         """As in `Selector`."""
-        reads = ["features"]
-        reads += ["residuals"] if self.similarity == "gradient" else []
-        reads += ["quality"] if self.use_quality else []
-        rows, self.last_report = eligible_rows(super_batch, size, reads, by=self.name)
-        if size in (0, rows.numel()):
-            return rows[:size]
-        scorer = Scorer(
-            super_batch,
-            rows,
-            similarity=self.similarity,
-            use_quality=self.use_quality,
-            backend=self.backend,
-            **self.score_options,
-        )
-        candidates = self._propose(super_batch, rows, size, scorer, generator)  # [C, size], places in rows
-        scores = self._score(super_batch, rows, candidates, scorer)  # [C]
-        return rows[candidates.index_select(0, self._choose(scores, generator).view(1)).squeeze(0)]
+        return (*super().reads, *(("labels",) if self.candidates == "stratified" else ()))
 
-    def _propose(
-        self, super_batch: SuperBatch, rows: Tensor, size: int, scorer: Scorer, generator: torch.Generator | None
-    ) -> Tensor:
-        m, count = rows.numel(), self.n_candidates
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        scorer = Scorer(offer, self)
+        candidates = self._propose(offer, size, scorer)  # [C, size]
+        scores = self._score(offer, candidates, scorer)  # [C]
+        return candidates.index_select(0, self.best(offer, scores)).squeeze(0)
+
+    def _propose(self, offer: Offer, size: int, scorer: Scorer) -> Tensor:
+        m, count, generator = len(offer), self.n_candidates, offer.generator
         if self.candidates == "stratified":
-            labels = super_batch.require("labels", by=self.name)[rows]
-            return stratified_candidates(labels, count, size, generator=generator)
+            return stratified_candidates(offer["labels"], count, size, generator=generator)
         if self.candidates == "uniform":
-            return uniform_candidates(m, count, size, generator=generator).to(rows.device)
-        pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(rows.device)
+            return uniform_candidates(m, count, size, generator=generator).to(offer.device)
+        pools = uniform_candidates(m, count, min(m, round(self.growth * size)), generator=generator).to(offer.device)
         return scorer.grow(pools, size, GROWTH_RIDGE)
 
-    def _score(self, super_batch: SuperBatch, rows: Tensor, candidates: Tensor, scorer: Scorer) -> Tensor:
-        return scorer.score(candidates, self.criterion)
-
-    def _choose(self, scores: Tensor, generator: torch.Generator | None) -> Tensor:
-        if self.choice == "softmax":
-            noise = gumbel(scores.shape, generator=generator, device=scores.device)
-            scores = scores.double() / value_at(self.temperature, self.progress) + noise
-        return scores.argmax()
+    def _score(self, offer: Offer, candidates: Tensor, scorer: Scorer) -> Tensor:
+        return scorer.score(candidates)

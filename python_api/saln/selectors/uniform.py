@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-import torch
 from torch import Tensor
 
-from saln.selectors.base import SelectionReport, eligible_rows, random_uniform
-from saln.superbatch import SuperBatch
+from saln.selectors.base import Offer, Selector
+from saln.selectors.registry import register
 
 
-class Uniform:
+@register
+class Uniform(Selector):
     """Every set of `size` rows is equally likely.
 
     Rows with a feature that is not finite are left out, so that every method chooses from the same samples. O(M d) to
@@ -27,17 +25,12 @@ class Uniform:
     (torch.Size([5]), 5)
     """
 
-    name: ClassVar[str] = "uniform"
-    description: ClassVar[str] = "every sample equally likely; the baseline"
-    paper: ClassVar[str] = "-"
-    needs: ClassVar[tuple[str, ...]] = ()
+    name = "uniform"
+    description = "every sample equally likely; the baseline"
+    paper = "-"
+    reads = ()
+    finite_in = ("features",)
+    chooses_all = True
 
-    def __init__(self) -> None:
-        self.last_report: SelectionReport | None = None
-
-    @torch.no_grad()
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator | None = None) -> Tensor:
-        """As in `Selector`."""
-        rows, self.last_report = eligible_rows(super_batch, size, ("features",), by=self.name)
-        keys = random_uniform(rows.shape, generator=generator, device=rows.device)  # [m]
-        return rows[keys.argsort(stable=True)[:size]]
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        return offer.shuffled(len(offer))[:size]

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from saln.pilot.problem.task import Task
-from saln.selectors.base import give_reward, wants_reward
+from saln.selectors import Selector
 
 
 class Feedback:
@@ -17,23 +17,22 @@ class Feedback:
 
     Parameters
     ----------
-    selector : object
+    selector : Selector or None
     task : Task
     network : nn.Module
         Not trained yet: its loss on the probe is what the first step is measured against.
     """
 
-    def __init__(self, selector: object, task: Task, network: nn.Module) -> None:
-        self._selector = selector
-        self._wanted = wants_reward(selector)
+    def __init__(self, selector: Selector | None, task: Task, network: nn.Module) -> None:
+        self._selector = selector if selector is not None and selector.wants_reward else None
         self._task = task
-        self._before = self._loss(network) if self._wanted else 0.0
+        self._before = 0.0 if self._selector is None else self._loss(network)
 
     def after_step(self, network: nn.Module) -> None:
         """Once after every training step."""
-        if self._wanted:
+        if self._selector is not None:
             after = self._loss(network)
-            give_reward(self._selector, (self._before - after) / max(self._before, 1e-12))
+            self._selector.update((self._before - after) / max(self._before, 1e-12))
             self._before = after
 
     @torch.no_grad()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch.nn import functional as F
@@ -17,14 +16,8 @@ from saln.pilot.problem.residual import ResidualNetwork
 from saln.pilot.problem.task import Task
 from saln.pilot.training.evaluation import evaluate
 from saln.pilot.training.feedback import Feedback
-from saln.selectors.base import abstains, prepare, reset, set_progress, start_epoch
+from saln.selectors import Selector
 from saln.superbatch import SuperBatch
-
-
-class Selects(Protocol):
-    """The selectors' protocol: positions `[size]` in the super-batch, no position twice."""
-
-    def select(self, super_batch: SuperBatch, size: int, *, generator: torch.Generator) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -34,14 +27,14 @@ class Method:
     Attributes
     ----------
     name : str
-    selector : Selects or None
+    selector : Selector or None
         None takes the first rows of the super-batch, which shuffled epochs would have given: uniform, at no cost.
     needs : frozenset of str
         Which of `features`, `losses`, `reference_losses`, `labels` and `residuals` the selector reads.
     """
 
     name: str
-    selector: Selects | None
+    selector: Selector | None
     needs: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -141,21 +134,22 @@ def run_method(
     curve = [Point(0, accuracy, worst, selection, training)]
     on_point(curve[-1])
     before = now(device)
-    prepare(method.selector, task.dataset)
-    reset(method.selector)
+    if method.selector is not None:
+        method.selector.prepare(task.dataset)
+        method.selector.reset()
     feedback = Feedback(method.selector, task, network)
     selection += now(device) - before
     for step in range(n_steps):
         epoch, number = task.order.place(step)
         offered, generator = task.order.super_batch(epoch, number).to(device), task.order.generator(epoch, number)
         start = now(device)
-        if number == 0:
-            start_epoch(method.selector)
-        set_progress(method.selector, step / n_steps)
+        if method.selector is not None:
+            if number == 0:
+                method.selector.start_epoch()
+            method.selector.progress = step / n_steps
         rows = _choose(method, network, task, offered, config.batch_size, generator)
         selected = now(device)
-        report = getattr(method.selector, "last_report", None)
-        weights = None if report is None else report.weights
+        weights = None if method.selector is None else method.selector.last_weights
         train_step(network, optimizer, task.x_train[rows], task.labels_train[rows], weights)
         trained = now(device)
         feedback.after_step(network)
@@ -211,7 +205,7 @@ def _choose(
     generator: torch.Generator,
 ) -> torch.Tensor:
     """Rows `[batch_size]` out of a super-batch's rows `[S]`."""
-    if method.selector is None or abstains(method.selector):
+    if method.selector is None or method.selector.abstains:
         return rows[:batch_size]
     super_batch = _super_batch(method.needs, network, task, rows)
     positions = method.selector.select(super_batch, batch_size, generator=generator)

@@ -28,24 +28,14 @@ QUALITIES = tuple(READS)
 
 
 def row_quality(
-    rule: str,
-    super_batch: SuperBatch,
-    rows: Tensor,
-    *,
-    by: str,
-    temperature: float = 1.0,
-    threshold: float = 0.0,
-    width: float = 0.05,
+    rule: str, samples: SuperBatch, *, temperature: float = 1.0, threshold: float = 0.0, width: float = 0.05
 ) -> Tensor | None:
-    """Quality `[m]` of these rows by a rule of `QUALITIES`; None, all alike, for "none".
+    """Quality `[m]` of samples by a rule of `QUALITIES`; None, all alike, for "none".
 
     Parameters
     ----------
     rule : str
-    super_batch : SuperBatch
-    rows : Tensor [m]
-    by : str
-        Who asks, for messages.
+    samples : SuperBatch
     temperature : float
         Of "learnability", "class_learnability" and "class_learnability_agreement".
     threshold : float
@@ -56,22 +46,22 @@ def row_quality(
     if rule == "none":
         return None
     if rule == "given":
-        return super_batch.require("quality", by=by)[rows].double()
+        return samples.require("quality", by="quality").double()
     if rule == "label_agreement":
-        return label_agreement(super_batch.features, super_batch.require("labels", by=by), rows, width=width)
-    learner, reference = (super_batch.require(name, by=by).double() for name in ("losses", "reference_losses"))
-    learnability = (learner - reference)[rows]
+        return label_agreement(samples.features, samples.require("labels", by=rule), width=width)
+    learner, reference = (samples.require(name, by=rule).double() for name in ("losses", "reference_losses"))
+    learnability = learner - reference
     if rule == "gate":
         return (learnability > threshold).double()
     if rule == "learnability":
         return (learnability / temperature).sigmoid()
-    labels = super_batch.require("labels", by=by)
-    in_class: Tensor = (less_class_mean(learnability, labels[rows]) / temperature).sigmoid()
+    labels = samples.require("labels", by=rule)
+    in_class: Tensor = (less_class_mean(learnability, labels) / temperature).sigmoid()
     if rule == "class_learnability":
         return in_class
-    agreement = label_agreement(super_batch.features, labels, rows, width=width)
-    guessing = math.log(torch.unique(labels[rows]).numel())
-    return in_class * agreement ** share_learned(learner[rows].mean(), reference[rows].mean(), guessing)
+    agreement = label_agreement(samples.features, labels, width=width)
+    guessing = math.log(torch.unique(labels).numel())
+    return in_class * agreement ** share_learned(learner.mean(), reference.mean(), guessing)
 
 
 def share_learned(loss: Tensor, reference_loss: Tensor, guessing: float) -> Tensor:
@@ -99,7 +89,7 @@ def less_class_mean(values: Tensor, labels: Tensor) -> Tensor:
     return centred
 
 
-def label_agreement(features: Tensor, labels: Tensor, rows: Tensor, *, width: float = 0.05) -> Tensor:
+def label_agreement(features: Tensor, labels: Tensor, *, width: float = 0.05) -> Tensor:
     """The share of a row's neighbourhood, each class divided by its prior, that carries the row's own label.
 
     This project's own. With W_ij = exp((cos_ij - 1) / width) for i ≠ j and the prior p_c the share of class c among
@@ -110,9 +100,8 @@ def label_agreement(features: Tensor, labels: Tensor, rows: Tensor, *, width: fl
 
     Parameters
     ----------
-    features : Tensor [M, d]
-    labels : Tensor [M]
-    rows : Tensor [m]
+    features : Tensor [m, d]
+    labels : Tensor [m]
     width : float
 
     Returns
@@ -126,15 +115,16 @@ def label_agreement(features: Tensor, labels: Tensor, rows: Tensor, *, width: fl
     >>> from saln.selectors.support.quality import label_agreement
     >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0], [1.0, 0.05]])
     >>> labels = torch.tensor([0, 0, 1, 1, 1])  # the last one is wrong
-    >>> label_agreement(features, labels, torch.arange(5)).round(decimals=2)
+    >>> label_agreement(features, labels).round(decimals=2)
     tensor([0.5800, 0.5800, 1.0000, 1.0000, 0.0000], dtype=torch.float64)
     """
-    m = rows.numel()
+    m = labels.numel()
     if m == 1:
-        return torch.ones(1, dtype=torch.float64, device=rows.device)
-    cosine = saln_kernels.gram(features, rows.unsqueeze(0), similarity="cosine", check_bounds=False)[0].double()
+        return torch.ones(1, dtype=torch.float64, device=labels.device)
+    everything = torch.arange(m, device=labels.device).unsqueeze(0)
+    cosine = saln_kernels.gram(features, everything, similarity="cosine", check_bounds=False)[0].double()
     weights = ((cosine - 1) / width).exp_().fill_diagonal_(0)  # [m, m]
-    same = labels[rows].unsqueeze(0) == labels[rows].unsqueeze(1)  # [m, m]
+    same = labels.unsqueeze(0) == labels.unsqueeze(1)  # [m, m]
     prior = same.double().mean(dim=1)  # [m], of each row's class
     # Dividing row j by the prior of its class is dividing each class's sum by it.
     weights /= prior

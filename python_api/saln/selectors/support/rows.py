@@ -6,19 +6,18 @@ import torch
 from torch import Tensor
 
 
-def distance_rows(features: Tensor, rows: Tensor, similarity: str) -> Tensor:
-    """The chosen rows about their mean, `[m, d]`, of length 1 before that for "cosine".
+def distance_rows(x: Tensor, similarity: str) -> Tensor:
+    """Rows about their mean, `[m, d]`, of length 1 before that for "cosine".
 
     float64 for float64 features, else float32. Distances do not depend on the origin, and about the mean they lose no
     digits to an offset that all rows share. Rows that are all zero stay zero.
 
     >>> import torch
-    >>> from saln.selectors.rows import distance_rows
-    >>> distance_rows(torch.tensor([[1.0, 1e6], [3.0, 1e6]]), torch.tensor([0, 1]), "linear")
+    >>> from saln.selectors.support.rows import distance_rows
+    >>> distance_rows(torch.tensor([[1.0, 1e6], [3.0, 1e6]]), "linear")
     tensor([[-1.,  0.],
             [ 1.,  0.]])
     """
-    x = features.index_select(0, rows)
     x = x if x.dtype == torch.float64 else x.float()
     if similarity == "cosine":
         x = unit_rows(x)
