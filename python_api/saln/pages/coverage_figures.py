@@ -94,7 +94,7 @@ def coverage(result: PilotResult, division: Division) -> Drawn:
         )  # fmt: skip
     axes.axvline(1.0, color=INK, linewidth=1)
     short_rows(axes, [names[i] for i in shown])
-    axes.set_ylabel(short(division.column, 30))
+    axes.set_ylabel(short([division.column], 30)[0])
     axes.set_xlim(left=0.0, right=max(1.2, axes.get_xlim()[1]))
     axes.set_xlabel("share among chosen / share among offered")
     legend_above(figure, axes, handlelength=1.2)
@@ -113,18 +113,18 @@ def coverage(result: PilotResult, division: Division) -> Drawn:
 
 
 def coverage_over_time(result: PilotResult, division: Division) -> Drawn:
-    """The same in successive parts of training, a panel a method."""
+    """The same in successive parts of training, one panel per method."""
     ratios, names = division.over_time, division.names
     shown = most_departing([np.abs(ratio.max(axis=1) - 1) for ratio in ratios.values()])
     rows = -(-len(ratios) // 2)
     figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
     panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
     image = None
-    for axes, (method, ratio) in zip(panels, ratios.items(), strict=False):
+    for axes, title, ratio in zip(panels, short(list(ratios), 22), ratios.values(), strict=False):
         edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
         logs = np.log2(np.maximum(ratio[shown], SMALLEST))
         image = axes.pcolormesh(edges, np.arange(len(shown) + 1) - 0.5, logs, cmap="PuOr_r", vmin=-2, vmax=2)
-        axes.set_title(short(method, 22))
+        axes.set_title(title)
         axes.grid(visible=False)
         axes.tick_params(axis="y", labelsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))
