@@ -61,7 +61,10 @@ def test_verdicts_where_the_truth_is_known(compared: PilotResult) -> None:
     assert verdicts["uniform_too"].outcome("final_accuracy") == EQUAL
     assert verdicts["first"].outcome("final_accuracy") == EQUAL
     assert verdicts["sabotage"].outcome("final_accuracy") == WORSE
-    assert verdicts["sabotage"].outcome("training_speed_up") == WORSE
+    # It never got to uniform's accuracy: no speed-up is known, and at most so much is said.
+    clock = next(each.found for each in verdicts["sabotage"].answers if each.figure == "training_speed_up")
+    assert (clock.missed, clock.low) == (5, None)
+    assert verdicts["sabotage"].outcome("training_speed_up") != BETTER
 
 
 def test_a_gain_is_called_a_gain() -> None:
@@ -209,7 +212,7 @@ def test_same_settings_same_accuracies() -> None:
 
 def test_document_is_plain_json(compared: PilotResult) -> None:
     document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
-    assert document["schema"] == "saln.pilot/2"
+    assert document["schema"] == "saln.pilot/3"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
         "longer_uniform", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",

@@ -201,6 +201,7 @@ def audit_selection(
             if coverage[-1].p_value is not None:
                 p_values["change", each.column, None] = coverage[-1].p_value
     if evaluation is not None:
+        _check_evaluation(evaluation)
         right = (evaluation.labels == evaluation.predictions).astype(np.int64)
         for each in evaluation.groups:
             gaps.append(accuracy_gaps(each, evaluation.labels, evaluation.predictions))
@@ -248,6 +249,16 @@ def _pool(pool: npt.NDArray[np.bool_] | None, n_rows: int) -> npt.NDArray[np.boo
     if pool.shape != (n_rows,) or pool.dtype != np.bool_:
         raise DataError(f"pool is {pool.dtype} {list(pool.shape)}; wanted bool [{n_rows}], as many as the groups have")
     return pool
+
+
+def _check_evaluation(evaluation: Evaluation) -> None:
+    shape = evaluation.labels.shape
+    for name, found in [
+        ("predictions", evaluation.predictions.shape),
+        *((f"groups '{each.column}'", each.codes.shape) for each in evaluation.groups),
+    ]:
+        if found != shape or len(shape) != 1 or not shape[0]:
+            raise DataError(f"evaluation has labels {list(shape)} and {name} {list(found)}; wanted [M] each, M > 0")
 
 
 def _steps(chosen: Any, n_rows: int) -> npt.NDArray[np.int64]:
