@@ -71,13 +71,13 @@ def test_a_missed_goal_wins_nothing_on_the_clock() -> None:
     assert outcome(compare(fast, comparisons=1).exp(), 1.0) == BETTER
     bound = compare(fast, comparisons=1, missed=1).exp()
     assert outcome(bound, 1.0) == EQUAL
-    assert answer(Answer("speed_up", EQUAL, bound)) == "≤ 2.08 [≤ 2.18] × as fast (not reached in 1 of 5 seeds)"
+    assert answer(Answer("speed_up", EQUAL, bound)) == "≤2.08 [≤2.18] × as fast (not reached in 1 of 5 seeds)"
     assert outcome(compare(slow, comparisons=1, missed=1).exp(), 1.0) == WORSE
 
 
 def shown(text: str) -> tuple[float, float]:
     """The ends of the interval in a text; a bound that is not there is infinitely far."""
-    found = re.search(r"\[(?:≤ (?P<most>[^\]]+)|≥ (?P<least>[^\]]+)|(?P<low>[^,]+), (?P<high>[^\]]+))\]", text)
+    found = re.search(r"\[(?:≤(?P<most>[^\]]+)|≥(?P<least>[^\]]+)|(?P<low>[^,]+), (?P<high>[^\]]+))\]", text)
     assert found is not None, text
     return float(found["low"] or found["least"] or "-inf"), float(found["high"] or found["most"] or "inf")
 

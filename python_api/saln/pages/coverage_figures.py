@@ -120,7 +120,7 @@ def coverage_over_time(result: PilotResult, division: Division) -> Drawn:
     figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
     panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
     image = None
-    for axes, title, ratio in zip(panels, short(list(ratios), 22), ratios.values(), strict=False):
+    for axes, title, ratio in zip(panels, short(list(ratios), 17), ratios.values(), strict=False):
         edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
         logs = np.log2(np.maximum(ratio[shown], SMALLEST))
         image = axes.pcolormesh(edges, np.arange(len(shown) + 1) - 0.5, logs, cmap="PuOr_r", vmin=-2, vmax=2)

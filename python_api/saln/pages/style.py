@@ -94,7 +94,7 @@ def short(names: Sequence[str], length: int = 18) -> list[str]:
     Long names lose their middle, or the part that leaves most of them apart; where none does, they are numbered.
 
     >>> short(["guard:floor=0.5:jest", "guard:floor=0.8:jest", "jest"], 12)
-    ['guard:…5:jest', 'guard:…8:jest', 'jest']
+    ['guard…5:jest', 'guard…8:jest', 'jest']
     """
     heads = sorted(range(1, length - 1), key=lambda head: abs(2 * head - length))
     cuts = ([_cut(name, head, length) for name in names] for head in heads)
@@ -151,7 +151,8 @@ def drawing(name: str) -> Iterator[None]:
 
 def system_fonts(svg: str) -> str:
     """Text that can be searched, in the fonts of whoever reads it."""
-    return svg.replace(f"'{MEASURED}'", SHOWN).replace(FILL, "")
+    svg = svg.replace(f"'{MEASURED}'", SHOWN).replace(FILL, "")
+    return re.sub(r"(<text[^>]*>) ", "\\1\u00a0", svg)  # a space at the beginning is not shown
 
 
 def to_svg(figure: Figure, name: str) -> str:

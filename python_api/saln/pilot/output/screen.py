@@ -98,10 +98,10 @@ def group_table(found: ByGroup) -> Table:
 def cost_table(costs: Costs) -> Table:
     """What a full training costs with each method, and what that saves."""
     table = _table(
-        f"Cost in {costs.currency}", "a run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
+        f"Cost in {costs.currency}", "one run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
     )
     for each in costs.methods:
-        most = "≤ " if each.at_most else ""
+        most = "≤" if each.at_most else ""
         table.add_row(
             each.method,
             "" if each.run is None else amount(each.run.mean),
@@ -110,7 +110,7 @@ def cost_table(costs: Costs) -> Table:
             f"{most}{amount(each.return_on_pilot, '+')} ×",
             "never"
             if each.break_even is None
-            else f"{'≥ ' if each.at_most else ''}{amount(each.break_even)} trainings",
+            else f"{'≥' if each.at_most else ''}{amount(each.break_even)} trainings",
         )
     return table
 

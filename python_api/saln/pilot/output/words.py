@@ -34,11 +34,11 @@ def times(found: Interval | None, *, bounds: bool = True) -> str:
 
     >>> from saln.pilot.judging.intervals import Interval
     >>> times(Interval(1.2, 0.9, 1.6, n=5, missed=0)), times(Interval(0.5, None, 0.8, n=5, missed=1))
-    ('1.20 [0.90, 1.60]', '≤ 0.50 [≤ 0.80]')
+    ('1.20 [0.90, 1.60]', '≤0.50 [≤0.80]')
     """
     if found is None:
         return BASELINE
-    most = "≤ " if found.missed else ""
+    most = "≤" if found.missed else ""
     return f"{most}{found.mean:.2f}" + (_bounds(found, lambda end: _end(end, 1.0)) if bounds else "")
 
 
@@ -123,8 +123,8 @@ def _bounds(found: Interval, shown: Callable[[float], str]) -> str:
     if found.low is not None and found.high is not None:
         return f" [{shown(found.low)}, {shown(found.high)}]"
     if found.high is not None:
-        return f" [≤ {shown(found.high)}]"
-    return "" if found.low is None else f" [≥ {shown(found.low)}]"
+        return f" [≤{shown(found.high)}]"
+    return "" if found.low is None else f" [≥{shown(found.low)}]"
 
 
 def _end(value: float, neutral: float, sign: str = "") -> str:
