@@ -140,6 +140,7 @@ def test_a_page_or_a_picture(folder: Path, ending: str) -> None:
     assert_page(page)
     assert page.count("<svg") == 2 + 2 + 2 + 1  # rates, over time, accuracy of two columns; features
     assert page.index("1 limit was broken") < page.index("Findings, the weightiest first") < page.index("<svg")
+    assert "uncorrected" not in page  # what is shown is what decides
     assert "south &amp; &lt;b&gt;" in page
     assert "<b>" not in page
     assert "saln audit" in page

@@ -115,8 +115,6 @@ def test_a_change_over_time_is_found_though_the_totals_are_even() -> None:
     assert "2.00 × its share of the pool in the first steps to 0.00 × in the last" in changes[0].text
     first = found.coverage[0].groups[1]
     assert (first.first_step, first.longest_gap) == (30, 30)
-    assert first.seen[0] == 0.0
-    assert first.seen[-1] == pytest.approx(len(np.unique(steps[30:])) / 200)
 
 
 def test_accuracy_gaps_are_found_and_judged_by_the_limit() -> None:
@@ -134,7 +132,6 @@ def test_accuracy_gaps_are_found_and_judged_by_the_limit() -> None:
     by_group = np.array([right[groups.codes == code].mean() for code in range(3)])
     assert [each.accuracy for each in found.gaps[0].groups] == pytest.approx(by_group)
     assert found.gaps[0].gap == pytest.approx(by_group.max() - by_group.min())
-    assert found.gaps[0].ratio == pytest.approx(by_group.min() / by_group.max())
 
 
 def test_drift_in_the_features_is_found_and_its_absence_is_not() -> None:
@@ -187,8 +184,6 @@ def test_accuracies_and_gaps_are_those_of_fairlearn(wrong: float) -> None:
     assert [each.accuracy for each in found.groups] == pytest.approx(frame.by_group["accuracy"].tolist())
     assert [each.rows for each in found.groups] == frame.by_group["rows"].tolist()
     assert found.gap == pytest.approx(frame.difference(method="between_groups")["accuracy"])
-    ratio = frame.ratio(method="between_groups")["accuracy"]
-    assert found.ratio == pytest.approx(1.0 if np.isnan(ratio) else ratio)
     for each in found.groups:  # Wilson 1927, by its formula
         z, p, n = stats.norm.ppf(0.975), each.accuracy, each.rows
         middle, margin = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))

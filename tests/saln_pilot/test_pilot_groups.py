@@ -188,7 +188,7 @@ def test_the_page_has_every_column(result: PilotResult, tmp_path: Path) -> None:
         assert list(by_name) == list(result.by_group[0].groups)
         assert [datum.y for datum in by_name.values()] == [one.mean for one in each.accuracy if one]
         ratios = [datum.y for datum in drawn["coverage-group-0"].data if datum.series == each.method]
-        assert ratios == pytest.approx(result.by_group[0].relative(each))
+        assert ratios == pytest.approx(result.by_group[0].relative(each.share))
 
 
 def test_many_groups_are_cut_and_said() -> None:
@@ -196,7 +196,7 @@ def test_many_groups_are_cut_and_said() -> None:
     result = run(blobs().with_groups([site]), dataclasses.replace(TINY, seeds=1, steps=3, evaluations=1))
     drawn = {each.name: each for each in pilot_figures(result)}
     for name in ("coverage-group-0", "coverage-time-group-0", "accuracy-group-0"):
-        assert "The 20 groups that depart most; 10 others are not shown." in drawn[name].caption
+        assert "The 20 that depart most; 10 others are not shown." in drawn[name].caption
 
 
 def test_extremes_in_words() -> None:

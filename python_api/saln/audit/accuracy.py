@@ -32,15 +32,14 @@ class Gaps:
     overall : float
     groups : tuple of GroupAccuracy
         Groups with rows to predict.
-    gap, ratio : float
-        Highest minus lowest, and lowest over highest.
+    gap : float
+        Highest minus lowest.
     """
 
     column: str
     overall: float
     groups: tuple[GroupAccuracy, ...]
     gap: float
-    ratio: float
 
 
 def accuracy_gaps(groups: Groups, labels: npt.NDArray[np.generic], predictions: npt.NDArray[np.generic]) -> Gaps:
@@ -58,16 +57,15 @@ def accuracy_gaps(groups: Groups, labels: npt.NDArray[np.generic], predictions: 
     >>> from saln.datasets import make_groups
     >>> site = make_groups("site", ["a", "a", "b", "b"])
     >>> found = accuracy_gaps(site, np.array([1, 0, 1, 0]), np.array([1, 0, 1, 1]))
-    >>> found.overall, found.gap, found.ratio
-    (0.75, 0.5, 0.5)
+    >>> found.overall, found.gap
+    (0.75, 0.5)
     """
     right = labels == predictions
     rows = np.bincount(groups.codes, minlength=len(groups.names))
     hits = np.bincount(groups.codes[right], minlength=len(groups.names))
     found = tuple(_of_group(groups.names[i], int(hits[i]), int(rows[i])) for i in np.flatnonzero(rows))
     accuracies = [each.accuracy for each in found]
-    lowest, highest = min(accuracies), max(accuracies)
-    return Gaps(groups.column, float(right.mean()), found, highest - lowest, lowest / highest if highest else 1.0)
+    return Gaps(groups.column, float(right.mean()), found, max(accuracies) - min(accuracies))
 
 
 def _of_group(name: str, hits: int, rows: int) -> GroupAccuracy:

@@ -22,6 +22,7 @@ from saln.audit.findings import (
     change_findings,
     drift_findings,
     leak_findings,
+    p_value_of,
     rate_findings,
     sorted_findings,
 )
@@ -105,6 +106,11 @@ class Audit:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
 
+    def adjusted(self, check: Check, column: str | None, group: str | None = None) -> float:
+        """The corrected p-value that decides."""
+        p_values: dict[Key, float] = {(each.check, each.column, each.group): each.adjusted for each in self.tests}
+        return p_value_of(p_values, check, column, group)
+
     @property
     def failed(self) -> bool:
         """A limit was broken by more than chance."""
@@ -112,9 +118,7 @@ class Audit:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document."""
-        found = asdict(self)
-        found = {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
-        return {"schema": SCHEMA, "failed": self.failed, **found}
+        return {"schema": SCHEMA, "failed": self.failed, **asdict(self)}
 
 
 def audit_selection(

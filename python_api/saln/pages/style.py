@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import east_asian_width
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+
+Floats = npt.NDArray[np.float64]
 
 WIDTH = 4.7
 """Inches. A phone shows this at about its natural size, so that text keeps its points."""
@@ -22,6 +27,8 @@ LONG_NAME = 22
 """Letters of a name of which two fit side by side."""
 LEGEND_ROW = 0.19
 """Inches."""
+ROWS_SHOWN = 20
+"""Classes or groups of a figure; of more, those that depart most."""
 
 INK = "#222222"
 GRID = "#dddddd"
@@ -127,6 +134,32 @@ def short_rows(axes: Axes, names: Sequence[str], length: int = 18) -> None:
     axes.set_yticks(range(len(names)), short(names, length))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
+
+
+def most_departing(departures: Sequence[Floats]) -> npt.NDArray[np.int64]:
+    """Numbers of the `ROWS_SHOWN` rows that depart most in one of the columns `[rows]`, in their own order."""
+    return np.sort(np.argsort(-np.max(departures, axis=0), kind="stable")[:ROWS_SHOWN])
+
+
+def left_out(n: int, shown: int) -> str:
+    """That not all rows are shown, where it is so."""
+    return f" The {shown} that depart most; {n - shown} others are not shown." if n > shown else ""
+
+
+def heat_map(axes: Axes, edges: Floats, ratios: Floats, names: Sequence[str], length: int = 18) -> QuadMesh:
+    """Ratios `[rows, stretches]` between a quarter and four times, one row per name."""
+    rows = np.arange(len(names) + 1) - 0.5
+    image = axes.pcolormesh(edges, rows, np.log2(np.maximum(ratios, 1e-3)), cmap="PuOr_r", vmin=-2, vmax=2)
+    short_rows(axes, names, length)
+    axes.grid(visible=False)
+    return image
+
+
+def colour_bar(image: QuadMesh, axes: Sequence[Axes], shrink: float = 1.0) -> None:
+    """What the colours of a heat map mean."""
+    bar = axes[0].figure.colorbar(image, ax=axes, ticks=[-2, -1, 0, 1, 2], extend="both", aspect=14, shrink=shrink)
+    bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"])
+    bar.ax.grid(visible=False)
 
 
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:

@@ -108,9 +108,7 @@ def cost_table(costs: Costs) -> Table:
             amount(each.full_training),
             most + amount(each.saved),
             f"{most}{amount(each.return_on_pilot, '+')} ×",
-            "never"
-            if each.break_even is None
-            else f"{'≥' if each.at_most else ''}{amount(each.break_even)} trainings",
+            "never" if each.break_even is None else f"{'≥' if each.at_most else ''}{amount(each.break_even)} trainings",
         )
     return table
 

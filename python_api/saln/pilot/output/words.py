@@ -83,7 +83,7 @@ def gate_figures(found: GateVerdict) -> tuple[str, str, str]:
 
 def extremes(found: ByGroup, method: MethodByGroup, length: int = 40) -> tuple[str, str]:
     """The groups that a method chose least and most of, and how many times their share of the offered."""
-    ratios = sorted(zip(found.relative(method), found.offered, strict=True))
+    ratios = sorted(zip(found.relative(method.share), found.offered, strict=True))
     return _of_share(found, *ratios[0], length), _of_share(found, *ratios[-1], length)
 
 
