@@ -98,7 +98,7 @@ def interval(values: Sequence[float], *, comparisons: int = 1, missed: int = 0) 
     >>> found.mean, round(found.low, 4), round(found.high, 4)
     (0.02, -0.0048, 0.0448)
     >>> round(interval([0.01, 0.02, 0.03], comparisons=4).low, 4)
-    -0.0241
+    -0.0312
     """
     if not len(values):
         raise ValueError("an interval needs at least one value")

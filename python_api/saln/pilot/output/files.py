@@ -17,6 +17,7 @@ from saln.pilot.judging.measures import MEASURES
 from saln.pilot.output.result import PilotResult
 from saln.pilot.training.trainer import Run
 
+RESULT = "result.json"
 CHOSEN = "chosen"
 """Folder with `METHOD-seedS.npz` for every run."""
 INTERVAL = ("mean", "low", "high", "seeds")
@@ -26,7 +27,7 @@ Rows = Iterable[tuple[Any, ...]]
 def write_json(result: PilotResult, folder: Path, command: str | None = None) -> Path:
     """`PilotResult.as_dict` in `result.json`."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "result.json"
+    path = folder / RESULT
     path.write_text(json.dumps({**result.as_dict(), "command": command}, indent=1), "utf-8")
     return path
 
@@ -36,7 +37,7 @@ def write_tables(result: PilotResult, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, (columns, rows) in TABLES.items():
-        paths.append(folder / f"{name}.csv")
+        paths.append(folder / name)
         with open(paths[-1], "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
@@ -114,24 +115,24 @@ def _interval(found: Interval | None) -> tuple[Any, ...]:
 
 
 TABLES = {
-    "curves": (
+    "curves.csv": (
         ("method", "seed", "step", "accuracy", "worst_class", "selection_seconds", "training_seconds", "setup_seconds"),
         _curves,
     ),
-    "figures_by_seed": (("method", "figure", "seed", "value", "unit"), _by_seed),
-    "figures": (
+    "figures_by_seed.csv": (("method", "figure", "seed", "value", "unit"), _by_seed),
+    "figures.csv": (
         ("method", "figure", "unit", *INTERVAL, "against_uniform_as", *(f"against_uniform_{each}" for each in INTERVAL),
          "missed", "comparisons", "p_value", "p_sign_flip"),
         _figures,
     ),
-    "gates": (
+    "gates.csv": (
         ("stage", "method", "gate", "outcome", "value", "bound", "unit", *(f"margin_{each}" for each in INTERVAL),
          "missed"),
         _gates,
     ),
-    "classes": (("method", "tenth", "class", "chosen_share", "offered_share"), _classes),
-    "groups": (("column", "method", "tenth", "group", "chosen_share", "offered_share"), _groups),
-    "group_accuracy": (("column", "method", "group", "test_rows", *INTERVAL), _group_accuracy),
+    "classes.csv": (("method", "tenth", "class", "chosen_share", "offered_share"), _classes),
+    "groups.csv": (("column", "method", "tenth", "group", "chosen_share", "offered_share"), _groups),
+    "group_accuracy.csv": (("column", "method", "group", "test_rows", *INTERVAL), _group_accuracy),
 }  # fmt: skip
 """File name to its columns and its rows. Where `group_accuracy` has no group, it has the gap: highest less lowest."""
 
