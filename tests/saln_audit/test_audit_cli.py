@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,7 @@ def test_a_page_or_a_picture(folder: Path, ending: str) -> None:
     assert_page(page)
     assert page.count("<svg") == 2 + 2 + 2 + 1  # rates, over time, accuracy of two columns; features
     assert page.index("1 limit was broken") < page.index("Findings, the weightiest first") < page.index("<svg")
+    assert "uncorrected" not in page  # what is shown is what decides
     assert "south &amp; &lt;b&gt;" in page
     assert "<b>" not in page
     assert "saln audit" in page
@@ -159,6 +161,14 @@ def pilot(folder: Path) -> Path:
     return folder / "report.pilot"
 
 
+def test_accuracy_needs_nothing_but_what_is_installed(pilot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of the README ended with status 2 where fairlearn was missing."""
+    for module in ("fairlearn", "fairlearn.metrics"):
+        monkeypatch.setitem(sys.modules, module, None)
+    done = call(f"{pilot}:jest-seed0", "-o", pilot / "audit.html")
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize("part", ["", "/result.json", "/chosen/jest-seed0.npz"])
 def test_a_run_of_a_pilot(folder: Path, pilot: Path, part: str) -> None:
     run = f"{pilot}{part}" + ("" if part.endswith("npz") else ":jest-seed0")
@@ -167,6 +177,7 @@ def test_a_run_of_a_pilot(folder: Path, pilot: Path, part: str) -> None:
     assert document["draws_outside"] == 0
     assert document["rates"][0]["column"] == "labels"
     assert [each["rows"] for each in document["gaps"][0]["groups"]] == [30, 30]
+    assert [each["accuracy"] for each in document["gaps"][0]["groups"]] == [1.0, 1.0]
     of_site = json.loads(call(run, "-g", folder / "site.npy", "--json").stdout)
     assert of_site["rates"][0]["column"] == "site"
 

@@ -84,7 +84,7 @@ def test_pilot_with_everything(data: Path, tmp_path: Path) -> None:
     assert document["config"]["label_noise"] == 0.2
     assert document["data"]["wrong_labels"] > 0
     assert json.loads((tmp_path / "work" / "result.json").read_text())["kpis"] == document["kpis"]
-    assert len(list((tmp_path / "work").glob("runs-*.jsonl"))) == 2
+    assert len(list((tmp_path / "work").glob("runs-*.sqlite"))) == 2
     assert "USD" in RUNNER.invoke(app, arguments[:-1]).stdout
     _check_tables(tmp_path / "tables", document)
     _check_chosen(tmp_path / "work" / "chosen" / "saln-keep=positive-seed1.npz", data, document)

@@ -160,7 +160,7 @@ RESNET = PilotConfig(
 def test_a_residual_network_learns_from_images() -> None:
     result = run_pilot(pictures(), RESNET, make_methods(["gradient_logdet"]))
     assert result.data.image_shape == (1, 12, 12)
-    assert result.kpis[0].final_accuracy > 0.9
+    assert result.kpis[0].known("final_accuracy") > 0.9
     # Features and reference losses come from a network of its kind.
     task = make_task(pictures(), RESNET, 0)
     assert task.features.shape[1] == 4 * RESNET.width

@@ -6,9 +6,11 @@ import dataclasses
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -98,31 +100,94 @@ def test_gates_changed_afterwards_are_told(tmp_path: Path) -> None:
     assert not any("not fixed beforehand" in note for note in same.notes)
 
 
-def test_a_torn_last_line_is_dropped_and_a_broken_one_told(tmp_path: Path) -> None:
+def test_what_a_crash_interrupted_is_taken_back(tmp_path: Path) -> None:
+    """SIGKILL within a transaction of which the file holds a part already."""
     whole = run(tmp_path)
-    (path,) = tmp_path.glob("runs-*.jsonl")
-    content = path.read_bytes()
-    lines = content.splitlines(keepends=True)
-    last_run = max(i for i, line in enumerate(lines) if json.loads(line)["kind"] == "run")
-    path.write_bytes(b"".join(lines[:last_run]) + lines[last_run][:200])
+    (path,) = tmp_path.glob("runs-*.sqlite")
+    script = (
+        "import os, signal, sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1])\n"
+        "db.execute('PRAGMA cache_size = 1')\n"
+        "db.execute('UPDATE run SET selection = zeroblob(5000), arrays = zeroblob(100000)')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    before = path.read_bytes()
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert path.read_bytes() != before  # the harm is done
     counter = Counter()
     assert everything(run(tmp_path, watcher=counter)) == everything(whole)
-    assert counter.steps == CONFIG.steps
-    assert all(line.endswith(b"}\n") for line in path.read_bytes().splitlines(keepends=True))
-    path.write_bytes(lines[0] + b'{"kind": "run"}\n' + b"".join(lines[1:]))
-    with pytest.raises(PilotError, match="--fresh"):
+    assert counter.steps == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("UPDATE run SET curve = '{'", "Expecting"),
+        ("UPDATE run SET arrays = x'00'", r"\.sqlite: cannot be read"),
+        ("UPDATE run SET selection = '{}'", "highest"),
+        ("DROP TABLE longer", "longer"),
+        ("PRAGMA user_version = 99", "no pilot's journal of format 1"),
+        ("PRAGMA application_id = 5", "no pilot's journal"),
+        ("", "not a database"),
+    ],
+)
+def test_what_cannot_be_read_is_told(tmp_path: Path, harm: str, words: str) -> None:
+    run(tmp_path)
+    (path,) = tmp_path.glob("runs-*.sqlite")
+    if harm:
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(harm)
+    else:
+        path.write_text("something else altogether\n" * 100)
+    with pytest.raises(PilotError, match=f"{words}.*--fresh starts over"):
         run(tmp_path)
+    anew = Counter()
+    run(tmp_path, watcher=anew, fresh=True)
+    assert anew.steps == 24
 
 
 def test_two_pilots_do_not_share_a_journal(tmp_path: Path) -> None:
     first = Journal(tmp_path, "abc")
-    with pytest.raises(PilotError, match="another pilot"):
-        Journal(tmp_path, "abc")
+    for fresh in (False, True):
+        with pytest.raises(PilotError, match="another pilot"):
+            Journal(tmp_path, "abc", fresh=fresh)
     first.close()
     Journal(tmp_path, "abc").close()
     (tmp_path / "file").write_text("")
     with pytest.raises(PilotError, match="cannot be written"):
         Journal(tmp_path / "file", "abc")
+
+
+def test_two_processes_do_not_share_a_journal(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from saln.pilot.output.journal import Journal\n"
+        "journal = Journal(pathlib.Path(sys.argv[1]), 'abc')\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(PilotError, match="another pilot"):
+            Journal(tmp_path, "abc")
+    finally:
+        other.kill()
+        other.communicate()
+    Journal(tmp_path, "abc").close()  # the lock went with the process
+
+
+def test_anybody_can_read_it(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    (path,) = tmp_path.glob("runs-*.sqlite")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        found = db.execute("SELECT method, seed, json_extract(curve, '$[#-1].accuracy') FROM run").fetchall()
+    assert sorted(found) == sorted((run.method, run.seed, run.final.accuracy) for run in result.runs)
 
 
 def test_tensors_come_back_as_they_were(tmp_path: Path) -> None:
@@ -134,6 +199,7 @@ def test_tensors_come_back_as_they_were(tmp_path: Path) -> None:
             assert before.dtype == after.dtype
             assert torch.equal(before, after)
     assert result.longer == repeated.longer
+    assert [run.curve for run in result.runs] == [run.curve for run in repeated.runs]
     assert result.selections == repeated.selections
 
 
@@ -162,4 +228,9 @@ def test_a_killed_process_goes_on(tmp_path: Path) -> None:
 
 
 def _finished(folder: Path) -> int:
-    return sum(path.read_bytes().count(b'\n{"kind": "run"') for path in folder.glob("r.pilot/runs-*.jsonl"))
+    """Runs in the journal, also while a pilot has it locked."""
+    count = 0
+    for path in folder.glob("r.pilot/runs-*.sqlite"):
+        with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as db, suppress(sqlite3.DatabaseError):
+            count += db.execute("SELECT count(*) FROM run").fetchone()[0]
+    return count

@@ -60,33 +60,36 @@ def test_verdicts_where_the_truth_is_known(compared: PilotResult) -> None:
     verdicts = {verdict.method: verdict for verdict in compared.verdicts}
     assert compared.methods[0] == "uniform"
     assert set(verdicts) == {"sabotage", "uniform_too", "first"}
-    assert verdicts["uniform_too"].accuracy == EQUAL
-    assert verdicts["first"].accuracy == EQUAL
-    assert verdicts["sabotage"].accuracy == WORSE
-    assert verdicts["sabotage"].wall_clock == WORSE
-    assert WORSE in verdicts["sabotage"].sentences[0]
+    assert verdicts["uniform_too"].outcome("final_accuracy") == EQUAL
+    assert verdicts["first"].outcome("final_accuracy") == EQUAL
+    assert verdicts["sabotage"].outcome("final_accuracy") == WORSE
+    # It never got to uniform's accuracy: no speed-up is known, and at most so much is said.
+    clock = next(each.found for each in verdicts["sabotage"].answers if each.figure == "training_speed_up")
+    assert (clock.missed, clock.low) == (5, None)
+    assert verdicts["sabotage"].outcome("training_speed_up") != BETTER
 
 
 def test_a_gain_is_called_a_gain() -> None:
     config = dataclasses.replace(TINY, seeds=5, steps=40, model="linear", learning_rate=0.03)
     result = run_pilot(mislabelled(), config, [UNIFORM, Method("clean", Clean(), frozenset({"features"}))])
-    assert result.verdicts[0].accuracy == BETTER
-    assert result.kpis[1].difference is not None
-    assert result.kpis[1].difference.mean > 0.05
+    assert result.verdicts[0].outcome("final_accuracy") == BETTER
+    found = result.kpis[1].against("final_accuracy")
+    assert found is not None
+    assert found.mean > 0.05
 
 
 def test_one_seed_shows_nothing() -> None:
     config = dataclasses.replace(TINY, seeds=1)
     result = run_pilot(blobs(), config, [UNIFORM, Method("sabotage", OneClass(), frozenset({"labels"}))])
-    assert result.verdicts[0].accuracy == EQUAL
+    assert result.verdicts[0].outcome("final_accuracy") == EQUAL
     assert any("One seed" in note for note in result.notes)
 
 
 def test_setup_is_counted_for_those_who_need_it(compared: PilotResult) -> None:
-    setup = {kpis.method: kpis.setup_seconds for kpis in compared.kpis}
+    setup = {kpis.method: kpis.mean("setup_seconds") for kpis in compared.kpis}
     assert setup["uniform"] == setup["uniform_too"] == setup["sabotage"] == 0.0
     assert setup["first"] > 0.0
-    overhead = {kpis.method: kpis.overhead for kpis in compared.kpis}
+    overhead = {kpis.method: kpis.known("overhead") for kpis in compared.kpis}
     assert overhead["uniform"] < overhead["first"]
 
 
@@ -172,7 +175,7 @@ def test_uniform_is_given_as_long_as_every_method(compared: PilotResult) -> None
                 assert point.seconds >= seconds
                 assert point.step >= 1
         assert [point.step for point in longer.curve] == sorted(point.step for point in longer.curve)
-    lead = compared.kpis[2].difference_longer_uniform
+    lead = compared.kpis[2].against("lead_in_own_training_time")
     assert compared.methods[2] == "uniform_too"
     assert lead is not None
 
@@ -226,7 +229,7 @@ def test_same_settings_same_accuracies() -> None:
 
 def test_document_is_plain_json(compared: PilotResult) -> None:
     document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
-    assert document["schema"] == "saln.pilot/2"
+    assert document["schema"] == "saln.pilot/3"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
         "longer_uniform", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
+from scipy.stats import binomtest
 
-from saln.datasets import DataError, Groups
+from saln.datasets import Groups
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,18 @@ class Gaps:
     overall : float
     groups : tuple of GroupAccuracy
         Groups with rows to predict.
-    gap, ratio : float
-        Highest minus lowest, and lowest over highest.
+    gap : float
+        Highest minus lowest.
     """
 
     column: str
     overall: float
     groups: tuple[GroupAccuracy, ...]
     gap: float
-    ratio: float
 
 
 def accuracy_gaps(groups: Groups, labels: npt.NDArray[np.generic], predictions: npt.NDArray[np.generic]) -> Gaps:
-    """Accuracy by group, by fairlearn's `MetricFrame`.
+    """Accuracy by group.
 
     Parameters
     ----------
@@ -53,48 +52,22 @@ def accuracy_gaps(groups: Groups, labels: npt.NDArray[np.generic], predictions: 
     labels, predictions : ndarray
         `[M]` each.
 
-    Raises
-    ------
-    DataError
-        fairlearn is not installed.
-    """
-    try:
-        from fairlearn.metrics import MetricFrame, count
-    except ImportError as error:
-        raise DataError(
-            "accuracy by group needs fairlearn, which is not installed: pip install 'saln-kernels[audit]'"
-        ) from error
-    from sklearn.metrics import accuracy_score
-
-    frame = MetricFrame(
-        metrics={"accuracy": accuracy_score, "rows": count},
-        y_true=labels,
-        y_pred=predictions,
-        sensitive_features=groups.codes,
-    )
-    found = []
-    for code, row in frame.by_group.iterrows():
-        low, high = wilson(float(row["accuracy"]), int(row["rows"]))
-        found.append(GroupAccuracy(groups.names[int(code)], int(row["rows"]), float(row["accuracy"]), low, high))
-    return Gaps(
-        groups.column,
-        overall=float(frame.overall["accuracy"]),
-        groups=tuple(found),
-        gap=float(frame.difference(method="between_groups")["accuracy"]),
-        ratio=float(np.nan_to_num(frame.ratio(method="between_groups")["accuracy"], nan=1.0)),
-    )
-
-
-def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval of a share of `n` that stays within 0 and 1 and means something at both ends (Wilson 1927).
-
     Examples
     --------
-    >>> low, high = wilson(1.0, 20)
-    >>> round(low, 3), high
-    (0.839, 1.0)
+    >>> from saln.datasets import make_groups
+    >>> site = make_groups("site", ["a", "a", "b", "b"])
+    >>> found = accuracy_gaps(site, np.array([1, 0, 1, 0]), np.array([1, 0, 1, 1]))
+    >>> found.overall, found.gap
+    (0.75, 0.5)
     """
-    z = float(ndtri((1 + confidence) / 2))
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    margin = z / (1 + z**2 / n) * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)))
-    return max(0.0, middle - margin), min(1.0, middle + margin)
+    right = labels == predictions
+    rows = np.bincount(groups.codes, minlength=len(groups.names))
+    hits = np.bincount(groups.codes[right], minlength=len(groups.names))
+    found = tuple(_of_group(groups.names[i], int(hits[i]), int(rows[i])) for i in np.flatnonzero(rows))
+    accuracies = [each.accuracy for each in found]
+    return Gaps(groups.column, float(right.mean()), found, max(accuracies) - min(accuracies))
+
+
+def _of_group(name: str, hits: int, rows: int) -> GroupAccuracy:
+    interval = binomtest(hits, rows).proportion_ci(0.95, method="wilson")
+    return GroupAccuracy(name, rows, hits / rows, float(interval.low), float(interval.high))

@@ -22,6 +22,7 @@ from saln.audit.findings import (
     change_findings,
     drift_findings,
     leak_findings,
+    p_value_of,
     rate_findings,
     sorted_findings,
 )
@@ -105,6 +106,11 @@ class Audit:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
 
+    def adjusted(self, check: Check, column: str | None, group: str | None = None) -> float:
+        """The corrected p-value that decides."""
+        p_values: dict[Key, float] = {(each.check, each.column, each.group): each.adjusted for each in self.tests}
+        return p_value_of(p_values, check, column, group)
+
     @property
     def failed(self) -> bool:
         """A limit was broken by more than chance."""
@@ -112,9 +118,7 @@ class Audit:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document."""
-        found = asdict(self)
-        found = {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
-        return {"schema": SCHEMA, "failed": self.failed, **found}
+        return {"schema": SCHEMA, "failed": self.failed, **asdict(self)}
 
 
 def audit_selection(
@@ -201,6 +205,7 @@ def audit_selection(
             if coverage[-1].p_value is not None:
                 p_values["change", each.column, None] = coverage[-1].p_value
     if evaluation is not None:
+        _check_evaluation(evaluation)
         right = (evaluation.labels == evaluation.predictions).astype(np.int64)
         for each in evaluation.groups:
             gaps.append(accuracy_gaps(each, evaluation.labels, evaluation.predictions))
@@ -248,6 +253,16 @@ def _pool(pool: npt.NDArray[np.bool_] | None, n_rows: int) -> npt.NDArray[np.boo
     if pool.shape != (n_rows,) or pool.dtype != np.bool_:
         raise DataError(f"pool is {pool.dtype} {list(pool.shape)}; wanted bool [{n_rows}], as many as the groups have")
     return pool
+
+
+def _check_evaluation(evaluation: Evaluation) -> None:
+    shape = evaluation.labels.shape
+    for name, found in [
+        ("predictions", evaluation.predictions.shape),
+        *((f"groups '{each.column}'", each.codes.shape) for each in evaluation.groups),
+    ]:
+        if found != shape or len(shape) != 1 or not shape[0]:
+            raise DataError(f"evaluation has labels {list(shape)} and {name} {list(found)}; wanted [M] each, M > 0")
 
 
 def _steps(chosen: Any, n_rows: int) -> npt.NDArray[np.int64]:

@@ -27,8 +27,6 @@ class GroupCoverage:
     group : str
     relative : tuple of float
         In each window, the group's share among draws over its share of the pool.
-    seen : tuple of float
-        Share of the group's rows chosen at least once by each window's end.
     first_step : int or None
         The first step that chose one of them, from 0; None where none did.
     longest_gap : int
@@ -37,7 +35,6 @@ class GroupCoverage:
 
     group: str
     relative: tuple[float, ...]
-    seen: tuple[float, ...]
     first_step: int | None
     longest_gap: int
 
@@ -85,20 +82,12 @@ def coverage_over_time(
     in_window = np.add.reduceat(drawn, starts, axis=0)  # [W, G]
     totals = in_window.sum(axis=1, keepdims=True)
     relative = in_window / np.maximum(totals, 1) / (sizes[real] / sizes.sum())
-    seen = _seen(groups, steps, ends)[:, real] / sizes[real]
     found = []
     for i, g in enumerate(real):
         present = np.flatnonzero(drawn[:, i])
-        gaps = np.diff(np.concatenate([[-1], present, [n_steps]])) - 1
-        found.append(
-            GroupCoverage(
-                groups.names[g],
-                tuple(relative[:, i].tolist()),
-                tuple(seen[:, i].tolist()),
-                int(present[0]) if len(present) else None,
-                int(gaps.max()),
-            )
-        )
+        gaps = np.diff([-1, *present, n_steps]) - 1
+        first = int(present[0]) if len(present) else None
+        found.append(GroupCoverage(groups.names[g], tuple(relative[:, i].tolist()), first, int(gaps.max())))
     p_value = _change_test(drawn, permutations, generator) if n_steps >= 4 else None
     return Coverage(groups.column, tuple(ends.tolist()), tuple(found), p_value)
 
@@ -108,16 +97,6 @@ def _draws_by_step(groups: Groups, steps: Ints) -> Ints:
     real = steps >= 0
     codes = np.where(real, groups.codes[steps], 0) + n_groups * np.arange(len(steps))[:, None]
     return np.bincount(codes[real], minlength=n_groups * len(steps)).reshape(len(steps), n_groups)
-
-
-def _seen(groups: Groups, steps: Ints, ends: Ints) -> Ints:
-    """Rows of each group chosen at least once by each of `ends`, `[W, G]`."""
-    first = np.full(len(groups.codes), len(steps), dtype=np.int64)
-    at = np.broadcast_to(np.arange(len(steps))[:, None], steps.shape)
-    np.minimum.at(first, steps[steps >= 0], at[steps >= 0])
-    window = np.searchsorted(ends, first, side="right")  # the number of ends is "never"
-    table = np.bincount(window * len(groups.names) + groups.codes, minlength=(len(ends) + 1) * len(groups.names))
-    return np.asarray(table.reshape(len(ends) + 1, -1)[:-1].cumsum(axis=0))
 
 
 def _change_test(drawn: Ints, permutations: int, generator: np.random.Generator) -> float:

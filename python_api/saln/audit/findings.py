@@ -68,6 +68,11 @@ class Finding:
     text: str
 
 
+def p_value_of(p_values: Mapping[Key, float], check: Check, column: str | None, group: str | None = None) -> float:
+    """A corrected p-value; of two groups there is one test, the column's."""
+    return p_values.get((check, column, group), p_values[check, column, None])
+
+
 def sorted_findings(found: Sequence[Finding]) -> tuple[Finding, ...]:
     """By level, then by weight."""
     return tuple(sorted(found, key=lambda each: (LEVELS.index(each.level), -each.weight)))
@@ -106,7 +111,7 @@ def rate_findings(rates: Rates, p_values: Mapping[Key, float], limits: Limits) -
         if ratio < limits.min_rate_ratio:
             text = (
                 f"{rates.column}: rows of {bottom.group} were drawn {ratio:.2f} × as often as those of {top.group} "
-                f"({p_text(_p_value(p_values, 'rate', rates.column, bottom.group))})."
+                f"({p_text(p_value_of(p_values, 'rate', rates.column, bottom.group))})."
             )
             weight = _excess(ratio, limits.min_rate_ratio)
             failing = [Finding("fails", "rate", rates.column, bottom.group, weight, text)]
@@ -144,7 +149,7 @@ def _rate_finding(
     text = (
         f"{rates.column} = {each.group}: its {_count(each.rows, 'row')} were {how if each.draws else 'never drawn'} "
         f"({_percent(each.draws / draws)} of the draws, {_percent(each.rows / rows)} of the pool; "
-        f"{p_text(_p_value(p_values, 'rate', rates.column, each.group))})."
+        f"{p_text(p_value_of(p_values, 'rate', rates.column, each.group))})."
     )
     level: Level = "fails" if ratio < limits.min_rate_ratio else "shown"
     return Finding(level, "rate", rates.column, each.group, _excess(ratio, limits.min_rate_ratio), text)
@@ -195,7 +200,7 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
             f"{gaps.column} = {each.group}: accuracy {_percent(each.accuracy)} [{100 * each.low:.1f}, "
             f"{100 * each.high:.1f}] on {_count(each.rows, 'row')}, {100 * gap:.1f} points "
             f"{'below' if worse else 'above'} {'the best group shown' if worse and high else 'the others'} "
-            f"({p_text(_p_value(p_values, 'accuracy', gaps.column, each.group))})."
+            f"({p_text(p_value_of(p_values, 'accuracy', gaps.column, each.group))})."
         )
         found.append(Finding(level, "accuracy", gaps.column, each.group, gap / (limits.max_gap or 1.0), text))
     if found:
@@ -238,12 +243,7 @@ def drift_findings(drift: Drift, p_values: Mapping[Key, float], limits: Limits) 
 def _shown(
     check: Check, column: str, groups: Sequence[Group], p_values: Mapping[Key, float], limits: Limits
 ) -> list[Group]:
-    return [each for each in groups if _p_value(p_values, check, column, each.group) < limits.alpha]
-
-
-def _p_value(p_values: Mapping[Key, float], check: Check, column: str, group: str) -> float:
-    """A group's corrected p-value; of two groups there is one test, the column's."""
-    return p_values.get((check, column, group), p_values[check, column, None])
+    return [each for each in groups if p_value_of(p_values, check, column, each.group) < limits.alpha]
 
 
 def _excess(ratio: float, limit: float) -> float:

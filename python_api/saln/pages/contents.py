@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from saln.pages import coverage_figures, figures, selection_figures
 from saln.pages.group_figures import accuracy_by_group
 from saln.pages.page import Drawn
+from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.output.result import PilotResult
 
 
@@ -23,15 +24,15 @@ def pilot_figures(result: PilotResult) -> Iterator[Drawn]:
     spoiled = selection_figures.wrong_and_copied(result)
     if spoiled is not None:
         yield spoiled
-    yield from _coverage(result, coverage_figures.by_class(result))
+    yield from _coverage(result, coverage_figures.by_class(result), "", "Which classes were chosen")
     for i, found in enumerate(result.by_group):
-        yield from _coverage(result, coverage_figures.by_column(found, f"-group-{i}"))
+        yield from _coverage(result, found, f"-group-{i}", f"Which groups were chosen: {found.column}")
         yield accuracy_by_group(result, found, f"-group-{i}")
     yield selection_figures.reuse(result)
     yield selection_figures.spectra(result)
     yield selection_figures.batch_scores(result)
 
 
-def _coverage(result: PilotResult, division: coverage_figures.Division) -> Iterator[Drawn]:
-    yield coverage_figures.coverage(result, division)
-    yield coverage_figures.coverage_over_time(result, division)
+def _coverage(result: PilotResult, found: ByGroup, name: str, title: str) -> Iterator[Drawn]:
+    yield coverage_figures.coverage(result, found, name, title)
+    yield coverage_figures.coverage_over_time(result, found, name, title)

@@ -54,4 +54,6 @@ def write_data(result: PilotResult, folder: Path) -> list[Path]:
 
 
 def _known(datum: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in datum.items()}
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in datum.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,122 +14,94 @@ from matplotlib.ticker import MaxNLocator
 from saln.pages.page import Datum, Drawn
 from saln.pages.style import INK, WIDTH, Look, legend_above, looks, plain_log_ticks, short_rows
 from saln.pilot.judging.intervals import Interval, interval
-from saln.pilot.judging.kpi import Kpis
+from saln.pilot.judging.measures import MEASURES
 from saln.pilot.output.result import PilotResult
+from saln.pilot.output.words import points
 from saln.pilot.training.trainer import Run
+
+TOGETHER = (
+    "Right of the line is better. Bars are the intervals that decide: by each figure, those of all methods hold "
+    "together with 95\u00a0%. ◁ is the most it can have been."
+)
+Panels = Sequence[tuple[str, tuple[str, ...]]]
+"""Title, and the figures in it: the last of two has everything counted."""
 
 
 def gains(result: PilotResult) -> Drawn:
     """Difference to uniform in accuracy and in time, with intervals."""
-    compared = [kpis for kpis in result.kpis if kpis.difference is not None]
-    figure = Figure(figsize=(WIDTH, 1.7 + 0.62 * len(compared)), layout="constrained")
-    top, bottom = figure.subplots(2, 1)
-    look = looks(result.methods)
-    for row, kpis in enumerate(compared):
-        if kpis.difference is not None:
-            _interval_bar(top, row, kpis.difference, 100.0, look[kpis.method])
-        if kpis.speed_up is not None and kpis.speed_up_with_setup is not None:
-            _interval_bar(bottom, row - 0.14, kpis.speed_up.ratio, 1.0, look[kpis.method])
-            _interval_bar(bottom, row + 0.14, kpis.speed_up_with_setup.ratio, 1.0, look[kpis.method], hollow=True)
-    for axes, neutral in ((top, 0.0), (bottom, 1.0)):
-        axes.axvline(neutral, color=INK, linewidth=1)
-        _method_rows(axes, compared)
-    top.set_title("Final accuracy minus uniform's, points")
-    bottom.set_title("Times as fast as uniform (log)")
-    bottom.set_xscale("log")
-    low, high = bottom.get_xlim()
-    plain_log_ticks(bottom.xaxis, min(low, 0.8), max(high, 1.25))
-    top.xaxis.set_major_locator(MaxNLocator(4))
-    _legend_below(figure)
-    return Drawn(
-        "gains",
-        figure,
-        "Gain or loss against uniform",
-        "Right of the line is better. Bars are 95\u00a0% intervals (Student's t) over seeds, paired by seed.",
-        "; ".join(f"{kpis.method}: {_signed(kpis.difference)} points" for kpis in compared),
-        (
-            *(_datum("accuracy minus uniform's", kpis.method, kpis.difference) for kpis in compared),
-            *(
-                _datum("times as fast", kpis.method, kpis.speed_up.ratio if kpis.speed_up else None)
-                for kpis in compared
-            ),
-            *(
-                _datum(
-                    "times as fast, all counted",
-                    kpis.method,
-                    kpis.speed_up_with_setup.ratio if kpis.speed_up_with_setup else None,
-                )
-                for kpis in compared
-            ),
-        ),
+    panels = (
+        ("Final accuracy minus uniform's, points", ("final_accuracy",)),
+        ("Times as fast as uniform (log)", ("training_speed_up", "speed_up")),
     )
+    return _against_uniform(result, "gains", "Gain or loss against uniform", TOGETHER, panels)
 
 
 def equal_time(result: PilotResult) -> Drawn:
     """Difference to uniform in accuracy after as many seconds, either way."""
-    compared = [kpis for kpis in result.kpis if kpis.difference_equal_time is not None]
-    panels: list[tuple[str, list[tuple[Interval | None, Interval | None]]]] = [
-        (
-            "Stopped when uniform was over, points",
-            [(each.difference_equal_time, each.difference_equal_time_with_setup) for each in compared],
-        )
-    ]
-    if any(each.difference_longer_uniform is not None for each in compared):
-        longer = [(each.difference_longer_uniform, each.difference_longer_uniform_with_setup) for each in compared]
+    stopped = ("accuracy_in_uniforms_training_time", "accuracy_in_uniforms_time")
+    longer = ("lead_in_own_training_time", "lead_in_own_time")
+    panels = [("Stopped when uniform was over, points", stopped)]
+    if result.longer:
         panels.append(("Uniform trained on for as long, points", longer))
+    caption = f"Accuracy minus uniform's after as many seconds. {TOGETHER}"
+    return _against_uniform(result, "equal-time", "Equal wall clock", caption, panels)
+
+
+def _against_uniform(result: PilotResult, name: str, title: str, caption: str, panels: Panels) -> Drawn:
+    compared = result.kpis[1:]
     figure = Figure(figsize=(WIDTH, 0.7 + len(panels) * (0.5 + 0.31 * len(compared))), layout="constrained")
-    look = looks(result.methods)
-    data: list[Datum] = []
-    for axes, (title, found) in zip(np.atleast_1d(np.asarray(figure.subplots(len(panels), 1))), panels, strict=True):
-        for row, (kpis, (training, everything)) in enumerate(zip(compared, found, strict=True)):
-            for shift, each, hollow in ((-0.14, training, False), (0.14, everything, True)):
-                if each is not None:
-                    _interval_bar(axes, row + shift, each, 100.0, look[kpis.method], hollow=hollow)
-                    counted = "everything counted" if hollow else "selection counted"
-                    data.append(_datum(f"{title}, {counted}", kpis.method, each))
-        axes.axvline(0.0, color=INK, linewidth=1)
-        axes.set_title(title)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        _method_rows(axes, compared)
-    _legend_below(figure)
-    return Drawn(
-        "equal-time",
-        figure,
-        "Equal wall clock",
-        "Accuracy minus uniform's after as many seconds. Right of the line is better; 95\u00a0% intervals (Student's "
-        "t) over seeds, paired by seed.",
-        "; ".join(f"{kpis.method}: {_signed(kpis.difference_equal_time_with_setup)} points" for kpis in compared),
-        tuple(data),
+    look, data = looks(result.methods), list[Datum]()
+    for axes, (heading, names) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+        by = MEASURES[names[0]]
+        for row, kpis in enumerate(compared):
+            for place, each in enumerate(names):
+                found = kpis.against(each)
+                if found is not None:
+                    at = row + 0.28 * (place - (len(names) - 1) / 2)
+                    _interval_bar(axes, at, found, 1.0 if by.as_ratio else 100.0, look[kpis.method], hollow=place > 0)
+                    data.append(Datum(each, kpis.method, found.mean, found.low, found.high))
+        axes.axvline(by.neutral, color=INK, linewidth=1)
+        axes.set_title(heading)
+        short_rows(axes, [kpis.method for kpis in compared], 30)
+        if by.as_ratio:
+            axes.set_xscale("log")
+            low, high = axes.get_xlim()
+            plain_log_ticks(axes.xaxis, max(min(low, 0.8), 1e-3), min(max(high, 1.25), 1e3))
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+    figure.legend(
+        handles=[
+            Line2D([], [], marker="o", linestyle="none", color=INK, mfc=fill, label=label)
+            for fill, label in ((INK, "selection counted"), ("white", "features, reference too"))
+        ],
+        loc="outside lower center",
+        ncol=2,
+        handletextpad=0.2,
+        columnspacing=1.0,
     )
+    first = panels[0][1][-1]
+    alt = "; ".join(f"{kpis.method}: {points(kpis.against(first), bounds=False)} points" for kpis in compared)
+    return Drawn(name, figure, title, caption, alt, tuple(data))
 
 
 def curves_by_step(result: PilotResult) -> Drawn:
     """Mean accuracy over steps, with the interval over seeds as a band."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()
-    data: list[Datum] = []
-    for method, look in looks(result.methods).items():
-        runs = result.runs_of(method)
-        steps = [point.step for point in runs[0].curve]
-        middle, low, high = _band(runs)
-        data += [Datum(method, *each) for each in zip(steps, middle, low, high, strict=True)]
-        axes.plot(steps, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
-        axes.fill_between(steps, low, high, color=look.colour, alpha=_faint(result), linewidth=0)
+    data = _curves(axes, result, lambda runs: [float(point.step) for point in runs[0].curve], "")
     axes.axhline(result.target, color=INK, linewidth=0.8, linestyle=":")
     axes.annotate(
         f"target {result.target:.3f}", (0, result.target), xycoords=("axes fraction", "data"), va="bottom",
         xytext=(3, 1), textcoords="offset points", fontsize=8.5,
     )  # fmt: skip
     axes.set_xlabel("training steps (the same number of kept samples for all)")
-    axes.set_ylabel(f"test {_metric(result)}")
-    _focus(axes, result)
     legend_above(figure, axes)
     return Drawn(
         "curves-steps",
         figure,
         "Accuracy over steps",
-        f"Mean of {result.config.seeds} seeds; bands are 95\u00a0% intervals (Student's t) of the mean.",
-        "; ".join(f"{kpis.method} ends at {kpis.final_accuracy:.3f}" for kpis in result.kpis),
+        f"Mean of {result.config.seeds} seeds; bands are 95\u00a0% intervals (Student's t) of the mean, one by one.",
+        "; ".join(f"{kpis.method} ends at {kpis.known('final_accuracy'):.3f}" for kpis in result.kpis),
         tuple(data),
     )
 
@@ -138,38 +110,32 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
     """Mean accuracy over mean seconds, without and with what had to be done first."""
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
-    data: list[Datum] = []
+    data, longer = list[Datum](), _longer(result)
     for axes, with_setup in zip(panels, (False, True), strict=True):
         title = "features and reference network counted" if with_setup else "selection and training only"
-        for method, look in looks(result.methods).items():
-            runs = result.runs_of(method)
+
+        def seconds(runs: Sequence[Run], with_setup: bool = with_setup) -> list[float]:
             setup = float(np.mean([run.setup_seconds for run in runs])) if with_setup else 0.0
-            seconds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0) + setup
-            middle, low, high = _band(runs)
-            axes.plot(seconds, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
-            axes.fill_between(seconds, low, high, color=look.colour, alpha=_faint(result), linewidth=0)
-            points = zip(seconds.tolist(), middle, low, high, strict=True)
-            data += [Datum(f"{title}: {method}", *each) for each in points]
-        longer = _longer(result)
-        if longer is not None:
-            colour = looks(result.methods)["uniform"].colour
-            axes.plot(*longer, color=colour, linestyle=":", linewidth=1.8)
-            if not with_setup:
-                data += [Datum("uniform trained on", *each) for each in zip(*longer, strict=True)]
+            of_seeds = np.mean([[point.seconds for point in run.curve] for run in runs], axis=0) + setup
+            return [float(each) for each in of_seeds]
+
+        data += _curves(axes, result, seconds, f"{title}: ")
         axes.set_title(title)
-        axes.set_ylabel(f"test {_metric(result)}")
-        _focus(axes, result)
+        if longer:
+            axes.plot(*zip(*longer, strict=True), color=looks(result.methods)["uniform"].colour, linestyle=":", lw=1.8)
+    data += [Datum("uniform trained on", *each) for each in longer]
     panels[1].set_xlabel("seconds (evaluation not counted)")
     legend_above(figure, panels[0])
     return Drawn(
         "curves-seconds",
         figure,
         "Accuracy over wall-clock time",
-        "Mean accuracy at the mean time of each evaluation; bands are 95\u00a0% intervals. Every method stops after "
-        "the same number of steps."
-        + (" Dotted: uniform trained on for as long as the others took." if result.longer else ""),
+        "Mean accuracy at the mean time of each evaluation; bands are 95\u00a0% intervals, one by one. Every method "
+        "stops after the same number of steps."
+        + (" Dotted: uniform trained on for as long as the others took." if longer else ""),
         "; ".join(
-            f"{kpis.method}: {1e3 * kpis.step_seconds:.2f} ms a step, {kpis.setup_seconds:.2f} s beforehand"
+            f"{kpis.method}: {1e3 * kpis.known('step_seconds'):.2f} ms per step, {kpis.known('setup_seconds'):.2f} s "
+            "beforehand"
             for kpis in result.kpis
         ),
         tuple(data),
@@ -179,46 +145,43 @@ def curves_by_seconds(result: PilotResult) -> Drawn:
 def cost_to_target(result: PilotResult) -> Drawn:
     """Steps and seconds to the target accuracy."""
     figure = Figure(figsize=(WIDTH, 1.6 + 0.72 * len(result.kpis)), layout="constrained")
-    top, bottom = figure.subplots(2, 1)
+    panels = dict(zip(("steps", "training_time"), figure.subplots(2, 1), strict=True))
     look = looks(result.methods)
     for row, kpis in enumerate(result.kpis):
-        reached = kpis.target
         colour = look[kpis.method].colour
-        for axes, value in ((top, reached.steps), (bottom, reached.seconds)):
-            if value is None:
+        for name, axes in panels.items():
+            found = kpis.intervals[f"{name}_to_accuracy"]
+            if found is None:
                 axes.annotate("  not reached", (0, row), va="center", fontsize=9)
                 continue
-            axes.barh(row, value, color=colour, height=0.6)
-            setup = (reached.seconds_with_setup or 0.0) - (reached.seconds or 0.0) if axes is bottom else 0.0
-            if setup > 0:
-                axes.barh(row, setup, left=value, color="white", edgecolor=colour, hatch="////", height=0.6)
-            seeds = "" if reached.seeds == result.config.seeds else f" ({reached.seeds}/{result.config.seeds} seeds)"
-            text = f" {value:.0f}" if axes is top else f" {value + setup:.2g}"
-            axes.annotate(text + seeds, (value + setup, row), va="center", fontsize=9)
-    top.set_title(f"Steps to {100 * result.target:.1f} % accuracy")
-    bottom.set_title("Seconds (hatched: features, reference)")
-    for axes in (top, bottom):
-        _method_rows(axes, result.kpis)
+            axes.barh(row, found.mean, color=colour, height=0.6)
+            end = (kpis.mean("time_to_accuracy") or 0.0) if name != "steps" else found.mean
+            if end > found.mean:
+                axes.barh(row, end - found.mean, left=found.mean, color="white", ec=colour, hatch="////", height=0.6)
+            seeds = "" if found.n == result.config.seeds else f" ({found.n}/{result.config.seeds} seeds)"
+            axes.annotate(f" {end:{'.0f' if name == 'steps' else '.2g'}}{seeds}", (end, row), va="center", fontsize=9)
+    panels["steps"].set_title(f"Steps to {100 * result.target:.1f} % accuracy")
+    panels["training_time"].set_title("Seconds (hatched: features, reference)")
+    for axes in panels.values():
+        short_rows(axes, result.methods, 30)
         axes.margins(x=0.22)
         axes.set_xlim(left=0.0)
+    shown = ("steps_to_accuracy", "training_time_to_accuracy", "time_to_accuracy")
     return Drawn(
         "target",
         figure,
         "Cost of reaching the target",
         "Mean over the seeds that reached it, at the first evaluation at or above the target.",
         "; ".join(
-            f"{kpis.method}: {'not reached' if kpis.target.steps is None else f'{kpis.target.steps:.0f} steps'}"
+            f"{kpis.method}: {'not reached' if steps is None else f'{steps:.0f} steps'}"
             for kpis in result.kpis
+            for steps in [kpis.mean("steps_to_accuracy")]
         ),
         tuple(
-            Datum(unit, kpis.method, value)
+            Datum(name, kpis.method, value)
             for kpis in result.kpis
-            for unit, value in (
-                ("steps", kpis.target.steps),
-                ("seconds", kpis.target.seconds),
-                ("seconds, everything counted", kpis.target.seconds_with_setup),
-            )
-            if value is not None
+            for name in shown
+            if (value := kpis.mean(name)) is not None
         ),
     )
 
@@ -227,17 +190,18 @@ def overhead(result: PilotResult) -> Drawn:
     """Milliseconds of a step, selection and training apart."""
     figure = Figure(figsize=(WIDTH, 1.0 + 0.42 * len(result.kpis)), layout="constrained")
     axes = figure.subplots()
-    look = looks(result.methods)
+    look, data = looks(result.methods), list[Datum]()
     for row, kpis in enumerate(result.kpis):
-        total = 1e3 * kpis.step_seconds
-        training = total * (1 - kpis.overhead)
-        colour = look[kpis.method].colour
+        total, share = 1e3 * kpis.known("step_seconds"), kpis.known("overhead")
+        training, colour = total * (1 - share), look[kpis.method].colour
         axes.barh(row, training, color=colour, alpha=0.45, height=0.6)
         axes.barh(row, total - training, left=training, color=colour, height=0.6)
-        axes.annotate(f" {total:.2f} ms, {100 * kpis.overhead:.0f} % selecting", (total, row), va="center", fontsize=9)
-    _method_rows(axes, result.kpis)
-    axes.set_xlim(0, 1e3 * max(kpis.step_seconds for kpis in result.kpis) * 2.1)
-    axes.set_xlabel("milliseconds a step")
+        axes.annotate(f" {total:.2f} ms, {100 * share:.0f} % selecting", (total, row), va="center", fontsize=9)
+        parts = {"training, ms per step": training, "selection, ms per step": total - training}
+        data += [Datum(part, kpis.method, value) for part, value in parts.items()]
+    short_rows(axes, result.methods, 30)
+    axes.set_xlim(0, 1e3 * max(kpis.known("step_seconds") for kpis in result.kpis) * 2.1)
+    axes.set_xlabel("milliseconds per step")
     figure.legend(
         handles=[Patch(color=INK, alpha=0.45, label="training"), Patch(color=INK, label="selection")],
         loc="outside upper center",
@@ -248,89 +212,55 @@ def overhead(result: PilotResult) -> Drawn:
         figure,
         "What selection costs",
         "Mean time of a step. Losses of the whole super-batch, where a method needs them, count as selection.",
-        "; ".join(f"{kpis.method}: {100 * kpis.overhead:.0f} percent of the step" for kpis in result.kpis),
-        tuple(
-            Datum(part, kpis.method, 1e3 * kpis.step_seconds * share)
-            for kpis in result.kpis
-            for part, share in (("training, ms a step", 1 - kpis.overhead), ("selection, ms a step", kpis.overhead))
-        ),
+        "; ".join(f"{kpis.method}: {100 * kpis.known('overhead'):.0f} percent of the step" for kpis in result.kpis),
+        tuple(data),
     )
 
 
-def _legend_below(figure: Figure) -> None:
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, marker="o", linestyle="none", label="selection counted"),
-            Line2D([], [], color=INK, marker="o", mfc="white", linestyle="none", label="features, reference too"),
-        ],
-        loc="outside lower center",
-        ncol=2,
-        handletextpad=0.2,
-        columnspacing=1.0,
-    )
-
-
-def _datum(series: str, method: str, found: Interval | None) -> Datum:
-    if found is None:
-        return Datum(series, method, float("nan"))
-    return Datum(series, method, found.mean, found.low, found.high)
-
-
-def _interval_bar(axes: Axes, row: float, found: Interval, scale: float, look: Look, hollow: bool = False) -> None:
-    if found.low is not None and found.high is not None:
-        axes.plot([scale * found.low, scale * found.high], [row, row], color=look.colour, linewidth=2)
+def _interval_bar(axes: Axes, row: float, found: Interval, scale: float, look: Look, hollow: bool) -> None:
+    low = found.mean if found.low is None else found.low
+    if found.high is not None:
+        axes.plot([scale * low, scale * found.high], [row, row], color=look.colour, linewidth=2)
     axes.plot(
-        [scale * found.mean], [row], marker="o", markersize=6, color=look.colour, mfc="white" if hollow else look.colour
-    )
+        [scale * found.mean], [row], marker="<" if found.missed else "o", markersize=6, color=look.colour,
+        mfc="white" if hollow else look.colour,
+    )  # fmt: skip
 
 
-def _band(runs: Sequence[Run]) -> tuple[list[float], list[float], list[float]]:
-    middle, low, high = [], [], []
-    for points in zip(*(run.curve for run in runs), strict=True):
-        found = interval([point.accuracy for point in points])
-        middle.append(found.mean)
-        low.append(found.mean if found.low is None else max(0.0, found.low))
-        high.append(found.mean if found.high is None else min(1.0, found.high))
-    return middle, low, high
+def _curves(
+    axes: Axes, result: PilotResult, places: Callable[[Sequence[Run]], list[float]], prefix: str
+) -> list[Datum]:
+    """Mean accuracy of each method with its band, at places worked out from its runs."""
+    data = []
+    faint = min(0.15, 0.75 / len(result.methods))  # fainter where many lie on one another
+    for method, look in looks(result.methods).items():
+        runs = result.runs_of(method)
+        found = [interval([at.accuracy for at in of_seeds]) for of_seeds in zip(*(r.curve for r in runs), strict=True)]
+        middle = [each.mean for each in found]
+        low = [each.mean if each.low is None else max(0.0, each.low) for each in found]
+        high = [each.mean if each.high is None else min(1.0, each.high) for each in found]
+        x = places(runs)
+        axes.plot(x, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+        axes.fill_between(x, low, high, color=look.colour, alpha=faint, linewidth=0)
+        data += [Datum(f"{prefix}{method}", *each) for each in zip(x, middle, low, high, strict=True)]
+    axes.set_ylabel(f"test {result.config.metric.replace('_', ' ')}")
+    # Leave the untrained part out of the picture where it would squeeze the rest.
+    early = [run.curve[len(run.curve) // 8].accuracy for run in result.runs]
+    finals = [run.final.accuracy for run in result.runs]
+    highest = max(point.accuracy for run in result.runs for point in run.curve)
+    lowest = max(0.0, min(*early, *finals) - 0.05)
+    axes.set_ylim(lowest, min(1.01, highest + 0.15 * (highest - lowest) + 0.01))
+    return data
 
 
-def _faint(result: PilotResult) -> float:
-    """Opacity of a band: fainter where many lie on one another."""
-    return min(0.15, 0.75 / len(result.methods))
-
-
-def _longer(result: PilotResult) -> tuple[list[float], list[float]] | None:
+def _longer(result: PilotResult) -> list[tuple[float, float]]:
     """Uniform trained on, mean over seeds: seconds and accuracies, from where its run ended."""
     curves = [each.curve for each in result.longer]
-    if not curves or len({len(curve) for curve in curves}) > 1:
-        return None
-    seconds = np.mean([[point.seconds for point in curve] for curve in curves], axis=0)
-    accuracy = np.mean([[point.accuracy for point in curve] for curve in curves], axis=0)
+    if len({len(curve) for curve in curves}) != 1:
+        return []
     ends = [run.final for run in result.runs_of("uniform")]
-    start = float(np.mean([end.seconds for end in ends]))
-    later = seconds > start
-    return (
-        [start, *seconds[later].tolist()],
-        [float(np.mean([end.accuracy for end in ends])), *accuracy[later].tolist()],
-    )
-
-
-def _metric(result: PilotResult) -> str:
-    return result.config.metric.replace("_", " ")
-
-
-def _focus(axes: Axes, result: PilotResult) -> None:
-    """Leave the untrained part out of the picture where it would squeeze the rest."""
-    finals = [run.final.accuracy for run in result.runs]
-    early = [run.curve[len(run.curve) // 8].accuracy for run in result.runs]
-    highest = max(point.accuracy for run in result.runs for point in run.curve)
-    low = max(0.0, min(min(early), min(finals)) - 0.05)
-    axes.set_ylim(low, min(1.01, highest + 0.15 * (highest - low) + 0.01))
-
-
-def _method_rows(axes: Axes, kpis: Sequence[Kpis]) -> None:
-    short_rows(axes, [each.method for each in kpis], 30)
-
-
-def _signed(found: Interval | None) -> str:
-    return "not compared" if found is None else f"{100 * found.mean:+.2f}"
+    found = [
+        (float(np.mean([at.seconds for at in of_seeds])), float(np.mean([at.accuracy for at in of_seeds])))
+        for of_seeds in (ends, *zip(*curves, strict=True))
+    ]
+    return [found[0], *(each for each in found[1:] if each[0] > found[0][0])]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from saln.pages.coverage_figures import left_out, most_departing
 from saln.pages.page import Datum, Drawn
-from saln.pages.style import GRID, INK, WIDTH, legend_above, looks, short_rows
+from saln.pages.style import GRID, INK, WIDTH, left_out, legend_above, looks, most_departing, short_rows
 from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import gap
@@ -57,7 +56,7 @@ def accuracy_by_group(result: PilotResult, found: ByGroup, name: str) -> Drawn:
         "Mean over seeds with 95\u00a0% intervals (Student's t); on the right, test rows of the group; dotted: "
         f"{result.methods[0]}, all of them."
         + (f" Highest less lowest of a seed, points: {gaps}. Small groups widen it by chance alone." if gaps else "")
-        + left_out("groups", len(tested), len(shown)),
+        + left_out(len(tested), len(shown)),
         "; ".join(
             f"{method}: from {100 * np.nanmin(mean):.1f} to {100 * np.nanmax(mean):.1f} percent"
             for method, mean in means.items()

@@ -11,24 +11,38 @@ from saln.pages.page import inline, render
 from saln.pages.samples import samples_of
 from saln.pages.style import looks
 from saln.pilot.judging.kpi import Kpis
+from saln.pilot.judging.measures import MEASURES
 from saln.pilot.judging.selection import Selection
-from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, STEPS_ONLY, WORSE, Verdict, headline
+from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, QUESTIONS, STEPS_ONLY, WORSE, headline
 from saln.pilot.output.result import PilotResult
-from saln.pilot.output.words import amount, amounts, extremes, gap, number, points, times
-
-QUESTIONS = (
-    "Accuracy, equal steps",
-    "Time to uniform's accuracy, selection counted",
-    "The same, everything counted",
-    "Accuracy, equal time, selection counted",
-    "The same, everything counted",
+from saln.pilot.output.words import (
+    amount,
+    amounts,
+    answer,
+    extremes,
+    final,
+    gap,
+    gate_figures,
+    number,
+    points,
+    times,
 )
+
 SIDE_BY_SIDE = 5
 """Methods beside uniform in one table."""
 TONES = {
     BETTER: "better", WORSE: "worse", GAIN: "better", STEPS_ONLY: "better", LOSS: "worse", "passed": "better",
     "failed": "worse",
 }  # fmt: skip
+AGAINST = {
+    "final_accuracy": "against uniform, points",
+    "accuracy_in_uniforms_training_time": "when uniform is over",
+    "accuracy_in_uniforms_time": "when uniform is over, all counted",
+    "lead_in_own_training_time": "against uniform trained as long",
+    "lead_in_own_time": "the same, all counted",
+    "training_speed_up": "times as fast",
+    "speed_up": "times as fast, all counted",
+}
 
 
 def render_report(
@@ -60,8 +74,10 @@ def report_html(result: PilotResult, command: str | None = None, images: torch.T
     return render(
         "pages/pilot.html.j2",
         result=result,
-        headline=headline(result.verdicts).partition(". "),
-        cards=[(each, _answers(each)) for each in result.verdicts],
+        headline=headline(result.verdicts),
+        questions=QUESTIONS,
+        answer=answer,
+        gate_figures=gate_figures,
         rows=_rows(result),
         key_columns=_key_columns(len(result.methods)),
         pictures=inline(pilot_figures(result)),
@@ -88,22 +104,6 @@ def _key_columns(n: int) -> list[list[int]]:
     return [[0, *part] for part in parts] or [[0]]
 
 
-def _answers(verdict: Verdict) -> list[tuple[str, str, str]]:
-    """Question, answer, and the figures behind it."""
-    outcomes = (
-        verdict.accuracy,
-        verdict.wall_clock,
-        verdict.wall_clock_with_setup,
-        verdict.equal_time,
-        verdict.equal_time_with_setup,
-    )
-    return [
-        (question, outcome, sentence.partition(f"{outcome}, ")[2])
-        for question, outcome, sentence in zip(QUESTIONS, outcomes, verdict.sentences, strict=False)
-        if outcome is not None
-    ]
-
-
 def _rows(result: PilotResult) -> dict[str, list[str]]:
     """Each key figure with its value for every method."""
     columns = [_column(*both, result) for both in zip(result.kpis, result.selections, strict=True)]
@@ -111,31 +111,23 @@ def _rows(result: PilotResult) -> dict[str, list[str]]:
 
 
 def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, str]:
-    target = kpis.target
-    column = {
-        f"final {result.config.metric.replace('_', ' ')}": f"{kpis.final_accuracy:.4f} ± {kpis.final_accuracy_sd:.4f}",
-        "against uniform, points": points(kpis.difference),
-        "when uniform is over": points(kpis.difference_equal_time),
-        "when uniform is over, all counted": points(kpis.difference_equal_time_with_setup),
-    }
-    if result.longer:
-        column |= {
-            "against uniform trained as long": points(kpis.difference_longer_uniform),
-            "the same, all counted": points(kpis.difference_longer_uniform_with_setup),
-        }
+    metric = result.config.metric.replace("_", " ")
+    column = {f"final {metric}": final(kpis, 4)}
+    for name, title in AGAINST.items():
+        if result.longer or not name.startswith("lead"):
+            column[title] = (times if MEASURES[name].as_ratio else points)(kpis.against(name))
+    reached = kpis.intervals["steps_to_accuracy"]
     column |= {
-        "times as fast": times(kpis.speed_up),
-        "times as fast, all counted": times(kpis.speed_up_with_setup),
-        "steps to target": number(target.steps, ".0f"),
-        "samples to target": number(target.samples, ",.0f").replace(",", " "),
-        "seconds to target": number(target.seconds, ".3g"),
-        "seconds, all counted": number(target.seconds_with_setup, ".3g"),
-        "seeds that reached it": f"{target.seeds} of {result.config.seeds}",
-        "worst class": f"{kpis.worst_class:.3f}",
-        "largest drop": f"{kpis.largest_drop:.3f}",
-        "ms a step": f"{1e3 * kpis.step_seconds:.2f}",
-        "share of it selecting": f"{100 * kpis.overhead:.0f}\u00a0%",
-        "seconds beforehand": f"{kpis.setup_seconds:.2f}",
+        "steps to target": number(kpis.mean("steps_to_accuracy"), ".0f"),
+        "samples to target": number(kpis.mean("samples_to_accuracy"), ",.0f").replace(",", " "),
+        "seconds to target": number(kpis.mean("training_time_to_accuracy"), ".3g"),
+        "seconds, all counted": number(kpis.mean("time_to_accuracy"), ".3g"),
+        "seeds that reached it": f"{0 if reached is None else reached.n} of {result.config.seeds}",
+        "worst class": f"{kpis.known('worst_class'):.3f}",
+        "largest drop": f"{kpis.known('largest_drop'):.3f}",
+        "ms per step": f"{1e3 * kpis.known('step_seconds'):.2f}",
+        "share of it selecting": f"{100 * kpis.known('overhead'):.0f}\u00a0%",
+        "seconds beforehand": f"{kpis.known('setup_seconds'):.2f}",
         "rows ever chosen": f"{100 * selection.rows_used:.0f}\u00a0%",
         "most often chosen row": f"{selection.most_used:.0f} times",
         "effective rank of a batch": f"{selection.effective_rank:.1f}",

@@ -8,10 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from saln.pages.style import RC, to_svg
+from saln.pages.style import drawing, to_svg
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Inline:
 
 def inline(drawn: Iterable[Drawn]) -> list[Inline]:
     """Figures ready for a template; they are drawn in the report's style where `drawn` is a generator, as it goes."""
-    with rc_context(RC):
+    with drawing("page"):
         # What `to_svg` returns was drawn here; text from the data is escaped by matplotlib.
         return [Inline(each, Markup(to_svg(each.figure, each.name))) for each in drawn]
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saln.datasets import DataError
 from saln.pages.page import Drawn
-from saln.pages.style import RC, WIDTH
+from saln.pages.style import WIDTH, drawing, system_fonts
 
 PICTURES = (".svg", ".png", ".pdf")
 TITLE = 0.3
@@ -52,7 +51,7 @@ def write_picture(panels: Iterable[Panel], path: Path) -> Path:
     if suffix not in PICTURES:
         raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted .html, {', '.join(PICTURES)}")
     found = list(panels)
-    with rc_context({**RC, "svg.hashsalt": "panels"}):
+    with drawing("panels"):
         heights = [panel.height + TITLE for panel in found]
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         places = np.asarray(figure.subplots(len(found), 1, height_ratios=heights, squeeze=False)).ravel()
@@ -60,4 +59,6 @@ def write_picture(panels: Iterable[Panel], path: Path) -> Path:
             panel.draw(axes)
             axes.set_title(panel.title)
         figure.savefig(path, dpi=160, metadata={"Date": None} if suffix == ".svg" else None)
+    if suffix == ".svg":
+        path.write_text(system_fonts(path.read_text("utf-8")), "utf-8")
     return path

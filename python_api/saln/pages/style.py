@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import east_asian_width
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+
+Floats = npt.NDArray[np.float64]
 
 WIDTH = 4.7
 """Inches. A phone shows this at about its natural size, so that text keeps its points."""
-
 LONG_NAME = 22
 """Letters of a name of which two fit side by side."""
-
 LEGEND_ROW = 0.19
 """Inches."""
+ROWS_SHOWN = 20
+"""Classes or groups of a figure; of more, those that depart most."""
 
 INK = "#222222"
 GRID = "#dddddd"
-
-# Okabe & Ito 2008, without the yellow, which is too light on white. Uniform is always the first, dark grey.
-COLOURS = ("#555555", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Okabe & Ito 2008, without the yellow, which is too light on white; then what is far from these and from each other.
+# Uniform is always the first, dark grey.
+COLOURS = (
+    "#555555", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+    "#332288", "#771100", "#999933", "#AA88FF", "#DD1155", "#114422", "#88CC44", "#EEAAAA", "#AA4499", "#DDCC77",
+)  # fmt: skip
 LINES = ("-", (0, (6, 1.5)), (0, (2, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (4, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+MEASURED = "DejaVu Sans"
+"""The font that text is measured by; it is wider than those that a reader has."""
+SHOWN = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans CJK JP', 'DejaVu Sans', sans-serif"
+FILL = "\u2002"
+"""The measured font has a narrow box for a wide letter of Japanese and the like: with this beside it is wide enough."""
+
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": MEASURED,
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -45,7 +62,7 @@ RC: Any = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "legend.fontsize": 9,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
 }
 
 
@@ -58,8 +75,8 @@ class Look:
     marker: str
 
 
-def looks(methods: tuple[str, ...]) -> dict[str, Look]:
-    """A look for each method; beyond seven, colours return with other lines and markers."""
+def looks(methods: Sequence[str]) -> dict[str, Look]:
+    """A look for each method; beyond `COLOURS`, colours return with other lines and markers."""
     return {
         method: Look(
             COLOURS[i % len(COLOURS)],
@@ -78,16 +95,71 @@ def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
     figure.legend(handles, labels, loc="outside upper left", ncol=columns, handlelength=handlelength)
 
 
-def short(name: str, length: int = 18) -> str:
-    """A name cut to so many letters, safe from being read as mathematics."""
-    return (name if len(name) <= length else name[: length - 1] + "…").replace("$", r"\$")
+def short(names: Sequence[str], length: int = 18) -> list[str]:
+    """Names cut to so many letters, of which wide ones are two; what differs stays different.
+
+    Long names lose their middle, or the part that leaves most of them apart; where none does, they are numbered.
+
+    >>> short(["guard:floor=0.5:jest", "guard:floor=0.8:jest", "jest"], 12)
+    ['guard…5:jest', 'guard…8:jest', 'jest']
+    """
+    heads = sorted(range(1, length - 1), key=lambda head: abs(2 * head - length))
+    cuts = ([_cut(name, head, length) for name in names] for head in heads)
+    found = max(cuts, key=lambda cut: len(set(cut)))
+    if len(set(found)) < len(set(names)):
+        place = {name: i + 1 for i, name in enumerate(dict.fromkeys(names))}
+        found = [
+            f"{cut} ({place[name]})" if found.count(cut) > 1 else cut for name, cut in zip(names, found, strict=True)
+        ]
+    return [name.replace("$", r"\$") + FILL * (_width(name) - len(name)) for name in found]
+
+
+def _cut(name: str, head: int, length: int) -> str:
+    if _width(name) <= length:
+        return name
+    start, end = name, name
+    while _width(start) > head:
+        start = start[:-1]
+    while _width(end) > length - head - 1:
+        end = end[1:]
+    return f"{start}…{end}"
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def short_rows(axes: Axes, names: Sequence[str], length: int = 18) -> None:
-    """One row a name, the first at the top."""
-    axes.set_yticks(range(len(names)), [short(name, length) for name in names])
+    """One row per name, the first at the top."""
+    axes.set_yticks(range(len(names)), short(names, length))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
+
+
+def most_departing(departures: Sequence[Floats]) -> npt.NDArray[np.int64]:
+    """Numbers of the `ROWS_SHOWN` rows that depart most in one of the columns `[rows]`, in their own order."""
+    return np.sort(np.argsort(-np.max(departures, axis=0), kind="stable")[:ROWS_SHOWN])
+
+
+def left_out(n: int, shown: int) -> str:
+    """That not all rows are shown, where it is so."""
+    return f" The {shown} that depart most; {n - shown} others are not shown." if n > shown else ""
+
+
+def heat_map(axes: Axes, edges: Floats, ratios: Floats, names: Sequence[str], length: int = 18) -> QuadMesh:
+    """Ratios `[rows, stretches]` between a quarter and four times, one row per name."""
+    rows = np.arange(len(names) + 1) - 0.5
+    image = axes.pcolormesh(edges, rows, np.log2(np.maximum(ratios, 1e-3)), cmap="PuOr_r", vmin=-2, vmax=2)
+    short_rows(axes, names, length)
+    axes.grid(visible=False)
+    return image
+
+
+def colour_bar(image: QuadMesh, axes: Sequence[Axes], shrink: float = 1.0) -> None:
+    """What the colours of a heat map mean."""
+    bar = axes[0].figure.colorbar(image, ax=axes, ticks=[-2, -1, 0, 1, 2], extend="both", aspect=14, shrink=shrink)
+    bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"])
+    bar.ax.grid(visible=False)
 
 
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
@@ -102,17 +174,28 @@ def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_ticks([], minor=True)
 
 
+@contextmanager
+def drawing(name: str) -> Iterator[None]:
+    """The report's style; ids within one HTML file differ by the figure's name, and are the same each time."""
+    with rc_context({**RC, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+def system_fonts(svg: str) -> str:
+    """Text that can be searched, in the fonts of whoever reads it."""
+    svg = svg.replace(f"'{MEASURED}'", SHOWN).replace(FILL, "")
+    return re.sub(r"(<text[^>]*>) ", "\\1\u00a0", svg)  # a space at the beginning is not shown
+
+
 def to_svg(figure: Figure, name: str) -> str:
     """The figure as an inline `<svg>` element with no reference to anything outside."""
     buffer = io.StringIO()
-    # Ids within one HTML file must differ from figure to figure; the salt also makes them reproducible.
-    with rc_context({**RC, "svg.hashsalt": name}):
+    with drawing(name):
         figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
-    svg = svg.replace("xlink:href", "href")
+    svg = system_fonts(buffer.getvalue())
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
     head, body = svg.split(">", 1)
     # The page sets the size; the viewBox keeps the shape.
     return re.sub(r'\s(width|height)="[^"]*"', "", head) + ">" + body

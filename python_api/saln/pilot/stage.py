@@ -16,7 +16,7 @@ from saln.pilot.judging.by_group import describe_groups
 from saln.pilot.judging.costs import reckon
 from saln.pilot.judging.equal_time import LongerUniform, time_budgets
 from saln.pilot.judging.gates import check_gates, judge_gates, parse_gate
-from saln.pilot.judging.kpi import compute_all_kpis, target_accuracy
+from saln.pilot.judging.kpi import compute_kpis, target_accuracy
 from saln.pilot.judging.selection import describe_selection, mean_selection
 from saln.pilot.judging.verdict import judge
 from saln.pilot.output.journal import Journal, fingerprint
@@ -61,7 +61,7 @@ def run_stage(
         raise PilotError("seeds must be at least 1")
     target = config.target_accuracy or target_accuracy(runs["uniform"])
     longer = {seed: each for seed, each in sorted(journal.longer.items()) if seed < config.seeds and len(ordered) > 1}
-    kpis = compute_all_kpis(runs, longer, target, config.batch_size, config.price_per_hour)
+    kpis = compute_kpis(runs, target, config.batch_size, longer, config.price_per_hour)
     pools = tuple(make_pool(dataset, config, seed) for seed in range(config.seeds))
     return PilotResult(
         config=replace(config, methods=tuple(method.name for method in ordered)),
@@ -79,7 +79,7 @@ def run_stage(
         longer=tuple(longer.values()),
         pools=pools,
         by_group=describe_groups(dataset, config, runs, pools),
-        gates=judge_gates(gates, kpis),
+        gates=judge_gates(gates, kpis, config.currency),
         stages=(),
         costs=reckon(kpis, config, journal.seconds),
         pilot_seconds=journal.seconds,

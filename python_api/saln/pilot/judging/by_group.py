@@ -73,15 +73,14 @@ class ByGroup:
         """Numbers of the groups of which some sample was offered."""
         return tuple(i for i, share in enumerate(self.pool_share) if share > 0)
 
-    def relative(self, method: MethodByGroup) -> tuple[float, ...]:
+    def relative(self, share: Sequence[float]) -> tuple[float, ...]:
         """For each group in `offered`, its share among the chosen over its share among the offered.
 
-        >>> from saln.pilot.judging.by_group import ByGroup, MethodByGroup
-        >>> jest = MethodByGroup("jest", (0.25, 0.75), ((0.25, 0.75),), (None, None), None)
-        >>> ByGroup("site", ("north", "south"), (0.5, 0.5), (0, 0), (jest,)).relative(jest)
+        >>> from saln.pilot.judging.by_group import ByGroup
+        >>> ByGroup("site", ("north", "south"), (0.5, 0.5), (0, 0), ()).relative((0.25, 0.75))
         (0.5, 1.5)
         """
-        return tuple(method.share[i] / self.pool_share[i] for i in self.offered)
+        return tuple(share[i] / self.pool_share[i] for i in self.offered)
 
 
 def describe_groups(

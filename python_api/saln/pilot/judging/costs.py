@@ -19,14 +19,12 @@ class MethodCost:
     method : str
     run : Interval or None
         A whole run of the pilot, everything counted.
-    to_accuracy : Interval or None
-        Getting to the target accuracy, of the seeds that did; None where none did.
     full_training : float
         One full training to uniform's final accuracy, if it takes the share of uniform's time that it took here.
     saved : float
         By one full training, against uniform; negative is lost.
     saved_low, saved_high : float or None
-        At the ends of the 95 % interval of the speed-up; None with one seed.
+        At the ends of the interval of the speed-up; None with one seed, and `saved_low` where `at_most`.
     return_on_pilot : float
         What all full trainings save less the pilot's cost, over the pilot's cost: 0 is break-even.
     break_even : float or None
@@ -37,7 +35,6 @@ class MethodCost:
 
     method: str
     run: Interval | None
-    to_accuracy: Interval | None
     full_training: float
     saved: float
     saved_low: float | None
@@ -87,7 +84,7 @@ def reckon(kpis: Sequence[Kpis], config: PilotConfig, pilot_seconds: float) -> C
         return None
     base = next(each for each in kpis if each.method == "uniform")
     assumed = config.full_training_hours is None
-    hours = config.full_training_hours or _mean(base, "total_seconds") / 3600.0
+    hours = config.full_training_hours or base.known("total_seconds") / 3600.0
     pilot_cost = pilot_seconds / 3600.0 * price
     methods = tuple(
         _of_method(each, hours * price, pilot_cost, config.trainings) for each in kpis if each.method != "uniform"
@@ -96,24 +93,19 @@ def reckon(kpis: Sequence[Kpis], config: PilotConfig, pilot_seconds: float) -> C
 
 
 def _of_method(kpis: Kpis, full: float, pilot_cost: float, trainings: int) -> MethodCost:
-    if kpis.speed_up_with_setup is None:
+    ratio = kpis.against("speed_up")
+    if ratio is None:
         raise ValueError(f"{kpis.method} has not been compared with uniform")
-    ratio = kpis.speed_up_with_setup.ratio
-    saved = full - full / ratio.mean
+    saved, low, high = (None if times is None else full - full / times for times in (ratio.mean, ratio.low, ratio.high))
+    assert saved is not None
     return MethodCost(
         method=kpis.method,
         run=kpis.intervals["cost"],
-        to_accuracy=kpis.intervals["cost_to_accuracy"],
-        full_training=full / ratio.mean,
+        full_training=full - saved,
         saved=saved,
-        saved_low=None if ratio.low is None else full - full / ratio.low,
-        saved_high=None if ratio.high is None else full - full / ratio.high,
+        saved_low=low,
+        saved_high=high,
         return_on_pilot=(trainings * saved - pilot_cost) / pilot_cost if pilot_cost else 0.0,
         break_even=pilot_cost / saved if saved > 0 else None,
-        at_most=kpis.speed_up_with_setup.missed > 0,
+        at_most=ratio.missed > 0,
     )
-
-
-def _mean(kpis: Kpis, name: str) -> float:
-    found = kpis.intervals[name]
-    return 0.0 if found is None else found.mean

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from saln.pilot.config import PilotError
-from saln.pilot.judging.intervals import Interval, interval
+from saln.pilot.judging.intervals import DIGITS, Interval, interval
 from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.measures import MEASURES
 
@@ -74,26 +74,28 @@ class GateVerdict:
         As it was given.
     method : str
     figure : str
+    unit : str
+        Of value, bound and margin; empty for shares, ratios and counts.
     outcome : {"passed", "failed", "undecided"}
-        Passed and failed need both 95 % intervals (t and bootstrap over seeds) of the margin on one side of 0.
+        Passed and failed need the interval of the margin on one side of 0.
     value, bound : float or None
         Means over the seeds that have one.
     margin : Interval or None
-        What is left to the bound, paired by seed: above 0 is met. None where no seed has both values.
+        What is left to the bound, paired by seed: above 0 is met. The margins of all methods that the gate is about
+        hold together with 95 %. None where a seed lacks the value or its bound.
     missed : int
-        Seeds in which the method has no value, because it never got to the target.
-    sentence : str
+        Seeds in which the method never got to the target, or to uniform's final accuracy where that is the figure's.
     """
 
     gate: str
     method: str
     figure: str
+    unit: str
     outcome: GateOutcome
     value: float | None
     bound: float | None
     margin: Interval | None
     missed: int
-    sentence: str
 
 
 def parse_gate(text: str) -> Gate:
@@ -169,17 +171,16 @@ def _document(path: Path, text: str) -> Any:
         raise PilotError(f"{path}: {error}") from error
 
 
-def judge_gates(gates: Sequence[Gate], kpis: Sequence[Kpis]) -> tuple[GateVerdict, ...]:
-    """Every gate for every method it is about.
-
-    Raises
-    ------
-    PilotError
-        A gate names a method that is not compared, or a cost where no price is given.
-    """
+def judge_gates(gates: Sequence[Gate], kpis: Sequence[Kpis], currency: str = "EUR") -> tuple[GateVerdict, ...]:
+    """Every gate for every method it is about."""
     base = next(each for each in kpis if each.method == "uniform")
     compared = [each for each in kpis if each.method != "uniform"]
-    return tuple(_judge(gate, each, base) for each in compared for gate in gates if gate.method in (None, each.method))
+    return tuple(
+        _judge(gate, each, base, len(compared) if gate.method is None else 1, currency)
+        for each in compared
+        for gate in gates
+        if gate.method in (None, each.method)
+    )
 
 
 def check_gates(gates: Sequence[Gate], methods: Sequence[str], price_per_hour: float | None) -> None:
@@ -191,35 +192,43 @@ def check_gates(gates: Sequence[Gate], methods: Sequence[str], price_per_hour: f
             raise PilotError(f"gate '{gate.text}': needs a price (price_per_hour)")
 
 
-def _judge(gate: Gate, kpis: Kpis, base: Kpis) -> GateVerdict:
-    values, uniform = kpis.values[gate.figure], base.values[gate.figure]
-    bounds = [_bound(gate, value) for value in uniform]
-    sign = 1.0 if gate.wants_low else -1.0
-    margins = [sign * (b - a) for a, b in zip(values, bounds, strict=True) if a is not None and b is not None]
-    missed = sum(value is None for value in values)
-    margin = interval(margins) if margins else None
-    outcome = _outcome(gate, margin, missed, sum(bound is None for bound in bounds), len(values))
-    value, bound = (_mean_known(each) for each in (values, bounds))
-    words = f"{gate.text}: {outcome}, {_shown(value)} against {_shown(bound)}"
-    if margin is not None and margin.low is not None and margin.high is not None:
-        words += f", margin {margin.mean:+.4g} [{margin.low:+.4g}, {margin.high:+.4g}]"
-    if missed:
-        words += f" (target not reached in {missed} of {len(values)} seeds)"
-    return GateVerdict(gate.text, kpis.method, gate.figure, outcome, value, bound, margin, missed, words + ".")
+def _judge(gate: Gate, kpis: Kpis, base: Kpis, comparisons: int, currency: str) -> GateVerdict:
+    values = kpis.values[gate.figure]
+    bounds = [_bound(gate, value) for value in base.values[gate.figure]]
+    excess = [round(a - b, DIGITS) for a, b in zip(values, bounds, strict=True) if a is not None and b is not None]
+    own, unit = kpis.intervals[gate.figure], MEASURES[gate.figure].unit
+    at_most = 0 if own is None else own.missed
+    margin = None
+    if len(excess) == len(values):
+        margin = interval(excess, comparisons=comparisons, missed=at_most)
+        margin = -margin if gate.wants_low else margin
+    lacking = sum(value is None for value in values)
+    return GateVerdict(
+        gate.text,
+        kpis.method,
+        gate.figure,
+        currency if unit == "currency" else unit,
+        _outcome(gate, margin, values, bounds),
+        kpis.mean(gate.figure),
+        _mean_known(bounds),
+        margin,
+        lacking or at_most,
+    )
 
 
-def _outcome(gate: Gate, margin: Interval | None, missed: int, unbounded: int, seeds: int) -> GateOutcome:
-    """A method that never got to a target that uniform got to every time has failed; one that got there has passed
-    where uniform never did. Where only some seeds got there, nothing is claimed from the others.
+def _outcome(
+    gate: Gate, margin: Interval | None, values: Sequence[float | None], bounds: Sequence[float | None]
+) -> GateOutcome:
+    """A method that never got to a target that uniform got to every time has failed; one that always got there has
+    passed where uniform never did. Where only some seeds got there, there is no margin, and nothing is claimed.
     """
-    if gate.wants_low and gate.factor and missed == 0 and unbounded == seeds:
-        return "passed"
-    if gate.wants_low and missed == seeds and unbounded == 0:
-        return "failed"
-    if margin is None or missed or unbounded:
-        return "undecided"
+    if margin is None:
+        reached, wanted = ({value is not None for value in each} for each in (values, bounds))
+        if not gate.wants_low or {True, False} in (reached, wanted) or reached == wanted:
+            return "undecided"
+        return "passed" if reached == {True} else "failed"
     # A margin of exactly 0 in every seed meets <= and >=, and misses < and >.
-    if margin.mean == 0.0 and margin.low == 0.0 and margin.high == 0.0:
+    if margin.low == margin.high == 0.0:
         return "passed" if "=" in gate.op else "failed"
     if margin.above(0.0):
         return "passed"
@@ -235,7 +244,3 @@ def _bound(gate: Gate, uniform: float | None) -> float | None:
 def _mean_known(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _shown(value: float | None) -> str:
-    return "never reached" if value is None else f"{value:.4g}"

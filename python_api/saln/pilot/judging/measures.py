@@ -1,8 +1,10 @@
-"""The key figures by name: what each is, of one run. Gates, tables and tests go by this list."""
+"""The key figures by name: what each is, of one run. Gates, tables and comparisons go by this list.
+
+In words they are described in docs/pilot.md.
+"""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -37,27 +39,31 @@ class Yardstick:
     median_accuracy: float
 
 
+Figure = Callable[[Run, Yardstick], float | None]
+
+
 @dataclass(frozen=True)
 class Measure:
     """A key figure.
 
     Attributes
     ----------
+    of : callable
+        The figure of one run; None where a target was never reached, or what it takes is not known.
     unit : str
-        Empty for shares and ratios.
-    lower_is_better : bool
+        Empty for shares, ratios and counts; `currency` for money.
     as_ratio : bool
         Compared with uniform by the ratio of both, not by their difference.
-    description : str
-    of : callable
-        The figure of one run; None where a target was never reached or no price is known.
     """
 
-    unit: str
-    lower_is_better: bool
-    as_ratio: bool
-    description: str
-    of: Callable[[Run, Yardstick], float | None]
+    of: Figure
+    unit: str = ""
+    as_ratio: bool = False
+
+    @property
+    def neutral(self) -> float:
+        """Against uniform: no difference."""
+        return 1.0 if self.as_ratio else 0.0
 
 
 def first_reaching(curve: Sequence[Point], accuracy: float) -> Point | None:
@@ -67,158 +73,82 @@ def first_reaching(curve: Sequence[Point], accuracy: float) -> Point | None:
 
 def largest_drop(curve: Sequence[Point]) -> float:
     """Largest fall of accuracy from one evaluation to the next; 0 where it never fell."""
-    falls = [before.accuracy - after.accuracy for before, after in pairwise(curve)]
-    return max([0.0, *falls])
+    return max([0.0, *(before.accuracy - after.accuracy for before, after in pairwise(curve))])
 
 
-def times_as_fast(run: Run, uniform: Run, *, with_setup: bool) -> tuple[float, bool]:
-    """Uniform's seconds over the run's, each to uniform's final accuracy, and whether the run got there.
+def reaches_uniform(run: Run, uniform: Run) -> bool:
+    """Whether a run ever gets to uniform's final accuracy of the same seed."""
+    return first_reaching(run.curve, uniform.final.accuracy) is not None
 
-    A run that did not enters with all its seconds: the ratio is then the most it can have been.
+
+def times_as_fast(run: Run, uniform: Run, *, with_setup: bool) -> float:
+    """Uniform's seconds over the run's, each to uniform's final accuracy.
+
+    A run that never gets there enters with all its seconds: the ratio is then the most it can have been.
     """
-    goal = uniform.final.accuracy
-    base = first_reaching(uniform.curve, goal) or uniform.final
-    point = first_reaching(run.curve, goal)
-    seconds = (point or run.final).seconds + (run.setup_seconds if with_setup else 0.0)
-    base_seconds = base.seconds + (uniform.setup_seconds if with_setup else 0.0)
-    # A goal met before the first step costs nothing on either side.
-    return max(base_seconds, 1e-9) / max(seconds, 1e-9), point is not None
+
+    def seconds(of: Run) -> float:
+        point = first_reaching(of.curve, uniform.final.accuracy) or of.final
+        # A goal met before the first step costs nothing.
+        return max(point.seconds + (of.setup_seconds if with_setup else 0.0), 1e-9)
+
+    return seconds(uniform) / seconds(run)
 
 
-def _to_target(figure: Callable[[Point, Run], float]) -> Callable[[Run, Yardstick], float | None]:
-    def of(run: Run, yardstick: Yardstick) -> float | None:
-        point = first_reaching(run.curve, yardstick.target)
-        return None if point is None else figure(point, run)
+def _at_target(figure: Callable[[Point, Run, Yardstick], float | None]) -> Figure:
+    def of(run: Run, by: Yardstick) -> float | None:
+        point = first_reaching(run.curve, by.target)
+        return None if point is None else figure(point, run, by)
 
     return of
 
 
-def _samples(run: Run, yardstick: Yardstick) -> float | None:
-    point = first_reaching(run.curve, yardstick.target)
-    return None if point is None else float(point.step * yardstick.batch_size)
+def _cost(seconds: float, by: Yardstick) -> float | None:
+    return None if by.price_per_hour is None else seconds / 3600.0 * by.price_per_hour
 
 
-def _lead(run: Run, yardstick: Yardstick, *, with_setup: bool) -> float:
-    if run.seed not in yardstick.longer or run.method == "uniform":
+def _lead(run: Run, by: Yardstick, *, with_setup: bool) -> float | None:
+    if run.method == "uniform":
         return 0.0
-    return lead_in_own_time(run, yardstick.uniform[run.seed], yardstick.longer[run.seed], with_setup=with_setup)
-
-
-def _cost(seconds: float | None, yardstick: Yardstick) -> float | None:
-    if seconds is None or yardstick.price_per_hour is None:
+    if run.seed not in by.longer:
         return None
-    return seconds / 3600.0 * yardstick.price_per_hour
+    return lead_in_own_time(run, by.uniform[run.seed], by.longer[run.seed], with_setup=with_setup)
 
 
-_seconds_to_target = _to_target(lambda point, run: point.seconds + run.setup_seconds)
+def _in_time(run: Run, by: Yardstick, *, with_setup: bool) -> float:
+    return accuracy_in_uniforms_time(run, by.uniform[run.seed], with_setup=with_setup)
+
+
+def _speed_up(run: Run, by: Yardstick, *, with_setup: bool) -> float:
+    return times_as_fast(run, by.uniform[run.seed], with_setup=with_setup)
+
 
 MEASURES: dict[str, Measure] = {
-    "time_to_accuracy": Measure(
-        "s", True, True, "seconds to the target accuracy, features and reference network counted", _seconds_to_target
-    ),
-    "training_time_to_accuracy": Measure(
-        "s", True, True, "the same, selection and training alone", _to_target(lambda point, run: point.seconds)
-    ),
-    "steps_to_accuracy": Measure(
-        "", True, True, "steps to the target accuracy", _to_target(lambda point, run: float(point.step))
-    ),
-    "samples_to_accuracy": Measure("", True, True, "samples trained on up to the target accuracy", _samples),
-    "final_accuracy": Measure("", False, False, "accuracy after the last step", lambda run, _: run.final.accuracy),
-    "spread": Measure(
-        "",
-        True,
-        False,
-        "distance of the final accuracy from its median over seeds",
-        lambda run, yardstick: abs(run.final.accuracy - yardstick.median_accuracy),
-    ),
-    "worst_class": Measure("", False, False, "final accuracy of the worst class", lambda run, _: run.final.worst_class),
-    "largest_drop": Measure(
-        "", True, False, "largest fall of accuracy between two evaluations", lambda run, _: largest_drop(run.curve)
-    ),
-    "speed_up": Measure(
-        "",
-        False,
-        True,
-        "times as fast as uniform to uniform's final accuracy, everything counted",
-        lambda run, yardstick: times_as_fast(run, yardstick.uniform[run.seed], with_setup=True)[0],
-    ),
-    "training_speed_up": Measure(
-        "",
-        False,
-        True,
-        "the same, selection and training alone",
-        lambda run, yardstick: times_as_fast(run, yardstick.uniform[run.seed], with_setup=False)[0],
-    ),
-    "accuracy_in_uniforms_time": Measure(
-        "",
-        False,
-        False,
-        "accuracy when uniform's run is over by the clock, everything counted",
-        lambda run, yardstick: accuracy_in_uniforms_time(run, yardstick.uniform[run.seed], with_setup=True),
-    ),
-    "accuracy_in_uniforms_training_time": Measure(
-        "",
-        False,
-        False,
-        "the same, selection and training alone",
-        lambda run, yardstick: accuracy_in_uniforms_time(run, yardstick.uniform[run.seed], with_setup=False),
-    ),
-    "lead_in_own_time": Measure(
-        "",
-        False,
-        False,
-        "final accuracy less uniform's when that may train for as many seconds, everything counted",
-        lambda run, yardstick: _lead(run, yardstick, with_setup=True),
-    ),
-    "lead_in_own_training_time": Measure(
-        "",
-        False,
-        False,
-        "the same, selection and training alone",
-        lambda run, yardstick: _lead(run, yardstick, with_setup=False),
-    ),
-    "total_seconds": Measure(
-        "s", True, True, "seconds of the whole run, everything counted", lambda run, _: run.total_seconds
-    ),
-    "training_seconds": Measure(
-        "s", True, True, "seconds of selection and training of the whole run", lambda run, _: run.final.seconds
-    ),
-    "setup_seconds": Measure(
-        "s", True, False, "seconds of features and reference network", lambda run, _: run.setup_seconds
-    ),
-    "step_seconds": Measure(
-        "s", True, True, "seconds of a step, selection and training", lambda run, _: run.final.seconds / run.final.step
-    ),
-    "overhead": Measure(
-        "",
-        True,
-        False,
-        "share of a step spent selecting",
-        lambda run, _: run.final.selection_seconds / run.final.seconds if run.final.seconds else 0.0,
-    ),
-    "cost": Measure(
-        "currency",
-        True,
-        True,
-        "cost of the whole run, everything counted",
-        lambda run, yardstick: _cost(run.total_seconds, yardstick),
-    ),
+    "time_to_accuracy": Measure(_at_target(lambda point, run, _: point.seconds + run.setup_seconds), "s", True),
+    "training_time_to_accuracy": Measure(_at_target(lambda point, *_: point.seconds), "s", True),
+    "steps_to_accuracy": Measure(_at_target(lambda point, *_: float(point.step)), as_ratio=True),
+    "samples_to_accuracy": Measure(_at_target(lambda point, _, by: float(point.step * by.batch_size)), as_ratio=True),
+    "final_accuracy": Measure(lambda run, _: run.final.accuracy),
+    "spread": Measure(lambda run, by: abs(run.final.accuracy - by.median_accuracy)),
+    "worst_class": Measure(lambda run, _: run.final.worst_class),
+    "largest_drop": Measure(lambda run, _: largest_drop(run.curve)),
+    "speed_up": Measure(lambda run, by: _speed_up(run, by, with_setup=True), as_ratio=True),
+    "training_speed_up": Measure(lambda run, by: _speed_up(run, by, with_setup=False), as_ratio=True),
+    "accuracy_in_uniforms_time": Measure(lambda run, by: _in_time(run, by, with_setup=True)),
+    "accuracy_in_uniforms_training_time": Measure(lambda run, by: _in_time(run, by, with_setup=False)),
+    "lead_in_own_time": Measure(lambda run, by: _lead(run, by, with_setup=True)),
+    "lead_in_own_training_time": Measure(lambda run, by: _lead(run, by, with_setup=False)),
+    "total_seconds": Measure(lambda run, _: run.total_seconds, "s", True),
+    "training_seconds": Measure(lambda run, _: run.final.seconds, "s", True),
+    "setup_seconds": Measure(lambda run, _: run.setup_seconds, "s"),
+    "step_seconds": Measure(lambda run, _: run.final.seconds / run.final.step, "s", True),
+    "overhead": Measure(lambda run, _: run.final.selection_seconds / run.final.seconds if run.final.seconds else 0.0),
+    "cost": Measure(lambda run, by: _cost(run.total_seconds, by), "currency", True),
     "cost_to_accuracy": Measure(
-        "currency",
-        True,
-        True,
-        "cost of getting to the target accuracy, everything counted",
-        lambda run, yardstick: _cost(_seconds_to_target(run, yardstick), yardstick),
+        _at_target(lambda point, run, by: _cost(point.seconds + run.setup_seconds, by)), "currency", True
     ),
 }
 """Name to key figure."""
 
-
-def measure(runs: Sequence[Run], yardstick: Yardstick) -> dict[str, tuple[float | None, ...]]:
-    """Every key figure of the runs of one method, in their order."""
-    return {name: tuple(each.of(run, yardstick) for run in runs) for name, each in MEASURES.items()}
-
-
-def median_accuracy(runs: Sequence[Run]) -> float:
-    """Median over seeds of the final accuracy."""
-    return statistics.median(run.final.accuracy for run in runs)
+AT_MOST = ("speed_up", "training_speed_up")
+"""Figures that are only upper bounds of a run that never gets to uniform's final accuracy."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 
@@ -136,30 +137,19 @@ def describe_selection(run: Run, task: Task) -> Selection:
 
 def mean_selection(selections: Sequence[Selection]) -> Selection:
     """The mean over the seeds of one method; single batches are those of the first."""
-    first = selections[0]
-    rejected = [each.rejected_effective_rank for each in selections if each.rejected_effective_rank is not None]
-    return Selection(
-        method=first.method,
-        class_share=_means([each.class_share for each in selections]),
-        pool_share=_means([each.pool_share for each in selections]),
-        class_share_over_time=tuple(
-            _means(parts) for parts in zip(*(each.class_share_over_time for each in selections), strict=True)
-        ),
-        rows_used=statistics.fmean(each.rows_used for each in selections),
-        most_used=statistics.fmean(each.most_used for each in selections),
-        wrong_chosen=statistics.fmean(each.wrong_chosen for each in selections),
-        wrong_offered=statistics.fmean(each.wrong_offered for each in selections),
-        copies_chosen=statistics.fmean(each.copies_chosen for each in selections),
-        copies_offered=statistics.fmean(each.copies_offered for each in selections),
-        spectrum=_means([each.spectrum for each in selections]),
-        effective_rank=statistics.fmean(each.effective_rank for each in selections),
-        rejected_spectrum=_means([each.rejected_spectrum for each in selections if each.rejected_spectrum]),
-        rejected_effective_rank=statistics.fmean(rejected) if rejected else None,
-        batch_scores=first.batch_scores,
-        scored_steps=first.scored_steps,
-        highest=first.highest,
-        lowest=first.lowest,
-    )
+    single = ("method", "batch_scores", "scored_steps", "highest", "lowest")
+    over_seeds = {each.name for each in fields(Selection)} - set(single)
+    return replace(selections[0], **{name: _mean([getattr(each, name) for each in selections]) for name in over_seeds})
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Of numbers, and place by place of tuples; what is None or empty is left out."""
+    known = [value for value in values if value not in (None, ())]
+    if not known:
+        return values[0]
+    if isinstance(known[0], tuple):
+        return tuple(_mean(column) for column in zip(*known, strict=True))
+    return statistics.fmean(known)
 
 
 def _evenly(n_steps: int, most: int) -> torch.Tensor:
@@ -200,7 +190,3 @@ def _class_share(task: Task, rows: torch.Tensor) -> tuple[float, ...]:
 
 def _share(marked: torch.Tensor, rows: torch.Tensor) -> float:
     return float(marked[rows].float().mean())
-
-
-def _means(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
-    return tuple(statistics.fmean(column) for column in zip(*rows, strict=True))

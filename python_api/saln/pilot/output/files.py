@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import numpy as np
 
 from saln.datasets import Dataset
 from saln.pilot.judging.intervals import Interval
-from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.measures import MEASURES
 from saln.pilot.output.result import PilotResult
 from saln.pilot.training.trainer import Run
@@ -21,10 +20,8 @@ from saln.pilot.training.trainer import Run
 RESULT = "result.json"
 CHOSEN = "chosen"
 """Folder with `METHOD-seedS.npz` for every run."""
-TABLES = tuple(
-    f"{name}.csv" for name in ("curves", "figures_by_seed", "figures", "gates", "classes", "groups", "group_accuracy")
-)
-INTERVAL_COLUMNS = ("mean", "low", "high", "bootstrap_low", "bootstrap_high", "seeds")
+INTERVAL = ("mean", "low", "high", "seeds")
+Rows = Iterable[tuple[Any, ...]]
 
 
 def write_json(result: PilotResult, folder: Path, command: str | None = None) -> Path:
@@ -36,102 +33,63 @@ def write_json(result: PilotResult, folder: Path, command: str | None = None) ->
 
 
 def write_tables(result: PilotResult, folder: Path) -> list[Path]:
-    """Curves, figures by seed and with intervals and tests, gates, shares of classes and of groups, accuracy by group.
-
-    A CSV file each. In `group_accuracy.csv` the row without a group is the gap: highest less lowest.
-    """
+    """A CSV file for each of `TABLES`."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        _write(folder / "curves.csv", CURVE_COLUMNS, _curves(result)),
-        _write(folder / "figures_by_seed.csv", ("method", "figure", "seed", "value", "unit"), _by_seed(result)),
-        _write(folder / "figures.csv", FIGURE_COLUMNS, _figures(result)),
-        _write(folder / "gates.csv", GATE_COLUMNS, _gates(result)),
-        _write(folder / "classes.csv", ("method", "tenth", "class", "chosen_share", "offered_share"), _classes(result)),
-        _write(folder / "groups.csv", GROUP_COLUMNS, _groups(result)),
-        _write(folder / "group_accuracy.csv", GROUP_ACCURACY_COLUMNS, _group_accuracy(result)),
-    ]
+    paths = []
+    for name, (columns, rows) in TABLES.items():
+        paths.append(folder / name)
+        with open(paths[-1], "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(rows(result))
+    return paths
 
 
-CURVE_COLUMNS = (
-    "method", "seed", "step", "accuracy", "worst_class", "selection_seconds", "training_seconds", "setup_seconds",
-)  # fmt: skip
-FIGURE_COLUMNS = (
-    "method", "figure", "unit", *INTERVAL_COLUMNS, "against_uniform_as",
-    *(f"against_uniform_{name}" for name in INTERVAL_COLUMNS), "p_value", "p_holm", "p_sign_flip",
-)  # fmt: skip
-GATE_COLUMNS = (
-    "stage", "method", "gate", "outcome", "value", "bound", *(f"margin_{name}" for name in INTERVAL_COLUMNS), "missed",
-)  # fmt: skip
-GROUP_COLUMNS = ("column", "method", "tenth", "group", "chosen_share", "offered_share")
-GROUP_ACCURACY_COLUMNS = ("column", "method", "group", "test_rows", *INTERVAL_COLUMNS)
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
-    return path
-
-
-def _curves(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _curves(result: PilotResult) -> Rows:
     for run in result.runs:
-        for point in run.curve:
-            yield (
-                run.method, run.seed, point.step, point.accuracy, point.worst_class, point.selection_seconds,
-                point.training_seconds, run.setup_seconds,
-            )  # fmt: skip
+        for at in run.curve:
+            seconds = (at.selection_seconds, at.training_seconds, run.setup_seconds)
+            yield run.method, run.seed, at.step, at.accuracy, at.worst_class, *seconds
     for longer in result.longer:
-        for point in longer.curve:
-            yield (
-                "uniform for longer",
-                longer.seed,
-                point.step,
-                point.accuracy,
-                point.worst_class,
-                0.0,
-                point.seconds,
-                0.0,
-            )
+        for at in longer.curve:
+            yield "uniform for longer", longer.seed, at.step, at.accuracy, at.worst_class, 0.0, at.seconds, 0.0
 
 
-def _by_seed(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _by_seed(result: PilotResult) -> Rows:
     for kpis in result.kpis:
         for name, values in kpis.values.items():
             for run, value in zip(result.runs_of(kpis.method), values, strict=True):
                 yield kpis.method, name, run.seed, value, _unit(name, result)
 
 
-def _figures(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _figures(result: PilotResult) -> Rows:
     for kpis in result.kpis:
-        for name in MEASURES:
-            yield kpis.method, name, _unit(name, result), *_figure(kpis, name)
+        for name, by in MEASURES.items():
+            against = kpis.against_uniform.get(name)
+            compared: tuple[Any, ...] = (None,) * (len(INTERVAL) + 5)
+            if against is not None:
+                kind = "ratio" if by.as_ratio else "difference"
+                tests = (against.comparisons, against.p_value, against.p_sign_flip)
+                compared = (kind, *_interval(against), against.missed, *tests)
+            yield kpis.method, name, _unit(name, result), *_interval(kpis.intervals[name]), *compared
 
 
-def _figure(kpis: Kpis, name: str) -> tuple[Any, ...]:
-    test = kpis.tests.get(name)
-    against = kpis.against_uniform.get(name)
-    kind = None if against is None else "ratio" if MEASURES[name].as_ratio else "difference"
-    p_values = (None, None, None) if test is None else (test.p_value, test.p_holm, test.p_sign_flip)
-    return *_interval(kpis.intervals[name]), kind, *_interval(against), *p_values
-
-
-def _gates(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _gates(result: PilotResult) -> Rows:
     of_stages = [(stage.share, stage.gates) for stage in result.stages] or [(1.0, result.gates)]
     for share, gates in of_stages:
         for each in gates:
-            margin = _interval(each.margin)
-            yield share, each.method, each.gate, each.outcome, each.value, each.bound, *margin, each.missed
+            found = (each.value, each.bound, each.unit, *_interval(each.margin), each.missed)
+            yield share, each.method, each.gate, each.outcome, *found
 
 
-def _classes(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _classes(result: PilotResult) -> Rows:
     for each in result.selections:
         for tenth, shares in enumerate(each.class_share_over_time):
             for name, share, offered in zip(result.data.class_names, shares, each.pool_share, strict=True):
                 yield each.method, tenth, name, share, offered
 
 
-def _groups(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _groups(result: PilotResult) -> Rows:
     for column in result.by_group:
         for each in column.methods:
             for tenth, shares in enumerate(each.share_over_time):
@@ -139,7 +97,7 @@ def _groups(result: PilotResult) -> Iterable[Sequence[Any]]:
                     yield column.column, each.method, tenth, name, share, offered
 
 
-def _group_accuracy(result: PilotResult) -> Iterable[Sequence[Any]]:
+def _group_accuracy(result: PilotResult) -> Rows:
     for column in result.by_group:
         for each in column.methods:
             for name, rows, found in zip(column.groups, column.test_rows, each.accuracy, strict=True):
@@ -153,9 +111,30 @@ def _unit(name: str, result: PilotResult) -> str:
 
 
 def _interval(found: Interval | None) -> tuple[Any, ...]:
-    if found is None:
-        return (None,) * len(INTERVAL_COLUMNS)
-    return found.mean, found.low, found.high, found.bootstrap_low, found.bootstrap_high, found.n
+    return (None,) * len(INTERVAL) if found is None else (found.mean, found.low, found.high, found.n)
+
+
+TABLES = {
+    "curves.csv": (
+        ("method", "seed", "step", "accuracy", "worst_class", "selection_seconds", "training_seconds", "setup_seconds"),
+        _curves,
+    ),
+    "figures_by_seed.csv": (("method", "figure", "seed", "value", "unit"), _by_seed),
+    "figures.csv": (
+        ("method", "figure", "unit", *INTERVAL, "against_uniform_as", *(f"against_uniform_{each}" for each in INTERVAL),
+         "missed", "comparisons", "p_value", "p_sign_flip"),
+        _figures,
+    ),
+    "gates.csv": (
+        ("stage", "method", "gate", "outcome", "value", "bound", "unit", *(f"margin_{each}" for each in INTERVAL),
+         "missed"),
+        _gates,
+    ),
+    "classes.csv": (("method", "tenth", "class", "chosen_share", "offered_share"), _classes),
+    "groups.csv": (("column", "method", "tenth", "group", "chosen_share", "offered_share"), _groups),
+    "group_accuracy.csv": (("column", "method", "group", "test_rows", *INTERVAL), _group_accuracy),
+}  # fmt: skip
+"""File name to its columns and its rows. Where `group_accuracy` has no group, it has the gap: highest less lowest."""
 
 
 def write_chosen(result: PilotResult, dataset: Dataset, folder: Path) -> list[Path]:

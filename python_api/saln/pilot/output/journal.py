@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import fcntl
 import hashlib
+import io
 import json
-import os
-import zlib
+import sqlite3
+import zipfile
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,29 @@ from saln.pilot.judging.selection import ScoredBatch, Selection
 from saln.pilot.output.result import DataSummary
 from saln.pilot.training.trainer import Point, Run
 
-FORMAT = 1
-DTYPES = {"int32": torch.int64, "float64": torch.float64}
-"""As stored, and as read back."""
+APPLICATION, FORMAT = 0x73616C6E, 1
+"""What SQLite's `application_id` (in ASCII: saln) and `user_version` say in files of this package."""
+TABLES = (
+    "CREATE TABLE pilot (gates TEXT, data TEXT)",
+    "CREATE TABLE spent (seconds REAL)",
+    "CREATE TABLE run (method TEXT, seed INTEGER, setup_seconds REAL, wall_seconds REAL, processor TEXT, "
+    "curve TEXT, selection TEXT, arrays BLOB, PRIMARY KEY (method, seed))",
+    "CREATE TABLE longer (seed INTEGER PRIMARY KEY, budgets TEXT, curve TEXT, wall_seconds REAL)",
+)
+"""Texts but `method` and `processor` are JSON; `arrays` is an npz file."""
+ARRAYS = {"chosen": np.int32, "step_seconds": np.float64, "predicted": np.int32}
+"""Tensors of a run as they are stored."""
+
+
+class Damaged(PilotError):
+    """A file that is no journal of this package, or no longer a whole one."""
 
 
 class Journal:
-    """Runs of one data set and one way of running, a line of JSON each, written as soon as they are over.
+    """Runs of one data set and one way of running, in a SQLite file, each written as soon as it is over.
 
     The file's name carries a fingerprint of both, so that nothing is taken over from other data or settings; methods,
-    seeds, gates and prices may change from one session to the next. A line cut off by a crash is dropped.
+    seeds, gates and prices may change from one session to the next. What a crash interrupted, SQLite takes back.
 
     Parameters
     ----------
@@ -46,7 +59,7 @@ class Journal:
     Raises
     ------
     PilotError
-        Another pilot is writing the same journal, or the folder cannot be written.
+        Another pilot is writing the same journal, the folder cannot be written, or the file is no journal.
     """
 
     def __init__(
@@ -57,124 +70,101 @@ class Journal:
         self.summary: DataSummary | None = None
         self.seconds = 0.0
         self.processors: set[str] = set()
-        self.first_gates = gates
-        self.path = None if folder is None else folder / f"runs-{fingerprint[:16]}.jsonl"
-        self._file = None
-        if self.path is None:
-            return
+        self.path = None if folder is None else folder / f"runs-{fingerprint[:16]}.sqlite"
+        if fresh and self.path is not None and self.path.exists():
+            with suppress(Damaged):
+                _open(self.path).close()  # where another pilot is writing it, this is refused
+            for path in (self.path, Path(f"{self.path}-journal")):
+                path.unlink(missing_ok=True)
+        self._db = _open(self.path)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "a+b")  # noqa: SIM115  # open as long as the journal is
-        except OSError as error:
-            raise PilotError(f"{self.path}: cannot be written: {error}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise PilotError(f"{self.path}: another pilot is writing it") from error
-        if fresh:
-            self._file.truncate(0)
-        self._read()
-        if not self._file.tell():
-            self._write({"kind": "begin", "format": FORMAT, "gates": list(gates)})
+            self.first_gates = self._read(gates)
+        except (sqlite3.Error, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise Damaged(f"{self.path}: cannot be read ({error}); --fresh starts over") from error
 
     def close(self) -> None:
         """Let others write."""
-        if self._file is not None:
-            self._file.close()
+        self._db.close()
 
     def add_summary(self, summary: DataSummary) -> None:
         """What the data set looked like in the first seed."""
         self.summary = summary
-        self._write({"kind": "summary", "data": asdict(summary)})
+        self._write(0.0, "UPDATE pilot SET data = ?", _json(summary))
 
     def add_run(self, run: Run, selection: Selection, processor: str) -> None:
         """A run that is over."""
         self.runs[run.method, run.seed] = run, selection
-        self._write(
-            {
-                "kind": "run",
-                "method": run.method,
-                "seed": run.seed,
-                "curve": [asdict(point) for point in run.curve],
-                "setup_seconds": run.setup_seconds,
-                "wall_seconds": run.wall_seconds,
-                "chosen": _packed(run.chosen, "int32"),
-                "step_seconds": _packed(run.step_seconds, "float64"),
-                "predicted": _packed(run.predicted, "int32"),
-                "selection": asdict(selection),
-                "processor": processor,
-            }
-        )
         self.processors.add(processor)
-        self.seconds += run.wall_seconds
+        arrays = io.BytesIO()
+        np.savez_compressed(arrays, **{name: getattr(run, name).numpy().astype(kind) for name, kind in ARRAYS.items()})
+        self._write(
+            run.wall_seconds, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", run.method, run.seed,
+            run.setup_seconds, run.wall_seconds, processor, _json(run.curve), _json(selection), arrays.getvalue(),
+        )  # fmt: skip
 
     def add_longer(self, longer: LongerUniform) -> None:
-        """Uniform's longer run of a seed."""
+        """Uniform's longer run of a seed, in place of a shorter one."""
         self.longer[longer.seed] = longer
-        self._write({"kind": "longer", **asdict(longer)})
-        self.seconds += longer.wall_seconds
+        row = longer.seed, _json(longer.budgets), _json(longer.curve), longer.wall_seconds
+        self._write(longer.wall_seconds, "INSERT OR REPLACE INTO longer VALUES (?, ?, ?, ?)", *row)
 
     def add_seconds(self, seconds: float) -> None:
         """Time spent on what belongs to no run: splits, reference networks."""
-        self._write({"kind": "seconds", "seconds": seconds})
+        self._write(seconds)
+
+    def _write(self, seconds: float, statement: str = "SELECT 1", *values: Any) -> None:
+        """One transaction, of something that took so long."""
         self.seconds += seconds
+        with self._db:
+            self._db.execute("INSERT INTO spent VALUES (?)", (seconds,))
+            self._db.execute(statement, values)
 
-    def _write(self, entry: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _read(self, gates: tuple[str, ...]) -> tuple[str, ...]:
+        """Take over what is there, or begin; the gates that the pilot began with."""
+        if not self._one("SELECT count(*) FROM sqlite_master"):
+            for statement in (*TABLES, f"PRAGMA application_id = {APPLICATION}", f"PRAGMA user_version = {FORMAT}"):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO pilot (gates) VALUES (?)", (_json(gates),))
+        if (self._one("PRAGMA application_id"), self._one("PRAGMA user_version")) != (APPLICATION, FORMAT):
+            raise ValueError(f"it is no pilot's journal of format {FORMAT}")
+        self._db.commit()
+        data, self.seconds = self._one("SELECT data FROM pilot"), self._one("SELECT total(seconds) FROM spent")
+        self.summary = None if data is None else DataSummary(**_loaded(data))
+        for method, seed, setup, wall, processor, curve, selection, content in self._db.execute("SELECT * FROM run"):
+            with np.load(io.BytesIO(content)) as stored:
+                arrays = {name: torch.from_numpy(stored[name]) for name in ARRAYS}
+            arrays = {name: each if each.is_floating_point() else each.long() for name, each in arrays.items()}
+            run = Run(method, seed, _curve(curve), setup, wall_seconds=wall, **arrays)
+            self.runs[method, seed] = run, _selection(selection)
+            self.processors.add(processor)
+        for seed, budgets, curve, wall in self._db.execute("SELECT * FROM longer"):
+            self.longer[seed] = LongerUniform(seed, _loaded(budgets), _curve(curve), wall)
+        begun_with: tuple[str, ...] = _loaded(self._one("SELECT gates FROM pilot"))
+        return begun_with
 
-    def _read(self) -> None:
-        """Take over every whole line, and cut off what a crash left after the last."""
-        assert self._file is not None
-        self._file.seek(0)
-        whole = 0
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                entry = json.loads(line)
-                self._take(entry)
-            except (ValueError, KeyError, TypeError, zlib.error) as error:
-                raise PilotError(
-                    f"{self.path}: line at byte {whole} cannot be read ({error}); --fresh starts over"
-                ) from error
-            whole += len(line)
-        self._file.truncate(whole)
-        self._file.seek(whole)
+    def _one(self, statement: str) -> Any:
+        return self._db.execute(statement).fetchone()[0]
 
-    def _take(self, entry: dict[str, Any]) -> None:
-        kind = entry["kind"]
-        if kind == "begin":
-            if entry["format"] != FORMAT:
-                raise ValueError(f"format {entry['format']}, want {FORMAT}")
-            self.first_gates = tuple(entry["gates"])
-        elif kind == "summary":
-            self.summary = DataSummary(**{name: _frozen(value) for name, value in entry["data"].items()})
-        elif kind == "run":
-            run = Run(
-                method=entry["method"],
-                seed=entry["seed"],
-                curve=tuple(Point(**point) for point in entry["curve"]),
-                setup_seconds=entry["setup_seconds"],
-                chosen=_unpacked(entry["chosen"]),
-                step_seconds=_unpacked(entry["step_seconds"]),
-                predicted=_unpacked(entry["predicted"]),
-                wall_seconds=entry["wall_seconds"],
-            )
-            self.runs[run.method, run.seed] = run, _selection(entry["selection"])
-            self.processors.add(entry["processor"])
-            self.seconds += run.wall_seconds
-        elif kind == "longer":
-            curve = tuple(Point(**point) for point in entry["curve"])
-            longer = LongerUniform(entry["seed"], tuple(entry["budgets"]), curve, entry["wall_seconds"])
-            self.longer[longer.seed] = longer
-            self.seconds += longer.wall_seconds
-        elif kind == "seconds":
-            self.seconds += entry["seconds"]
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    """What is open here nobody else can write or read; the lock goes with the process."""
+    db = None
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path or ":memory:", timeout=0.0)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+    except (OSError, sqlite3.Error) as error:
+        if db is not None:
+            db.close()
+        if "locked" in str(error):
+            raise PilotError(f"{path}: another pilot is writing it") from error
+        if isinstance(error, OSError | sqlite3.OperationalError):
+            raise PilotError(f"{path}: cannot be written: {error}") from error
+        raise Damaged(f"{path}: cannot be read ({error}); --fresh starts over") from error
+    return db
 
 
 def fingerprint(dataset: Dataset, config: PilotConfig, versions: dict[str, str]) -> str:
@@ -190,25 +180,26 @@ def fingerprint(dataset: Dataset, config: PilotConfig, versions: dict[str, str])
     return digest.hexdigest()
 
 
-def _packed(tensor: torch.Tensor, dtype: str) -> dict[str, Any]:
-    array = tensor.cpu().numpy().astype(dtype)
-    content = base64.b64encode(zlib.compress(array.tobytes())).decode()
-    return {"dtype": dtype, "shape": list(array.shape), "zlib": content}
+def _json(value: Any) -> str:
+    return json.dumps(value, default=asdict)
 
 
-def _unpacked(entry: dict[str, Any]) -> torch.Tensor:
-    content = zlib.decompress(base64.b64decode(entry["zlib"]))
-    array = np.frombuffer(content, dtype=entry["dtype"]).reshape(entry["shape"])
-    return torch.from_numpy(array.copy()).to(DTYPES[entry["dtype"]])
+def _loaded(text: str) -> Any:
+    """Lists as the tuples that they were."""
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: tuples(each) for key, each in value.items()}
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    return tuples(json.loads(text))
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
+def _curve(text: str) -> tuple[Point, ...]:
+    return tuple(Point(**point) for point in _loaded(text))
 
 
-def _selection(entry: dict[str, Any]) -> Selection:
-    fields = {name: _frozen(value) for name, value in entry.items()}
-    for name in ("highest", "lowest"):
-        batches = ({key: _frozen(value) for key, value in each.items()} for each in entry[name])
-        fields[name] = tuple(ScoredBatch(**each) for each in batches)
-    return Selection(**fields)
+def _selection(text: str) -> Selection:
+    fields = _loaded(text)
+    ends = {end: tuple(ScoredBatch(**each) for each in fields[end]) for end in ("highest", "lowest")}
+    return Selection(**{**fields, **ends})

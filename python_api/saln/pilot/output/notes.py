@@ -8,7 +8,6 @@ import torch
 
 from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
-from saln.pilot.judging.verdict import caveats
 from saln.pilot.output.journal import Journal
 from saln.pilot.output.result import DataSummary
 from saln.pilot.problem.corruption import COPIED
@@ -109,3 +108,26 @@ def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[str]:
         f"Timings were disturbed: a method's mean step took {max(weights):.1f} times its median step, so the machine "
         "was probably busy with something else. Repeat on an idle one before believing seconds."
     ]
+
+
+def caveats(n_seeds: int, n_compared: int) -> tuple[str, ...]:
+    """What holds of every pilot with so many seeds and so many methods beside uniform."""
+    notes = []
+    if n_seeds == 1:
+        notes.append("One seed: nothing about differences can be shown. Run at least 5.")
+    elif n_seeds < 5:
+        notes.append(f"Only {n_seeds} seeds: intervals are wide and their coverage is approximate. Run at least 5.")
+    if n_compared > 1 and n_seeds > 1:
+        notes.append(
+            f"{n_compared} methods were compared: by each figure, their intervals against uniform hold together with "
+            "95 % (Bonferroni), and are the wider the more methods there are."
+        )
+    notes.append(
+        "Intervals are over seeds (initial weights, order of data, which rows the reference network got), "
+        "not over other test sets."
+    )
+    notes.append(
+        "The rows held out for the reference network were withheld from uniform, too; without selection it could have "
+        "trained on them."
+    )
+    return tuple(notes)

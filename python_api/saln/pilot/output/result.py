@@ -1,13 +1,4 @@
-"""The outcome of a pilot, complete enough to draw the report from and to check every figure in it.
-
-`PilotResult` has, beside runs, key figures and verdicts: equal wall clock (`Kpis.difference_equal_time…`, a method
-stopped when uniform was over, and `Kpis.difference_longer_uniform…`, uniform given as long as the method took; `longer`
-holds its curves), every figure by name and seed with its interval and test (`Kpis.values`, `.intervals`,
-`.against_uniform`, `.tests`), `gates`, `stages`, `costs`, which rows every run chose (`Run.chosen` are places in
-`pools[seed].rows`; `chosen_rows` looks them up), what was predicted for the test rows (`Run.predicted`), single
-batches with their scores (`Selection.highest`, `.lowest`, `.batch_scores`), and shares and accuracies by group
-(`by_group`).
-"""
+"""The outcome of a pilot, complete enough to draw the report from and to check every figure in it."""
 
 from __future__ import annotations
 
@@ -34,7 +25,7 @@ from saln.pilot.problem.pool import Pool
 from saln.pilot.problem.task import Task
 from saln.pilot.training.trainer import Run
 
-SCHEMA = "saln.pilot/2"
+SCHEMA = "saln.pilot/3"
 
 
 @dataclass(frozen=True)
@@ -101,8 +92,9 @@ class PilotResult:
     config : PilotConfig
     data : DataSummary
     target : float
-        Accuracy that `Kpis.target` refers to.
+        Accuracy that the figures ending in `to_accuracy` are about.
     runs : tuple of Run
+        Their `chosen` are places in `pools[seed].rows`; `chosen_rows` looks them up.
     kpis : tuple of Kpis
     verdicts : tuple of Verdict
         One for each method but uniform.

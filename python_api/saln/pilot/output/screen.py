@@ -9,11 +9,12 @@ from rich.text import Text
 
 from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.judging.costs import Costs
-from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, WORSE, Verdict, headline
+from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, QUESTIONS, WORSE, Verdict, headline
 from saln.pilot.output.result import PilotResult
-from saln.pilot.output.words import amount, extremes, gap, number, points, short_times
+from saln.pilot.output.words import amount, answer, extremes, final, gap, gate_figures, number, points, times
 
 STYLES = {BETTER: "bold blue", WORSE: "bold yellow", GAIN: "bold blue", LOSS: "bold yellow"}
+LEADS = ("lead_in_own_training_time", "lead_in_own_time")
 GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
 
 
@@ -40,7 +41,7 @@ def print_result(result: PilotResult, console: Console) -> None:
         console.print(_pilot_cost(result.costs), highlight=False)
     for note in result.notes:
         console.print(Text("Note: " + note, style="dim"))
-    console.print(Text(headline(result.verdicts), style="bold"))
+    console.print(Text(" ".join(headline(result.verdicts)), style="bold"))
 
 
 def accuracy_table(result: PilotResult) -> Table:
@@ -53,11 +54,9 @@ def accuracy_table(result: PilotResult) -> Table:
     for kpis in result.kpis:
         table.add_row(
             kpis.method,
-            f"{kpis.final_accuracy:.3f} ± {kpis.final_accuracy_sd:.3f}",
-            points(kpis.difference, bounds=False),
-            points(kpis.difference_longer_uniform, bounds=False),
-            points(kpis.difference_longer_uniform_with_setup, bounds=False),
-            f"{kpis.worst_class:.3f}",
+            final(kpis),
+            *(points(kpis.against(name), bounds=False) for name in ("final_accuracy", *LEADS)),
+            f"{kpis.known('worst_class'):.3f}",
         )
     return table
 
@@ -66,17 +65,16 @@ def time_table(result: PilotResult) -> Table:
     """What each method cost."""
     table = _table(
         f"Time, and what accuracy {result.target:.3f} took",
-        "ms a\nstep", "of it\nchoosing", "steps", "seconds", "times\nas fast", "all\ncounted",
+        "ms per\nstep", "of it\nchoosing", "steps", "seconds", "times\nas fast", "all\ncounted",
     )  # fmt: skip
     for kpis in result.kpis:
         table.add_row(
             kpis.method,
-            f"{1e3 * kpis.step_seconds:.2f}",
-            f"{100 * kpis.overhead:.0f} %",
-            number(kpis.target.steps, ".0f"),
-            number(kpis.target.seconds, ".2f"),
-            short_times(kpis.speed_up),
-            short_times(kpis.speed_up_with_setup),
+            f"{1e3 * kpis.known('step_seconds'):.2f}",
+            f"{100 * kpis.known('overhead'):.0f} %",
+            number(kpis.mean("steps_to_accuracy"), ".0f"),
+            number(kpis.mean("training_time_to_accuracy"), ".2f"),
+            *(times(kpis.against(name), bounds=False) for name in ("training_speed_up", "speed_up")),
         )
     return table
 
@@ -100,19 +98,17 @@ def group_table(found: ByGroup) -> Table:
 def cost_table(costs: Costs) -> Table:
     """What a full training costs with each method, and what that saves."""
     table = _table(
-        f"Cost in {costs.currency}", "a run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
+        f"Cost in {costs.currency}", "one run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
     )
     for each in costs.methods:
-        most = "≤ " if each.at_most else ""
+        most = "≤" if each.at_most else ""
         table.add_row(
             each.method,
             "" if each.run is None else amount(each.run.mean),
             amount(each.full_training),
             most + amount(each.saved),
             f"{most}{amount(each.return_on_pilot, '+')} ×",
-            "never"
-            if each.break_even is None
-            else f"{'≥ ' if each.at_most else ''}{amount(each.break_even)} trainings",
+            "never" if each.break_even is None else f"{'≥' if each.at_most else ''}{amount(each.break_even)} trainings",
         )
     return table
 
@@ -130,11 +126,10 @@ def _print_verdict(verdict: Verdict, console: Console) -> None:
     title = Text(verdict.method + ": ", style="bold")
     title.append(verdict.gain, style=STYLES.get(verdict.gain, "bold"))
     console.print(title)
-    for sentence in verdict.sentences:
-        line = Text("  " + sentence)
-        for outcome in (BETTER, WORSE):
-            line.highlight_words([outcome], style=STYLES[outcome])
-        console.print(line)
+    for each in verdict.answers:
+        line = Text(f"  {QUESTIONS[each.figure]}: ")
+        line.append(each.outcome, style=STYLES.get(each.outcome, ""))
+        console.print(line.append(f", {answer(each)}.", style=""))
 
 
 def _print_gates(result: PilotResult, console: Console) -> None:
@@ -142,10 +137,10 @@ def _print_gates(result: PilotResult, console: Console) -> None:
         state = f"passed by {', '.join(stage.passed) or 'none'}" if stage.ran else "not run"
         console.print(Text(f"Stage {stage.share:g}: {state} ({stage.reason})", style="bold"))
     for each in result.gates:
-        line = Text(f"{each.method}: {each.sentence}")
-        line.stylize("bold", 0, len(each.method))
-        line.highlight_words([each.outcome], style=GATE_STYLES[each.outcome])
-        console.print(line)
+        value, bound, margin = gate_figures(each)
+        line = Text(f"{each.method}: ", style="bold").append(f"{each.gate}: ", style="not bold")
+        line.append(each.outcome, style=GATE_STYLES[each.outcome])
+        console.print(line.append(f", {value} against {bound}, margin {margin}.", style="not bold"))
 
 
 def _table(title: str, *columns: str) -> Table:
