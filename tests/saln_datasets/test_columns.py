@@ -30,6 +30,7 @@ def parquet(folder: Path, metadata: dict[str, str] | None = None, **columns: Any
     [
         ("__index_level_0__", ORDER, "an index"),
         ("Unnamed: 0", ORDER, "an index"),
+        ("Unnamed: 0.1", ORDER, "an index"),
         ("", ORDER, "an index"),
         ("target", LABEL, "another label"),
         ("y", LABEL + 0.5, "another label"),

@@ -65,6 +65,15 @@ def test_a_csv_file_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert len(parsed) == 2
 
 
+def test_a_parquet_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = parquet(tmp_path, **{f"p{j}": A for j in range(50)}, label=Y)
+    opened, real = [], pq.ParquetFile
+    monkeypatch.setattr(pq, "ParquetFile", lambda *a, **k: (opened.append(1), real(*a, **k))[1])
+    monkeypatch.setattr(pq, "read_table", None)
+    assert load_dataset(path).x.shape == (30, 50)
+    assert len(opened) == 1
+
+
 def test_blanks_around_names_and_values_do_not_count(tmp_path: Path) -> None:
     data = load_dataset(csv(tmp_path, rows("a, label", lambda i: f"{i}, {'xyz'[i % 3]}{' ' * (i % 2)}")))
     assert data.class_names == ("x", "y", "z")

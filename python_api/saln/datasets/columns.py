@@ -12,7 +12,7 @@ from saln.datasets.errors import Array, DataError, listing
 from saln.datasets.files import LABEL_KEYS, TEST_KEYS, ArrayFile, as_float32, first_text
 from saln.datasets.tables import pandas_index
 
-INDEX = re.compile(r"(unnamed: \d+)?|__index_level_\d+__", re.IGNORECASE)
+INDEX = re.compile(r"(unnamed: .*)?|__index_level_\d+__", re.IGNORECASE)
 """Names that pandas gives an index without one."""
 IDS = re.compile(r"(?i:index|idx|(.*[ _.-])?(id|uuid|guid))|.*[a-z]I[dD]")
 """Names of whole numbers that name rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -63,12 +64,14 @@ class ArrayFile:
             raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted one of {', '.join(_OPEN)}")
         with one_line(path):
             self.names, self._read = open_file(path)
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise DataError(f"{path}: more than one array or column is called '{twice[0]}'; wanted names that differ")
+        twice = next((name for name, times in Counter(self.names).items() if times > 1), None)
+        if twice is not None:
+            raise DataError(f"{path}: more than one array or column is called '{twice}'; wanted names that differ")
+        self._there = set(self.names)
         for name in ignore:
             self._require(name)
-        self.names = [name for name in self.names if name not in ignore]
+        self._there -= set(ignore)
+        self.names = [name for name in self.names if name in self._there]
 
     def read(self, name: str) -> Array:
         """One array: texts as str, bfloat16 tensors as float32, list columns as a matrix `[rows, length]`.
@@ -113,7 +116,7 @@ class ArrayFile:
         return np.stack(columns, axis=1)
 
     def _require(self, name: str) -> None:
-        if name not in self.names:
+        if name not in self._there:
             raise DataError(f"{self.path}: no array or column named '{name}'; it has {listing(self.names)}")
 
 

@@ -22,11 +22,12 @@ def open_parquet(path: Path) -> Opened:
     """Columns of a parquet file, each read when it is asked for."""
     import pyarrow.parquet
 
-    def read(name: str) -> Array:
-        column = pyarrow.parquet.read_table(str(path), columns=[name]).column(name)
-        return _values(column, f"{path}: column '{name}'")
+    file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
 
-    return [str(name) for name in pyarrow.parquet.read_schema(str(path)).names], read
+    def read(name: str) -> Array:
+        return _values(file.read(columns=[name]).column(name), f"{path}: column '{name}'")
+
+    return [str(name) for name in file.schema_arrow.names], read
 
 
 def pandas_index(path: Path) -> list[str]:
@@ -71,8 +72,10 @@ def open_csv(path: Path) -> Opened:
         if len(names) == 1 and separator in names[0]:
             raise DataError(f"{path}: the first line is '{names[0]}'; wanted names separated by commas, not {called}")
 
+    places = {name: place for place, name in enumerate(names)}
+
     def read(name: str) -> Array:
-        column, what = table.column(names.index(name)), f"{path}: column '{name}'"
+        column, what = table.column(places[name]), f"{path}: column '{name}'"
         if pyarrow.types.is_binary(column.type):
             row = next(row for row, value in enumerate(column.to_pylist()) if value and not _is_utf8(value))
             raise DataError(f"{what} is not UTF-8 in row {row}: {column[row].as_py()!r}; save the file as UTF-8")
