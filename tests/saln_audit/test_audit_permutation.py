@@ -43,6 +43,19 @@ def test_many_rows_agree_with_the_variance_of_a_sample_without_replacement() -> 
     assert abs(_test(counts, codes, 4).p_value - expected) <= 4 * np.sqrt(expected / 4999) + 0.01
 
 
+def test_chance_leaves_all_groups_within_its_bounds_at_once() -> None:
+    """In 95 of 100 selections that do not care about groups, none is outside."""
+    source = np.random.default_rng(7)
+    codes, outside = np.repeat(np.arange(6), [200, 100, 100, 80, 60, 60]), 0
+    for _ in range(300):
+        counts = source.poisson(1.5, 600)
+        found = permutation_test(counts, codes, 6, permutations=999, generator=source)
+        totals = np.bincount(codes, weights=counts)
+        outside += bool(((totals < found.low) | (totals > found.high)).any())
+    low, high = stats.binom(300, 0.05).ppf([0.0005, 0.9995])
+    assert low <= outside <= high
+
+
 def test_empty_groups_and_equal_counts_say_nothing() -> None:
     found = _test([2, 2, 2, 2], [0, 0, 2, 2], 4, 99)
     assert found.p_value == 1.0

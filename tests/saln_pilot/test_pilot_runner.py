@@ -231,8 +231,8 @@ def test_document_is_plain_json(compared: PilotResult) -> None:
     document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
     assert document["schema"] == "saln.pilot/3"
     assert set(document) == {
-        "schema", "versions", "machine", "config", "data", "target_accuracy", "kpis", "verdicts", "selections", "runs",
-        "longer_uniform", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
+        "schema", "versions", "machine", "config", "data", "target", "kpis", "verdicts", "selections", "runs",
+        "longer", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
     }  # fmt: skip
     assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
     assert len(document["runs"]) == 20

@@ -37,7 +37,7 @@ class PermutationTest:
     group_p_values : ndarray
         `[G]` that this group differs from the rest, two-sided; 1 for a group with no rows.
     low, high : ndarray
-        `[G]` totals between which 95 % of the exchanges left the group.
+        `[G]` totals between which 95 % of the exchanges left all groups at once.
     """
 
     p_value: float
@@ -80,7 +80,9 @@ def permutation_test(
     away = np.abs(drawn - expected)
     group_p_values, low, high = np.ones(n_groups), np.zeros(n_groups), np.zeros(n_groups)
     group_p_values[real] = (1 + (away >= seen * (1 - SLACK) - SLACK).sum(axis=0)) / (1 + permutations)
-    low[real], high[real] = np.quantile(drawn, [0.025, 0.975], axis=0)
+    deviation = drawn.std(axis=0)
+    reach = np.quantile((away / np.where(deviation > 0, deviation, 1.0)).max(axis=1), 0.95) * deviation
+    low[real], high[real] = np.maximum(expected - reach, 0.0), expected + reach
     as_spread = int(((away**2 / size).sum(axis=1) >= spread * (1 - SLACK) - SLACK).sum())
     return PermutationTest((1 + as_spread) / (1 + permutations), group_p_values, low, high)
 

@@ -35,7 +35,7 @@ class GroupRate:
     relative : float
         The draw rate over the whole pool's: 1 is as often as the group is large.
     chance_low, chance_high : float
-        Between these, `relative` lies in 95 % of random exchanges of rows.
+        Between these, `relative` lies for all groups at once in 95 % of random exchanges of rows.
     """
 
     group: str

@@ -28,9 +28,9 @@ def panels(audit: Audit) -> Iterator[Panel]:
     for i, rates in enumerate(audit.rates):
         rows: list[Row] = [(each.group, each.relative, each.chance_low, each.chance_high) for each in rates.groups]
         caption = (
-            "1 is as often as the group is large. Grey: where chance alone leaves 95 of 100; ◆ more than chance, "
-            f"corrected for all tests. Lowest rate over highest: {rates.lowest_draw_ratio:.2f} by draws, "
-            f"{rates.lowest_row_ratio:.2f} by rows ever drawn."
+            "1 is as often as the group is large. Grey: where chance leaves all groups at once in 95 of 100 exchanges; "
+            "◆ more than chance, corrected for all tests. Lowest rate over highest: "
+            f"{rates.lowest_draw_ratio:.2f} by draws, {rates.lowest_row_ratio:.2f} by rows ever drawn."
         )
         yield _groups_panel(audit, f"rates-{i}", "rate", rates.column, caption, rows, 1.0)
     for i, coverage in enumerate(audit.coverage):

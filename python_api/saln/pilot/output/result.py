@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import metadata
 from typing import Any
 
@@ -157,48 +157,20 @@ class PilotResult:
         return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seed)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON document: numbers, strings, lists and dicts only; what is not known is None."""
-        document = {
-            "schema": SCHEMA,
-            "versions": self.versions,
-            "machine": self.machine,
-            "config": self.config.as_dict(),
-            "data": asdict(self.data),
-            "target_accuracy": self.target,
-            "kpis": [asdict(each) for each in self.kpis],
-            "verdicts": [asdict(each) for each in self.verdicts],
-            "selections": [asdict(each) for each in self.selections],
-            "runs": [_run_as_dict(run) for run in self.runs],
-            "longer_uniform": [asdict(each) for each in self.longer],
-            "by_group": [asdict(each) for each in self.by_group],
-            "gates": [asdict(each) for each in self.gates],
-            "gate_outcome": self.gate_outcome,
-            "stages": [asdict(each) for each in self.stages],
-            "costs": None if self.costs is None else asdict(self.costs),
-            "pilot_seconds": self.pilot_seconds,
-            "notes": list(self.notes),
-        }
-        cleaned: dict[str, Any] = _finite(document)
-        return cleaned
+        """The JSON document: numbers, strings, lists and dicts by the names used here, without tensors and pools."""
+        document: dict[str, Any] = _plain(self)
+        return {"schema": SCHEMA, "gate_outcome": self.gate_outcome, **document, "config": self.config.as_dict()}
 
 
-def _run_as_dict(run: Run) -> dict[str, Any]:
-    return {
-        "method": run.method,
-        "seed": run.seed,
-        "setup_seconds": run.setup_seconds,
-        "wall_seconds": run.wall_seconds,
-        "kept_samples": int(run.chosen.numel()),
-        "curve": [asdict(point) for point in run.curve],
-    }
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity."""
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        parts = {each.name: getattr(value, each.name) for each in fields(value) if each.name != "pools"}
+        return {name: _plain(part) for name, part in parts.items() if not isinstance(part, torch.Tensor)}
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_plain(each) for each in value]
+    # JSON has no NaN and no infinity.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
