@@ -129,7 +129,7 @@ def _ratio(axis: Axes, row: float, runs: Runs, problem: Problem, method: str, me
         return
     mean, low, high = (
         None if value is None else min(max(value, LIMITS[0]), LIMITS[1])
-        for value in (found.ratio.mean, found.ratio.low, found.ratio.high)
+        for value in (found.mean, found.low, found.high)
     )
     if low is not None and high is not None:
         axis.plot([low, high], [row, row], color=COLOURS[method], linewidth=0.9)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections.abc import Sequence
 
 from bench.study.problems import Problem
 from bench.study.results import Runs
 from saln.pilot.judging.intervals import Interval, interval
-from saln.pilot.judging.kpi import SpeedUp, speed_up
+from saln.pilot.judging.measures import reaches_uniform, times_as_fast
 from saln.pilot.training.trainer import Run
 
 MEASURES = ("steps", "training", "everything")
@@ -49,14 +50,16 @@ def difference(
     return interval(found) if found else None
 
 
-def speed(runs: Runs, problem: Problem, method: str, measure: str) -> SpeedUp | None:
+def speed(runs: Runs, problem: Problem, method: str, measure: str) -> Interval | None:
     """How many times as fast as uniform to uniform's final accuracy, by one of `MEASURES`."""
     mine, base = pairs(runs, problem, method)
     if not mine:
         return None
     if measure == "steps":
-        return speed_up(_by_steps(mine), _by_steps(base), with_setup=False)
-    return speed_up(mine, base, with_setup=measure == "everything")
+        mine, base = _by_steps(mine), _by_steps(base)
+    both = list(zip(mine, base, strict=True))
+    logs = [math.log(times_as_fast(run, other, with_setup=measure == "everything")) for run, other in both]
+    return interval(logs, missed=sum(not reaches_uniform(run, other) for run, other in both)).exp()
 
 
 def costs(runs: Runs, problem: Problem, method: str) -> Costs | None:

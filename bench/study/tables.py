@@ -10,8 +10,7 @@ from bench.study.problems import SETS, Problem
 from bench.study.results import Runs
 from bench.study.speed import MEASURES, costs, difference, final, problems_of, speed
 from saln.pilot.judging.intervals import Interval
-from saln.pilot.judging.kpi import SpeedUp
-from saln.pilot.output.words import points, short_times, times
+from saln.pilot.output.words import points, times
 
 _Cell = Callable[[Runs, Problem, str], str]
 AIM, FLOOR = 2.0, 0.95
@@ -69,7 +68,7 @@ def clock_table(runs: Runs) -> str:
 
     def cell(runs: Runs, problem: Problem, method: str) -> str:
         found = speed(runs, problem, method, "everything")
-        return "-" if found is None else _marked(short_times(found), found.ratio, 1.0, found.missed)
+        return "-" if found is None else _marked(times(found, bounds=False), found, 1.0)
 
     return _by_method(runs, tuple(name for name in METHODS if name not in ("uniform", *ABLATIONS)), cell)
 
@@ -77,8 +76,7 @@ def clock_table(runs: Runs) -> str:
 def every_figure(runs: Runs) -> list[dict[str, object]]:
     """All figures with their intervals, a row per set, condition and method.
 
-    `low` and `high` are of Student's t; those of `final` are of the bootstrap. `never` counts the seeds that did not
-    reach uniform's final value: the ratios are then upper bounds.
+    `never` counts the seeds that did not reach uniform's final value: ratios and `high` are then upper bounds.
     """
     rows: list[dict[str, object]] = []
     for problem in problems_of(runs):
@@ -87,26 +85,24 @@ def every_figure(runs: Runs) -> list[dict[str, object]]:
             if at_the_end is None or cost is None:
                 continue
             row: dict[str, object] = {**problem._asdict(), "method": method, "seeds": at_the_end.n}
-            row |= dict(zip(("final", "final_low", "final_high"), map(_short, _of_bootstrap(at_the_end)), strict=True))
+            row |= _columns("final", at_the_end)
             row |= _columns("difference", difference(runs, problem, method))
             row |= _columns("worst_class_difference", difference(runs, problem, method, of="worst_class"))
             for measure in MEASURES:
                 found = speed(runs, problem, method, measure)
-                row |= _columns(f"times_{measure}", None if found is None else found.ratio)
+                row |= _columns(f"times_{measure}", found)
                 row["never"] = "" if found is None else found.missed
             row |= {"selection_ms": f"{cost.selection:.2f}", "training_ms": f"{cost.training:.2f}"}
             rows.append({**row, "setup_ms": f"{cost.setup:.0f}"})
     return rows
 
 
-def aim(problem: Problem, found: SpeedUp) -> str:
+def aim(problem: Problem, found: Interval) -> str:
     """Whether the aim for this problem was met: surely, by the mean alone, or not."""
     wanted = AIM if problem.condition in REDUNDANT_OR_NOISY else FLOOR
     if not _reached(found, wanted):
         return f"missed (≥ {wanted})"
-    return (
-        f"met (≥ {wanted})" if found.ratio.low is not None and found.ratio.low >= wanted else f"mean met (≥ {wanted})"
-    )
+    return f"met (≥ {wanted})" if found.low is not None and found.low >= wanted else f"mean met (≥ {wanted})"
 
 
 def _by_method(runs: Runs, methods: tuple[str, ...], cell: _Cell) -> str:
@@ -123,7 +119,7 @@ def _points_and_steps(runs: Runs, problem: Problem, method: str) -> str:
     gained, fast = difference(runs, problem, method), speed(runs, problem, method, "steps")
     if gained is None or fast is None:
         return "-"
-    return f"{_marked(f'{100 * gained.mean:+.1f}', gained, 0.0)}, {short_times(fast)}"
+    return f"{_marked(f'{100 * gained.mean:+.1f}', gained, 0.0)}, {times(fast, bounds=False)}"
 
 
 def _points(runs: Runs, problem: Problem, method: str) -> str:
@@ -133,24 +129,20 @@ def _points(runs: Runs, problem: Problem, method: str) -> str:
     return f"{100 * at_the_end.mean:.1f}" if method == "uniform" else _marked(f"{100 * gained.mean:+.1f}", gained, 0.0)
 
 
-def _speed(found: SpeedUp) -> str:
-    never = f", {found.missed} of {found.ratio.n} never" if found.missed else ""
-    return _marked(times(found) + never, found.ratio, 1.0, found.missed)
+def _speed(found: Interval) -> str:
+    never = f", {found.missed} of {found.n} never" if found.missed else ""
+    return _marked(times(found) + never, found, 1.0)
 
 
-def _marked(text: str, found: Interval, neutral: float, missed: int = 0) -> str:
-    """With a sign in bold where both intervals are clear of the neutral value; an upper bound can only lose."""
-    if found.above(neutral) and not missed:
+def _marked(text: str, found: Interval, neutral: float) -> str:
+    """With a sign in bold where the interval is clear of the neutral value; an upper bound can only lose."""
+    if found.above(neutral):
         return f"{text} **+**"
     return f"{text} **-**" if found.below(neutral) else text
 
 
-def _reached(found: SpeedUp, wanted: float) -> bool:
-    return not found.missed and found.ratio.mean >= wanted
-
-
-def _of_bootstrap(found: Interval) -> tuple[float | None, ...]:
-    return found.mean, found.bootstrap_low, found.bootstrap_high
+def _reached(found: Interval, wanted: float) -> bool:
+    return not found.missed and found.mean >= wanted
 
 
 def _columns(name: str, found: Interval | None) -> dict[str, str]:

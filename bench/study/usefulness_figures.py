@@ -7,9 +7,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping
 
-import numpy as np
-from scipy.special import stdtrit
-
 from bench.markdown import table
 from bench.study.predictors import CHEAP, PREDICTORS
 from bench.usefulness import CANDIDATES, PROPOSALS, STAGES, Key
@@ -58,15 +55,8 @@ def correlation(lines: Lines, predictor: str, kind: str) -> Correlation | None:
     means = model_means(lines, predictor, lambda key: key.proposals == kind)
     if not means:
         return None
-    return Correlation(interval(means), _certain(means))
-
-
-def _certain(means: list[float]) -> bool:
-    n = len(means)
-    if n < 2:
-        return False
-    margin = float(stdtrit(n - 1, 1 - 0.05 / TESTS / 2)) * float(np.std(means, ddof=1)) / n**0.5
-    return bool(abs(statistics.fmean(means)) > margin)
+    found = interval(means, comparisons=TESTS)
+    return Correlation(found, found.above(0.0) or found.below(0.0))
 
 
 def agreement(lines: Lines, predictor: str, kind: str) -> tuple[int, int]:
@@ -87,7 +77,7 @@ def all_correlations(lines: Lines) -> list[dict[str, object]]:
     for kind in PROPOSALS:
         found = {name: each for name in PREDICTORS if (each := correlation(lines, name, kind)) is not None}
         for name, each in sorted(found.items(), key=lambda pair: -abs(pair[1].found.mean)):
-            bounds = (each.found.mean, each.found.bootstrap_low, each.found.bootstrap_high)
+            bounds = (each.found.mean, each.found.low, each.found.high)
             row: dict[str, object] = {"proposals": kind, "predictor": name.replace(" quality", " × q")}
             row |= dict(zip(("mean", "low", "high"), map(_signed, bounds), strict=True))
             row |= {"certain": each.certain, "same_sign": "{} of {}".format(*agreement(lines, name, kind))}
@@ -112,14 +102,13 @@ def short_table(lines: Lines, found: list[dict[str, object]]) -> str:
             name = str(name).replace("_", " ")
             rows.append([name, f"{mean} [{row['low']}, {row['high']}]", *parts, plain[row["predictor"]]])
     names = list(found[0])[list(found[0]).index("same_sign") + 1 :]
-    head = ("predictor", "mean ρ [bootstrap]", "same sign in", *names, "ρ, uniform proposals")
+    head = ("predictor", "mean ρ [95 %, all together]", "same sign in", *names, "ρ, uniform proposals")
     models = len({key[:3] for key in lines})
     stages = ", ".join(f"{stage} ({steps} steps)" for stage, steps in STAGES.items())
     what = (
         f"{models} models (sets × conditions × seeds) at {len(STAGES)} stages, {stages}; {CANDIDATES} batches of each "
-        f"kind per stage; {len(PREDICTORS)} predictors. Of the {TESTS} intervals some {round(0.05 * TESTS)} miss 0 by "
-        "chance; "
-        "**bold** marks those clear of it after correction for all (Bonferroni, t over models)."
+        f"kind per stage; {len(PREDICTORS)} predictors. All {TESTS} intervals hold "
+        "together with 95 % (Student's t over models, Bonferroni); **bold** marks those clear of 0."
     )
     return f"{what}\n\n{table(head, rows)}"
 
