@@ -106,7 +106,7 @@ def test_score(keywords: dict[str, Any], error: type[Exception], message: str) -
 
 def test_what_is_of_a_graph_has_a_laplacian(backend: str) -> None:
     """Where none is named, the unnormalized one: one rule for all that needs a graph, and none for the rest."""
-    graph = {"similarity": "cosine", "backend": backend}
+    graph = {"similarity": "rbf", "backend": backend}
     for function in (
         saln_kernels.fiedler,
         lambda *a, **o: (saln_kernels.score_batches(*a, "algebraic_connectivity", **o),),
