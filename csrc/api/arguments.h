@@ -17,19 +17,12 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 inline DType dtype_of(const Tensor& t, const char* argument) {
-  switch (t.scalar_type()) {
-    case ScalarType::Float:
-      return DType::float32;
-    case ScalarType::Double:
-      return DType::float64;
-    case ScalarType::BFloat16:
-      return DType::bfloat16;
-    case ScalarType::Half:
-      return DType::float16;
-    default:
-      STD_TORCH_CHECK(false, argument, ": expected float32, float64, bfloat16 or float16");
-  }
-  return DType::float32;
+  const ScalarType type = t.scalar_type();
+  if (type == ScalarType::Float) return DType::float32;
+  if (type == ScalarType::Double) return DType::float64;
+  if (type == ScalarType::BFloat16) return DType::bfloat16;
+  STD_TORCH_CHECK(type == ScalarType::Half, argument, ": expected float32, float64, bfloat16 or float16");
+  return DType::float16;
 }
 
 inline View view_of(const Tensor& t, const char* argument) {

@@ -89,14 +89,14 @@ py::dict cuda_plan(const Asked& asked, const py::dict& gpu) {
   set("registers_per_multiprocessor", g.registers_per_multiprocessor);
   const saln::CudaPlan p = make_cuda_plan(asked.problem, asked.task, g);
   py::dict launch;
-  launch["kernel"] = name_of(p.kernel);
+  launch["kernel"] = facts_of(p.kernel).name;
   launch["grid"] = p.grid;
   launch["threads"] = p.threads;
   launch["registers"] = p.registers;
   launch["shared_bytes"] = p.shared_bytes;
   launch["blocks_per_multiprocessor"] = p.blocks;
   py::dict out = described(p.numbers);
-  out["layout"] = name_of(p.kernel);
+  out["layout"] = facts_of(p.kernel).name;
   out["seconds"] = p.seconds;
   out["reason"] = p.reason;
   out["workspace_bytes"] = p.workspace_bytes;

@@ -38,9 +38,11 @@ inline bool caches_pairs(const Problem& problem, const GreedyTask& task) {
       return problem.center || 6 * task.size > problem.size;
     case Similarity::rbf:
       return problem.center || 2 * task.size > problem.size;
-    default:
-      return false;  // precomputed: they are cached already
+    case Similarity::precomputed:  // they are there already
+    case Similarity::given:
+      return false;
   }
+  __builtin_unreachable();
 }
 
 // No matrix of n rows has a larger rank: of rows of d numbers, of their products with residuals, centered.

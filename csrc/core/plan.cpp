@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/criteria.h"
+
 namespace saln {
 namespace {
 
@@ -16,6 +18,15 @@ constexpr double kStreamed = 4;
 constexpr double kGramRate = 1.4e9, kSolveRate = 0.45e9;
 
 bool has_features(Similarity s) { return s == Similarity::linear || s == Similarity::cosine; }
+
+// Of a semidefinite matrix `vendi` of two orders needs less than its other orders.
+Needs needs_of(const Shape& s) {
+  if (s.criterion == Criterion::vendi && s.semidefinite) {
+    if (s.parameter == 2) return Needs::moments;
+    if (std::isinf(s.parameter)) return Needs::top_1;
+  }
+  return needs_of(s.criterion);
+}
 
 void state_need(const Shape& s, Plan& p) {
   p.count = 0;
@@ -39,36 +50,30 @@ void state_need(const Shape& s, Plan& p) {
       break;
   }
   p.need = Need::eigenvalues;
-  p.count = s.size;
-  switch (s.criterion) {
-    case Criterion::participation_ratio:
-    case Criterion::eigenvalue_variance:
-      p.need = Need::moments;
+  switch (needs_of(s)) {
+    case Needs::all:
+      p.count = s.size;
       break;
-    case Criterion::logdet:
-      p.need = Need::pivots;
-      break;
-    case Criterion::energy:
+    case Needs::top_k:
       p.count = s.k;
       break;
-    case Criterion::stable_rank:
+    case Needs::top_1:
       p.count = 1;
       break;
-    case Criterion::spectral_gap:
+    case Needs::top_2:
       p.count = 2;
       break;
-    case Criterion::algebraic_connectivity:
+    case Needs::moments:
+      p.need = Need::moments;
+      break;
+    case Needs::pivots:
+      p.need = Need::pivots;
+      break;
+    case Needs::fiedler:
       p.fiedler = true;
       p.count = 1;
       break;
-    case Criterion::vendi:
-      if (s.parameter == 2 && s.semidefinite) p.need = Need::moments;
-      if (std::isinf(s.parameter)) p.count = 1;
-      break;
-    default:
-      break;
   }
-  if (p.need != Need::eigenvalues) p.count = 0;
 }
 
 }  // namespace
@@ -85,9 +90,7 @@ Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int t
   s.similarity = problem.similarity;
   s.center = problem.center;
   s.laplacian = problem.laplacian;
-  s.semidefinite = problem.laplacian == Laplacian::none
-                       ? problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given
-                       : problem.negative != Negative::keep;
+  s.semidefinite = is_semidefinite(problem);
   s.output = task.output;
   s.criterion = task.criterion;
   s.parameter = task.parameter;

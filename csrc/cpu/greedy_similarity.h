@@ -109,9 +109,11 @@ class Similarities {
         return T(1);
       case Similarity::gradient:
         return square_[i] * residual_square_[i];
-      default:
+      case Similarity::linear:
+      case Similarity::given:
         return square_[i];
     }
+    __builtin_unreachable();
   }
 
   // out [kBlock] = similarities of rows first … with row j, zero beyond the last row.
@@ -139,10 +141,14 @@ class Similarities {
         for (int i = 0; i < B; ++i) out[i] *= products[i];
         break;
       }
-      default:
+      case Similarity::cosine:
         block_products(features_.at(first), features_[j], d, out);
-        if (problem_.similarity == Similarity::cosine)
-          for (int i = 0; i < B; ++i) out[i] *= scale_[first + i] * scale_[j];
+        for (int i = 0; i < B; ++i) out[i] *= scale_[first + i] * scale_[j];
+        break;
+      case Similarity::linear:
+      case Similarity::given:
+        block_products(features_.at(first), features_[j], d, out);
+        break;
     }
     for (int64_t i = n_ > first ? n_ - first : 0; i < B; ++i) out[i] = 0;
   }

@@ -26,9 +26,10 @@ SALN_INLINE void visit(const View& m, const Visitor& visitor) {
       return visitor(static_cast<const double*>(m.data), [](double x) { return T(x); });
     case DType::bfloat16:
       return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_bfloat16(x)); });
-    default:
+    case DType::float16:
       return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_half(x)); });
   }
+  __builtin_unreachable();
 }
 
 // out [cols] = row i, converted.

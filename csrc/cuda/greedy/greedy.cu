@@ -2,11 +2,10 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <stdexcept>
-#include <string>
 
 #include "cuda/greedy/greedy.cuh"
 #include "cuda/greedy/greedy_run.h"
+#include "cuda/launch/runtime.h"
 
 namespace saln {
 namespace {
@@ -18,16 +17,6 @@ template <class K>
 __global__ void __launch_bounds__(device::GreedyGroup::threads, 1)
     greedy_kernel(const __grid_constant__ GreedyCall call) {
   device::run_greedy<K>(call, device::shared_base());
-}
-
-void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
-}
-
-int attribute(cudaDeviceAttr which, int device) {
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, which, device), "saln_kernels: device attribute");
-  return value;
 }
 
 struct Launch {
@@ -73,9 +62,10 @@ Launch laid_out_for(const Problem& problem, const GreedyTask& task, int device) 
       return laid_out<device::GreedyMaxVol<T>>(problem, task, device);
     case Greedy::k_center:
       return laid_out<device::GreedyKCenter<T>>(problem, task, device);
-    default:
+    case Greedy::logdet:
       return laid_out<device::GreedyLogDet<T>>(problem, task, device);
   }
+  __builtin_unreachable();
 }
 
 Launch planned(const Problem& problem, const GreedyTask& task, int device) {
@@ -94,9 +84,7 @@ size_t cuda_workspace(const Problem& problem, const GreedyTask& task, int device
 void run_cuda(const Problem& problem, const GreedyTask& task, const GreedyResults& results, void* workspace,
               void* stream) {
   if (problem.n_candidates == 0 || task.size == 0) return;
-  int device = 0;
-  check(cudaGetDevice(&device), "saln_kernels: current device");
-  Launch launch = planned(problem, task, device);
+  Launch launch = planned(problem, task, current_device());
   launch.call.results = results;
   launch.call.workspace = static_cast<char*>(workspace);
   launch.call.workspace_stride = int64_t(launch.bytes.workspace);

@@ -79,9 +79,11 @@ class GreedySimilarities {
         return T(1);
       case Similarity::gradient:
         return square * row_product<T>(problem_.residuals, rows_.row[i], rows_.row[i]);
-      default:
+      case Similarity::linear:
+      case Similarity::given:
         return square;
     }
+    __builtin_unreachable();
   }
 
   // By a warp, in every lane; an entry of a matrix by each thread for itself.
@@ -99,9 +101,11 @@ class GreedySimilarities {
       }
       case Similarity::gradient:
         return row_product<T>(x, a, b) * row_product<T>(problem_.residuals, a, b);
-      default:
+      case Similarity::linear:
+      case Similarity::given:
         return row_product<T>(x, a, b);
     }
+    __builtin_unreachable();
   }
 
   // mean_ [n] = the mean of every column, from the mean row where that serves; false where one is not finite. Ends with

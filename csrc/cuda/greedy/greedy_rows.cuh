@@ -38,9 +38,10 @@ SALN_DEVICE void with_elements(const View& m, const Visit& visit) {
       return visit(static_cast<const double*>(m.data), [](double x) { return T(x); });
     case DType::bfloat16:
       return visit(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_bfloat16(x)); });
-    default:
+    case DType::float16:
       return visit(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_float16(x)); });
   }
+  __builtin_unreachable();
 }
 
 // Σ_t term(x_t, y_t) over rows number `a` and `b`, by a warp, in every lane.

@@ -12,8 +12,9 @@ class MatrixFreeKernel {
   using G = Group<256>;
 
  public:
-  static constexpr int threads = G::threads, blocks = 1;
+  static constexpr int threads = G::threads, blocks = 1, kHeldRows = 0;
   static constexpr bool kGathers = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
+  static constexpr bool kStreams = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)
       : MatrixFreeKernel(call, shared, EitherMemory(call.choice.near_is_shared, shared, global), global) {}

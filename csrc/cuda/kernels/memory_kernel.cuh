@@ -16,7 +16,8 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
 
  public:
   static constexpr bool kEstimates = true, kIterates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
-  static constexpr int blocks = 1;
+  static constexpr bool kStreams = !kShared;
+  static constexpr int blocks = 1, kHeldRows = 0;
 
   SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
       : MemoryKernel(call, shared, EitherMemory(kShared || call.choice.near_is_shared, shared, global), global,
@@ -55,8 +56,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     }
     const Problem& p = this->call_.problem;
     const Moments& seen = this->state_->moments;
-    const bool semidefinite =
-        p.similarity != Similarity::precomputed && p.similarity != Similarity::given && p.laplacian == Laplacian::none;
+    const bool semidefinite = is_semidefinite(p) && !choice.fiedler;
     const int found = lanczos_.finish(g, tile.n, choice.n_iter, choice.count, this->state_->rest, semidefinite,
                                       seen.trace, seen.square);
     if (g.rank == 0) this->state_->found = found;

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saln_kernels.backends.triton import shapes
 from saln_kernels.backends.triton.device.kernel import spectral_kernel
+from saln_kernels.criteria import CRITERIA
 from saln_kernels.matrices import Problem, result_dtype
 
 # The kernels do not need it, but Triton is about to change its default, and with it every result's last bits.
@@ -25,28 +26,26 @@ class Task(NamedTuple):
     need: shapes.Need
     k: int  # leading eigenvalues
     criterion: str = ""
-    order: str = ""  # of `vendi`: which formula serves it
+    order: str = "one"  # of `vendi`: which formula serves it
     parameter: float = 1.0
 
 
 def score_task(criterion: str, k: int, parameter: float, b: int, semidefinite: bool) -> Task:
-    """What a criterion needs. `vendi` of order 2 is a moment of the eigenvalues, if none is negative."""
-    if criterion in ("participation_ratio", "eigenvalue_variance"):
-        return Task("score", "moments", 1, criterion)
-    if criterion == "logdet":
-        return Task("score", "pivots", 1, criterion, parameter=parameter)
-    if criterion == "algebraic_connectivity":
-        return Task("score", "fiedler", 1, criterion)
+    """What a criterion needs. Of a semidefinite matrix `vendi` of two orders needs less than its other orders."""
+    needs, order = CRITERIA[criterion].needs, "one"
     if criterion == "vendi":
-        if parameter == 2 and semidefinite:
-            return Task("score", "moments", 1, criterion)
-        if math.isinf(parameter):
-            return Task("score", "spectrum", 1, criterion, "infinite")
-        if parameter in (0, 1):
-            return Task("score", "spectrum", b, criterion, "zero" if parameter == 0 else "one")
-        return Task("score", "spectrum", b, criterion, "other", parameter)
-    needed = {"energy": k, "stable_rank": 1, "spectral_gap": min(2, b)}
-    return Task("score", "spectrum", needed.get(criterion, b), criterion)
+        order = _order(parameter, semidefinite)
+        needs = "moments" if parameter == 2 and semidefinite else "top_1" if order == "top" else needs
+    count = {"all": b, "top_k": k, "top_2": min(2, b)}.get(needs, 1)
+    need: shapes.Need = needs if needs in ("moments", "pivots", "fiedler") else "spectrum"
+    return Task("score", need, count, criterion, order, parameter)
+
+
+def _order(q: float, semidefinite: bool) -> str:
+    """Which formula of `device.criteria` serves an order of `vendi`."""
+    if math.isinf(q):
+        return "top" if semidefinite else "infinite"
+    return "zero" if q == 0 else "one" if q == 1 else "near" if abs(q - 1) < 0.5 else "other"
 
 
 def constants(problem: Problem, task: Task, shape: shapes.Shape, coarse: bool, widen: bool) -> dict[str, Any]:

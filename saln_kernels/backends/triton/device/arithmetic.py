@@ -23,6 +23,26 @@ def square_root(x):
 
 
 @triton.jit
+def log1p(x):
+    """The logarithm of 1 + x to the precision of x: what rounding 1 + x loses divides out (Higham 2002, section 1.14)."""
+    shifted = 1 + x
+    same = shifted == 1
+    return tl.where(same, x, tl.log(shifted) * x / tl.where(same, 1.0, shifted - 1))
+
+
+@triton.jit
+def expm1(x):
+    """The exponential of x less 1 to the precision of x, in the same way."""
+    power = tl.exp(x)
+    same = power == 1
+    rest = power - 1
+    plain = same | (rest == -1)
+    return tl.where(
+        same, x, tl.where(rest == -1, rest, rest * x / tl.where(plain, 1.0, tl.log(tl.where(plain, 2.0, power))))
+    )
+
+
+@triton.jit
 def reciprocal_or_zero(x):
     """1 / x where x > 0, else 0."""
     positive = x > 0

@@ -232,7 +232,7 @@ def spectral_kernel(
                 tile = tl.where(pairs, deflate_and_negate(tile, trivial, n, B, T), 0.0)
             trace, square, variance = moments(tile, n, B)
             if NEED == "moments":
-                score = of_moments(CRITERION, trace, square, variance, n, scale)
+                score = of_moments(CRITERION, trace, square, variance, scale)
             elif NEED == "pivots":
                 noise = (scale.to(tl.float64) / (parameter * parameter)).to(T)
                 score = log_det(tile, noise, n, B, T)
