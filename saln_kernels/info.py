@@ -238,6 +238,7 @@ def plan(
         negative=negative,
         check_bounds=False,
     )
+    validate.order(problem, values_only=what not in ("gram", "eigh"))
     count, b = candidates.shape
     if criterion is None:
         criterion, parameter = "effective_rank", 0.0

@@ -15,7 +15,7 @@ struct GreedyTask {
   const int64_t* starts = nullptr;  // [C] of k-center, contiguous; 0 for all if null
 };
 
-// Where results go, contiguous; gains are float64 for float64 features, else float32.
+// Where results go, contiguous; gains are NaN for rows set aside, and are float64 for float64 features, else float32.
 struct GreedyResults {
   int64_t* positions;  // [C, size]
   void* gains;         // [C, size]
@@ -55,6 +55,11 @@ constexpr int64_t rank_bound(const Problem& problem, int64_t n) {
   const int64_t most = problem.center ? n - 1 : n;
   return bound < most ? bound : most;
 }
+
+// A row is chosen by its similarities only while its own, and the squares it comes of, are no larger than this: then no
+// distance, sum or mean over n such rows overflows. Rows beyond are set aside and come last. `largest` is the largest
+// number of the type.
+constexpr double largest_usable(int64_t n, double largest) { return largest / (4 * double(n)); }
 
 // What cancellation may leave of sums of n terms, in units of what there was; it counts as 0.
 constexpr double cancellation(int64_t n, double unit_roundoff) { return double(16 + n) * unit_roundoff; }

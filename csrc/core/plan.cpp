@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/criteria.h"
 
@@ -115,6 +116,9 @@ Plan make_plan(const Shape& s) {
     p.reason = "d < b: the covariance side has the same nonzero eigenvalues";
   }
   p.count = std::min(p.count, p.order);
+  if (p.order > kLargestOrder)
+    throw std::invalid_argument("saln_kernels: the matrix is of order " + std::to_string(p.order) + ", larger than " +
+                                std::to_string(kLargestOrder));
 
   const bool may_estimate = p.need == Need::eigenvalues && p.count < p.order;
   if (may_estimate) {

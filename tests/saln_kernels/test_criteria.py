@@ -1,8 +1,9 @@
-"""Criteria where eigenvalues are known: repeated orthonormal rows, whose Gram matrix has their numbers as eigenvalues."""
+"""Criteria where eigenvalues are known: those of repeated orthonormal rows are the numbers of repeats."""
 
 import math
 import re
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_vendi_falls_with_its_order(backend: str) -> None:
     """On a spectrum without ties or zeros, to the resolution of neighbouring orders in float32."""
     features = torch.randn(64, 512, generator=torch.Generator().manual_seed(0))
     found = [score(features, "vendi", backend, q=q, similarity="cosine") for q in ORDERS]
-    assert all(later <= before * (1 + 1e-6) for before, later in zip(found, found[1:], strict=False))
+    assert all(later <= before * (1 + 1e-6) for before, later in pairwise(found))
     assert found[0] == 64
     assert found[5] == pytest.approx(score(features, "effective_rank", backend, similarity="cosine"), rel=1e-6)
 

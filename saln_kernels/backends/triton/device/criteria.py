@@ -77,8 +77,8 @@ def of_spectrum(
 ):
     """The criteria of the leading eigenvalues value [K], in units of the tile, of which `found` are known and real.
 
-    ORDER says which formula of `vendi` serves its order, `parameter`: "zero", "one", "near" one, "other", "infinite", or "top"
-    of an infinite order where the trace is the sum of all positive eigenvalues.
+    ORDER says which formula of `vendi` serves its order, `parameter`: "zero", "one", "near" one, "other", "infinite";
+    "top" is an infinite order where the trace is the sum of all positive eigenvalues.
     """
     r = tl.arange(0, K)
     value = tl.where(r < found, value.to(tl.float64), 0.0)

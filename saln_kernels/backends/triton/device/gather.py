@@ -3,6 +3,7 @@
 import triton
 import triton.language as tl
 
+from saln_kernels.backends.triton.device.arithmetic import by_precision, reciprocal_power_of_two
 from saln_kernels.backends.triton.device.scratch import PANEL, load_tile
 
 
@@ -38,9 +39,10 @@ def inner_products(
     WIDEN: tl.constexpr,
     PRECISION: tl.constexpr,
     T: tl.constexpr,
+    factor=None,
 ):
-    """Gram tile [B, B] of the first n of the rows [B], zero elsewhere. 16-bit rows go to the tensor cores as they are
-    and are added up in float32; WIDEN converts them first.
+    """Gram tile [B, B] of the first n of the rows [B], each times its factor [B], zero elsewhere. 16-bit rows go to the
+    tensor cores as they are and are added up in float32; WIDEN, or a factor, converts them first.
     """
     i = tl.arange(0, B)
     t = tl.arange(0, DEPTH)
@@ -50,10 +52,39 @@ def inner_products(
         column = start + t
         mask = (i < n)[:, None] & (column < width)[None, :]
         x = tl.load(starts + column[None, :].to(tl.int64) * column_stride, mask=mask, other=0.0)
-        if WIDEN:
+        if WIDEN or factor is not None:
             x = x.to(T)
+        if factor is not None:
+            x *= factor[:, None]
         tile = tl.dot(x, tl.trans(x), tile, input_precision=PRECISION, out_dtype=T)
     return tile
+
+
+@triton.jit
+def rescalings(
+    source, row_stride, column_stride, row, n, width, square, B: tl.constexpr, DEPTH: tl.constexpr, T: tl.constexpr
+):
+    """Powers of two [B] by which rows are multiplied so that their squares [B] keep their precision and are finite; 1
+    where they do and are already, and for rows that are zero or not finite.
+    """
+    i = tl.arange(0, B)
+    t = tl.arange(0, DEPTH)
+    top = tl.zeros([B], T)
+    starts = source + row[:, None] * row_stride
+    for start in range(0, width, DEPTH):
+        column = start + t
+        mask = (i < n)[:, None] & (column < width)[None, :]
+        x = tl.load(starts + column[None, :].to(tl.int64) * column_stride, mask=mask, other=0.0)
+        top = tl.maximum(top, tl.max(tl.abs(x.to(T)), axis=1))
+    least: tl.constexpr = by_precision(T, 2.0**-126, 2.0**-1022)
+    odd = (plain_squares(square, T) == 0) & (top > 0) & (top < float("inf"))
+    return tl.where(odd, tl.maximum(reciprocal_power_of_two(top), least), 1.0).to(T)
+
+
+@triton.jit
+def plain_squares(square, T: tl.constexpr):
+    """Whether sums of squares kept their precision, and products of such rows are finite."""
+    return (square >= by_precision(T, 2.0**-80, 2.0**-900)) & (square <= by_precision(T, 2.0**100, 2.0**900))
 
 
 @triton.jit

@@ -5,7 +5,7 @@ import triton.language as tl
 
 from saln_kernels.backends.triton.device.arithmetic import all_finite, by_precision, divide, magnitude, power_of_two
 from saln_kernels.backends.triton.device.criteria import log_det, moments, of_moments, of_spectrum
-from saln_kernels.backends.triton.device.gather import entries, inner_products, select
+from saln_kernels.backends.triton.device.gather import entries, inner_products, plain_squares, rescalings, select
 from saln_kernels.backends.triton.device.inverse_iteration import eigenvectors, fix_signs
 from saln_kernels.backends.triton.device.scratch import load_tile, store_tile, write
 from saln_kernels.backends.triton.device.sturm import largest, normalize
@@ -55,6 +55,14 @@ def _similarity(
         finite = all_finite(k)
     else:
         k = inner_products(features, feature_row, feature_column, row, n, width, B, DEPTH, WIDEN, PRECISION, T)
+        if SIMILARITY == "cosine":
+            # It does not see a row's length: where a square is not plain, from rows times a power of two.
+            square = diagonal(k, B)
+            if tl.min((plain_squares(square, T) | (tl.arange(0, B) >= n)).to(tl.int32), axis=0) == 0:
+                factor = rescalings(features, feature_row, feature_column, row, n, width, square, B, DEPTH, T)
+                k = inner_products(
+                    features, feature_row, feature_column, row, n, width, B, DEPTH, WIDEN, PRECISION, T, factor
+                )
         finite = all_finite(k)
         lost = sum_error(width, coarse, T)
         size = n.to(T)
