@@ -38,7 +38,8 @@ def score_task(criterion: str, k: int, parameter: float, b: int, semidefinite: b
         needs = "moments" if parameter == 2 and semidefinite else "top_1" if order == "top" else needs
     count = {"all": b, "top_k": k, "top_2": min(2, b)}.get(needs, 1)
     need: shapes.Need = needs if needs in ("moments", "pivots", "fiedler") else "spectrum"
-    return Task("score", need, count, criterion, order, parameter)
+    used = needs == "pivots" or order in ("near", "other")
+    return Task("score", need, count, criterion, order, parameter if used else 1.0)
 
 
 def _order(q: float, semidefinite: bool) -> str:
@@ -48,11 +49,14 @@ def _order(q: float, semidefinite: bool) -> str:
     return "zero" if q == 0 else "one" if q == 1 else "near" if abs(q - 1) < 0.5 else "other"
 
 
-def constants(problem: Problem, task: Task, shape: shapes.Shape, coarse: bool, widen: bool) -> dict[str, Any]:
+def constants(
+    problem: Problem, task: Task, shape: shapes.Shape, coarse: bool, widen: bool, rescue: bool = False
+) -> dict[str, Any]:
     """The kernel's compile-time arguments."""
     wide = problem.features.dtype == torch.float64
     return {
         "SIMILARITY": problem.similarity,
+        "RESCUE": rescue,
         "CENTER": problem.center,
         "LAPLACIAN": problem.laplacian,
         "NEGATIVE": problem.negative,
@@ -102,6 +106,9 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
     needed = shapes.scratch(shape, task.output)
     scratch = torch.empty(programs * needed, dtype=result_dtype(features.dtype), device=features.device)
     numbers = torch.empty(programs * 2 * shape.order, dtype=torch.int64, device=features.device)
+    # No square of float16 rows overflows or vanishes in float32.
+    rescued = problem.similarity == "cosine" and features.dtype != torch.float16
+    marks = torch.empty(count, dtype=torch.int32, device=features.device) if rescued else None
     # NumPy, which interprets, has no bfloat16 product; in float32 it is the same one.
     coarse = not interpreted and problem.allow_tf32
     arguments = (
@@ -123,6 +130,7 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
         scratch,
         needed,
         numbers,
+        marks,
         count,
         b,
         features.shape[0],
@@ -138,9 +146,9 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
         "enable_fp_fusion": FUSE_MULTIPLY_ADD,
     }
     with torch.device(features.device) if interpreted else torch.cuda.device(features.device):
-        spectral_kernel[(programs,)](
-            *arguments, **constants(problem, task, shape, coarse, interpreted), **({} if interpreted else options)
-        )
+        for rescue in (False, True) if rescued else (False,):
+            known = constants(problem, task, shape, coarse, interpreted, rescue)
+            spectral_kernel[(programs,)](*arguments, **known, **({} if interpreted else options))
 
 
 def _bits(value: float) -> int:

@@ -4,7 +4,7 @@ import triton
 import triton.language as tl
 
 from saln_kernels.backends.triton.device.arithmetic import by_precision, reciprocal_power_of_two
-from saln_kernels.backends.triton.device.scratch import PANEL, load_tile
+from saln_kernels.backends.triton.device.scratch import PANEL, load_tile, store_tile
 
 
 @triton.jit
@@ -39,10 +39,9 @@ def inner_products(
     WIDEN: tl.constexpr,
     PRECISION: tl.constexpr,
     T: tl.constexpr,
-    factor=None,
 ):
-    """Gram tile [B, B] of the first n of the rows [B], each times its factor [B], zero elsewhere. 16-bit rows go to the
-    tensor cores as they are and are added up in float32; WIDEN, or a factor, converts them first.
+    """Gram tile [B, B] of the first n of the rows [B], zero elsewhere. 16-bit rows go to the tensor cores as they are
+    and are added up in float32; WIDEN converts them first.
     """
     i = tl.arange(0, B)
     t = tl.arange(0, DEPTH)
@@ -52,33 +51,51 @@ def inner_products(
         column = start + t
         mask = (i < n)[:, None] & (column < width)[None, :]
         x = tl.load(starts + column[None, :].to(tl.int64) * column_stride, mask=mask, other=0.0)
-        if WIDEN or factor is not None:
+        if WIDEN:
             x = x.to(T)
-        if factor is not None:
-            x *= factor[:, None]
         tile = tl.dot(x, tl.trans(x), tile, input_precision=PRECISION, out_dtype=T)
     return tile
 
 
 @triton.jit
-def rescalings(
-    source, row_stride, column_stride, row, n, width, square, B: tl.constexpr, DEPTH: tl.constexpr, T: tl.constexpr
+def rescaled_products(
+    source, row_stride, column_stride, numbers, n, width, plain, factors, B: tl.constexpr, T: tl.constexpr
 ):
-    """Powers of two [B] by which rows are multiplied so that their squares [B] keep their precision and are finite; 1
-    where they do and are already, and for rows that are zero or not finite.
+    """Gram tile [B, B] for `cosine`, which does not see a row's length: of rows times a power of two where their
+    squares are not plain. Pair by pair, since it is rare. plain [B, B] and factors [B] are scratch.
     """
-    i = tl.arange(0, B)
-    t = tl.arange(0, DEPTH)
-    top = tl.zeros([B], T)
-    starts = source + row[:, None] * row_stride
-    for start in range(0, width, DEPTH):
-        column = start + t
-        mask = (i < n)[:, None] & (column < width)[None, :]
-        x = tl.load(starts + column[None, :].to(tl.int64) * column_stride, mask=mask, other=0.0)
-        top = tl.maximum(top, tl.max(tl.abs(x.to(T)), axis=1))
     least: tl.constexpr = by_precision(T, 2.0**-126, 2.0**-1022)
-    odd = (plain_squares(square, T) == 0) & (top > 0) & (top < float("inf"))
-    return tl.where(odd, tl.maximum(reciprocal_power_of_two(top), least), 1.0).to(T)
+    t = tl.arange(0, 128)
+    for i in range(0, n):
+        start = source + tl.load(numbers + i) * row_stride
+        square = tl.zeros([128], T)
+        top = tl.zeros([128], T)
+        for first in range(0, width, 128):
+            column = (first + t).to(tl.int64)
+            x = tl.load(start + column * column_stride, mask=column < width, other=0.0).to(T)
+            square += x * x
+            top = tl.maximum(top, tl.abs(x))
+        largest = tl.max(top, axis=0)
+        odd = (plain_squares(tl.sum(square, axis=0), T) == 0) & (largest > 0) & (largest < float("inf"))
+        tl.store(factors + i, tl.where(odd, tl.maximum(reciprocal_power_of_two(largest), least), 1.0).to(T))
+    store_tile(plain, tl.zeros([B, B], T), B, B)
+    for i in range(0, n):
+        one = tl.load(factors + i)
+        rows = source + tl.load(numbers + i) * row_stride
+        for j in range(0, i + 1):
+            other = tl.load(factors + j)
+            columns = source + tl.load(numbers + j) * row_stride
+            total = tl.zeros([128], T)
+            for first in range(0, width, 128):
+                column = (first + t).to(tl.int64)
+                x = tl.load(rows + column * column_stride, mask=column < width, other=0.0).to(T)
+                y = tl.load(columns + column * column_stride, mask=column < width, other=0.0).to(T)
+                total += (x * one) * (y * other)
+            product = tl.sum(total, axis=0)
+            tl.store(plain + i * B + j, product)
+            tl.store(plain + j * B + i, product)
+    tl.debug_barrier()
+    return load_tile(plain, B, B)
 
 
 @triton.jit
