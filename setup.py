@@ -31,7 +31,7 @@ if X86:
 
 FLAGS = (
     "-std=c++20 -O3 -fPIC -fvisibility=hidden -ffp-contract=fast -fno-math-errno -fno-trapping-math "
-    "-Wall -Wextra -Wno-psabi -Wno-ignored-attributes -Wno-unknown-pragmas"
+    "-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-psabi -Wno-ignored-attributes -Wno-unknown-pragmas"
 )
 
 
@@ -40,11 +40,12 @@ CUDA_ARCHS = ("80", "90a", "100a", "120")
 NVCC_FLAGS = (
     "-std=c++20 -O3 --expt-relaxed-constexpr -prec-div=false -prec-sqrt=false -lineinfo "
     "-Xptxas -v,-warn-lmem-usage,-warn-spills "
-    "-Xcompiler -fPIC,-fvisibility=hidden"
+    "-Xcompiler -fPIC,-fvisibility=hidden,-Werror=switch,-Werror=switch-enum"
 )
 
 # Sources below csrc, by what they are linked into. The first two also hold the CPU kernels of every variant, the last
-# also every .cu below csrc/cuda. Only those of TORCH_SOURCES see PyTorch's headers.
+# also every .cu below csrc/cuda, of which KERNEL_SOURCE is compiled once a kernel. Only those of TORCH_SOURCES see
+# PyTorch's headers.
 TORCH_SOURCES = (
     "api/ops.cpp",
     "api/greedy_ops.cpp",
@@ -72,6 +73,24 @@ PLAN_SOURCES = (
 )
 MODULE_SOURCES = (*PLAN_SOURCES, "cpu/isa.cpp", "cpu/greedy_isa.cpp", "api/bindings.cpp")
 CUDA_SOURCES = (*PLAN_SOURCES, "cuda/launch/ops.cpp")
+KERNEL_SOURCE, KERNEL_TABLE = "cuda/launch/kernel.cu", "cuda/kernels/kernels.def"
+
+
+class Device(NamedTuple):
+    """What nvcc makes one object file of."""
+
+    name: str  # of the object file, and of the folder of what ptxas says
+    source: str  # below csrc
+    defines: str = ""
+
+
+def device_objects() -> list[Device]:
+    """Every .cu once, the kernels' own once a kernel of their table."""
+    csrc = ROOT / "csrc"
+    table = re.findall(r"^SALN_KERNEL\((\w+),", (csrc / KERNEL_TABLE).read_text(), re.MULTILINE)
+    sources = (str(path.relative_to(csrc)) for path in sorted((csrc / "cuda").rglob("*.cu")))
+    others = [Device(Path(source).stem, source) for source in sources if source != KERNEL_SOURCE]
+    return others + [Device(name, KERNEL_SOURCE, f"-DSALN_KERNEL_NAME={name}") for name in table]
 
 
 class Toolkit(NamedTuple):
@@ -79,7 +98,6 @@ class Toolkit(NamedTuple):
 
     nvcc: str
     version: str
-    sources: list[Path]
     archs: list[str]
 
     @property
@@ -114,14 +132,11 @@ def cuda_toolkit() -> Toolkit | None:
 
 
 def find_toolkit() -> Toolkit:
-    """Look for nvcc and the sources; FileNotFoundError says what is not there."""
+    """Look for nvcc; FileNotFoundError says what is not there."""
     archs = os.environ.get("SALN_CUDA_ARCHS", " ".join(CUDA_ARCHS)).split()
     unknown = [arch for arch in archs if arch not in CUDA_ARCHS]
     if unknown or not archs:
         raise SystemExit(f"SALN_CUDA_ARCHS: expected some of {' '.join(CUDA_ARCHS)}, got {' '.join(archs)!r}")
-    sources = sorted((ROOT / "csrc" / "cuda").rglob("*.cu"))
-    if not sources:
-        raise FileNotFoundError("csrc/cuda holds no kernels")
     home = os.environ.get("CUDA_HOME")
     nvcc = shutil.which("nvcc", path=f"{home}/bin") if home else shutil.which("nvcc")
     nvcc = nvcc or shutil.which("nvcc", path="/usr/local/cuda/bin")
@@ -129,7 +144,7 @@ def find_toolkit() -> Toolkit:
         raise FileNotFoundError("nvcc was not found in CUDA_HOME, PATH or /usr/local/cuda; install the CUDA toolkit")
     said = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=True).stdout
     version = (re.findall(r"V(\d+\.\d+\.\d+)", said) or ["unknown"])[0]
-    return Toolkit(nvcc, version, sources, sorted(archs, key=CUDA_ARCHS.index))
+    return Toolkit(nvcc, version, sorted(archs, key=CUDA_ARCHS.index))
 
 
 def torch_paths() -> tuple[str, str]:
@@ -194,7 +209,9 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
     linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
     linked(f"_C{suffix}", kernels + greedy_kernels, MODULE_SOURCES)
     if cuda:
-        command = f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} -MMD -MF $out.d -c $in -o $out"
+        command = (
+            f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} $extra -MMD -MF $out.d -c $in -o $out"
+        )
         lines += [
             "rule nvcc",
             # bench.kernel_table reads what ptxas says of every kernel, and its launch bounds in the PTX
@@ -205,9 +222,9 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str
             "  description = $in",
         ]
         device = []
-        for source in cuda.sources:
-            device.append(compiled(str(source.relative_to(csrc)), "nvcc", name=f"{source.stem}_cu"))
-            lines.append(f"  kept = {build / 'cuda' / source.stem}")
+        for name, source, defines in device_objects():
+            device.append(compiled(source, "nvcc", defines, f"{name}_cu"))
+            lines.append(f"  kept = {build / 'cuda' / name}")
         lines += [
             "rule link_cuda",
             # PyTorch's CUDA runtime and the static one in here must not find each other's symbols

@@ -22,6 +22,9 @@ from saln_kernels.backends import cuda, native
 from saln_kernels.plan import Launch
 
 BUILD_FOLDERS = "build/native-*/cuda"
+CUDA = ROOT / "csrc" / "cuda"
+# One line a kernel; each is compiled from the one source, and what ptxas says of it is kept under its name.
+TABLE, SOURCE = CUDA / "kernels" / "kernels.def", CUDA / "launch" / "kernel.cu"
 
 
 @dataclass(frozen=True)
@@ -74,24 +77,29 @@ def blocks_per_multiprocessor(arch: str, registers: int, threads: int, shared: i
     return min(limits.blocks, limits.threads // (32 * warps), by_registers, limits.shared // (shared + RESERVED))
 
 
-# A call that each source serves: b, d, dtype, solver.
+# A call that each kernel of the table serves: b, d, dtype, solver.
 CALLS = {
-    "registers32.cu": (32, 768, torch.bfloat16, "exact"),
-    "registers64.cu": (64, 512, torch.bfloat16, "exact"),
-    "registers128.cu": (128, 512, torch.bfloat16, "exact"),
-    "shared.cu": (256, 1024, torch.bfloat16, "exact"),
-    "global.cu": (512, 1024, torch.float32, "exact"),
-    "global_double.cu": (128, 512, torch.float64, "exact"),
-    "matrix_free.cu": (4096, 2048, torch.float32, "randomized"),
-    "matrix_free_double.cu": (4096, 2048, torch.float64, "randomized"),
+    "registers32": (32, 768, torch.bfloat16, "exact"),
+    "registers64": (64, 512, torch.bfloat16, "exact"),
+    "registers128": (128, 512, torch.bfloat16, "exact"),
+    "shared": (256, 1024, torch.bfloat16, "exact"),
+    "global": (512, 1024, torch.float32, "exact"),
+    "global_double": (128, 512, torch.float64, "exact"),
+    "matrix_free": (4096, 2048, torch.float32, "randomized"),
+    "matrix_free_double": (4096, 2048, torch.float64, "randomized"),
 }
 
 
-def planned(source: str) -> Launch | None:
-    """What the source's own call is launched with on an H100; None where it has none."""
-    if source not in CALLS:
+def tabled() -> list[str]:
+    """The names of kernels.def."""
+    return re.findall(r"^SALN_KERNEL\((\w+),", TABLE.read_text(), re.MULTILINE)
+
+
+def planned(kernel: str) -> Launch | None:
+    """What a kernel's own call is launched with on an H100; None where it has none."""
+    if kernel not in CALLS:
         return None
-    b, d, dtype, solver = CALLS[source]
+    b, d, dtype, solver = CALLS[kernel]
     features = torch.empty(32768, d, dtype=dtype, device="meta")
     candidates = torch.empty(4096, b, dtype=torch.int64, device="meta")
     return plan(topk_eigvals, features, candidates, k=8, solver=solver, backend="cuda").launch
@@ -144,21 +152,20 @@ def launch_bounds(ptx: str) -> dict[str, int]:
 
 
 def compiled() -> list[Kernel]:
-    """Every kernel of every source in csrc/cuda, from the latest build; FileNotFoundError where there is none."""
-    sources = sorted((ROOT / "csrc" / "cuda").rglob("*.cu"))
+    """Every kernel of csrc/cuda, from the latest build; FileNotFoundError where there is none."""
     folders = sorted(ROOT.glob(BUILD_FOLDERS), key=lambda folder: folder.stat().st_mtime)
-    if not sources or not folders:
+    if not folders:
         raise FileNotFoundError("no CUDA kernels were built here: SALN_CUDA=1 python setup.py build_ext --inplace")
     found: list[Kernel] = []
-    for source in sources:
-        folder = folders[-1] / source.stem
+    for name in [*tabled(), *(path.stem for path in sorted(CUDA.rglob("*.cu")) if path != SOURCE)]:
+        folder = folders[-1] / name
         log = folder / "ptxas.txt"
         if not log.exists():
-            raise FileNotFoundError(f"{source.name} was not built: SALN_CUDA=1 python setup.py build_ext --inplace")
+            raise FileNotFoundError(f"{name} was not built: SALN_CUDA=1 python setup.py build_ext --inplace")
         bounds: dict[str, int] = {}
         for ptx in folder.glob("*.ptx"):
             bounds |= launch_bounds(ptx.read_text())
-        found += parse(source.name, log.read_text(), bounds)
+        found += parse(name, log.read_text(), bounds)
     names = _demangled(kernel.name for kernel in found)
     return [Kernel(**{**asdict(kernel), "name": names[kernel.name]}) for kernel in found]
 
@@ -223,7 +230,7 @@ def show(screen: Console, kernels: Iterable[Kernel]) -> None:
     table = Table("kernel", "sm", title="CUDA kernels, as compiled; shared memory and blocks of one call each serves")
     for name in ("registers", "shared", "threads", "blocks", "spilled"):
         table.add_column(name, justify="right")
-    plans = {source: planned(source) for source in CALLS}
+    plans = {name: planned(name) for name in CALLS}
     for k in kernels:
         bad = f"[bold red]{k.faults}[/]" if k.faults else "0"
         found = plans.get(k.source)

@@ -6,7 +6,7 @@ By hand and not by autograd: the backward ops run below autograd, where nothing 
 import torch
 from torch import Tensor
 
-from saln_kernels.matrices import Problem, Rows, build, inner_products
+from saln_kernels.matrices import Problem, Rows, build, inner_products, unit_rows
 
 
 def chain(rows: Rows, problem: Problem, grad: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -59,9 +59,9 @@ def _through_similarity(rows: Rows, problem: Problem, both: Tensor) -> tuple[Ten
         pull = both * build(rows._replace(quality=None), plain).matrices
         return -2 * problem.gamma * (pull.sum(dim=2, keepdim=True) * x - pull @ x), None
     if problem.similarity == "cosine":
-        length = torch.linalg.vector_norm(x, dim=2, keepdim=True)
-        inverse = torch.where(length > 0, 1 / torch.where(length > 0, length, 1.0), 0.0)
-        unit = x * inverse
+        unit = unit_rows(x)
+        along = (unit * x).sum(dim=2, keepdim=True)  # the length
+        inverse = torch.where(along > 0, 1 / torch.where(along > 0, along, 1.0), 0.0)
         pull = both @ unit
         return (pull - (pull * unit).sum(dim=2, keepdim=True) * unit) * inverse, None
     return both @ x, None

@@ -46,9 +46,11 @@ def greedy_logdet(
         positions `[C, size]` int64 into the rows of candidates, in the order of choice, and gains `[C, size]`, what
         each choice added to the objective (>= 0 for sigma > 0); they sum to the objective. Ties go to the lowest
         position. Once nothing is left to gain up to rounding (for sigma = 0 after as many picks as K has rank) the
-        lowest positions left follow, with gain 0, or -inf for sigma = 0. Where fewer than size rows
-        are real the rest is -1 with gain 0; a candidate that holds a non-finite value or a row number out of range is
-        -1 with gain NaN throughout. Not differentiable.
+        lowest positions left follow, with gain 0, or -inf for sigma = 0. Rows set aside come last, lowest first, with
+        gain NaN: those whose own similarity K_ii (or x_i·x_i, r_i·r_i, K_ii q_i^2) is larger than a 4n-th of the
+        result dtype's largest number, so that sums over n rows would overflow. Where fewer than size rows are real the
+        rest is -1 with gain 0; a candidate that holds a non-finite value or a row number out of range is -1 with gain
+        NaN throughout. Not differentiable.
 
     Raises
     ------
@@ -119,7 +121,8 @@ def maxvol(
         positions `[C, size]` int64 into the rows of candidates and gains `[C, size]`: the logarithm of the pivot, and
         of the factor of every swap into this place; they sum to log |det A_S|. Ties go to the lowest position. A
         column that holds nothing new up to rounding is passed over; the lowest positions left fill the places of such
-        columns, at the end, with gain -inf. Where fewer than size rows are real the rest is -1 with gain 0; a
+        columns, at the end, with gain -inf. Rows that hold a number larger than a 4n-th of the result dtype's largest
+        come last, lowest first, with gain NaN. Where fewer than size rows are real the rest is -1 with gain 0; a
         candidate that holds a non-finite value in these columns or a row number out of range is -1 with gain NaN
         throughout. Not differentiable.
 
@@ -175,16 +178,17 @@ def k_center(
         square; an all-zero row stays zero.
     start : int or Tensor, optional
         Where to begin: a position in the rows of candidates, 0 <= start < b, or `[C]` int32 or int64 of them; the
-        first real row from there on, around the end. 0 by default.
+        first real row from there on that is not set aside, around the end. 0 by default.
 
     Returns
     -------
     Greedy
         positions `[C, size]` int64 into the rows of candidates, in the order of choice, and gains `[C, size]`, the
-        squared distance to the rows chosen before, inf for the first. Ties go to the lowest position. Where fewer
-        than size rows are real the rest is -1 with gain 0; a candidate that holds a non-finite value, a row number
-        out of range or a start out of range (checked as row numbers are) is -1 with gain NaN throughout. Not
-        differentiable.
+        squared distance to the rows chosen before, inf for the first. Ties go to the lowest position. Of "linear", rows
+        whose x_i·x_i is larger than a 4n-th of the result dtype's largest number come last, lowest first, with gain
+        NaN. Where fewer than size rows are real the rest is -1 with gain 0; a candidate that holds a non-finite value,
+        a row number out of range or a start out of range (checked as row numbers are) is -1 with gain NaN throughout.
+        Not differentiable.
 
     Raises
     ------

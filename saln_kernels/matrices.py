@@ -157,6 +157,15 @@ class _SquaredDistances(torch.autograd.Function):
         return result
 
 
+def unit_rows(x: Tensor) -> Tensor:
+    """Rows over their lengths [.., d], whatever these are; zero rows stay zero."""
+    largest = x.detach().abs().amax(dim=-1, keepdim=True)
+    x = x / torch.where(largest > 0, largest, torch.ones_like(largest))  # so that squares are neither huge nor tiny
+    square = x.square().sum(dim=-1, keepdim=True)
+    zero = square == 0
+    return x * torch.where(zero, square, torch.where(zero, torch.ones_like(square), square).rsqrt())
+
+
 def _similarity(rows: Rows, problem: Problem) -> Tensor:
     x = rows.features
     if problem.similarity == "precomputed":
@@ -165,9 +174,7 @@ def _similarity(rows: Rows, problem: Problem) -> Tensor:
         squared: Tensor = _SquaredDistances.apply(x)  # type: ignore[no-untyped-call]
         return torch.exp(-problem.gamma * squared)
     if problem.similarity == "cosine":
-        square = x.square().sum(dim=2, keepdim=True)
-        zero = square == 0
-        x = x * torch.where(zero, square, torch.where(zero, torch.ones_like(square), square).rsqrt())
+        x = unit_rows(x)
     matrices = inner_products(x)
     if problem.similarity == "gradient":
         assert rows.residuals is not None

@@ -69,6 +69,7 @@ check_bounds, backend
         check_bounds=check_bounds,
         graph=True,
     )
+    validate.order(problem, values_only=False)
     options = validate.solver_options(solver, n_iter, seed)
     return Fiedler(*serving(backend, features.device).fiedler(problem, *options))
 
@@ -146,6 +147,7 @@ check_bounds, backend
         check_bounds=check_bounds,
         graph=validate.needs_graph(criterion),
     )
+    validate.order(problem, values_only=True)
     what = validate.criterion(criterion, k, q, sigma, candidates.shape[1])
     options = validate.solver_options(solver, n_iter, seed)
     return serving(backend, features.device).score(problem, *what, *options)

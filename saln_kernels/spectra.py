@@ -87,6 +87,7 @@ def gram(
         quality=quality,
         check_bounds=check_bounds,
     )
+    validate.order(problem, values_only=False)
     return serving(backend, features.device).gram(problem)
 
 
@@ -205,6 +206,7 @@ def topk_eigvals(
         negative=negative,
         check_bounds=check_bounds,
     )
+    validate.order(problem, values_only=True)
     k = validate.top(k, candidates.shape[1])
     options = validate.solver_options(solver, n_iter, seed)
     validate.flag("return_bounds", return_bounds)
@@ -313,6 +315,7 @@ return_bounds, check_bounds, backend
         negative=negative,
         check_bounds=check_bounds,
     )
+    validate.order(problem, values_only=False)
     k = validate.top(k, candidates.shape[1])
     options = validate.solver_options(solver, n_iter, seed)
     validate.flag("return_bounds", return_bounds)

@@ -21,6 +21,7 @@ NEGATIVES = ("clamp", "shift", "keep")
 SOLVERS = ("auto", "exact", "randomized")
 FEATURE_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 INDEX_DTYPES = (torch.int32, torch.int64)
+LARGEST_ORDER = 16384  # of a matrix that is solved; csrc/core/plan.h has it too
 
 
 def problem(
@@ -89,11 +90,25 @@ def problem(
     return Problem(features, candidates, residuals, quality, similarity, center, gamma, laplacian, negative, coarse)
 
 
+def order(problem: Problem, values_only: bool) -> None:
+    """That no matrix is larger than what is solved: of b rows, or where only values are wanted of d < b columns."""
+    (count, b), d = problem.candidates.shape, problem.features.shape[1]
+    either_side = values_only and problem.similarity in ("linear", "cosine") and problem.laplacian == "none"
+    if (min(b, d) if either_side else b) > LARGEST_ORDER:
+        also = " of candidates, or of features" if either_side else " of candidates"
+        raise ValueError(
+            f"candidates has shape {[count, b]} and features {_shape(problem.features)}; "
+            f"wanted at most {LARGEST_ORDER} columns{also}: the order of the matrix that is solved"
+        )
+
+
 def matrices(value: Any, k: Any) -> int:
     """A batch of square matrices; returns k, all if None."""
     _check_tensor("matrices", value, FEATURE_DTYPES, 3, "[C, b, b]")
     if value.shape[1] != value.shape[2] or value.shape[1] < 1:
         raise ValueError(f"matrices has shape {_shape(value)}; wanted square matrices [C, b, b] with b at least 1")
+    if value.shape[1] > LARGEST_ORDER:
+        raise ValueError(f"matrices has shape {_shape(value)}; wanted b of at most {LARGEST_ORDER}")
     return int(value.shape[1]) if k is None else top(k, value.shape[1])
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import scipy.linalg
+import scipy.special
 
 
 def matrix(
@@ -73,27 +74,26 @@ def fiedler_value(laplacian, degrees, kind):
 
 
 def criterion(name, k, *, top=8, q=1.0, sigma=1.0, eps=2.0**-23):
-    """A criterion of the matrix k [n, n] of a candidate's real rows."""
+    """A criterion of the matrix k [n, n] of a candidate's real rows; eps is that of the result."""
     n = len(k)
     if n == 0 or not k.any():
         return 0.0
     values = spectrum(k)
     trace, frobenius = np.trace(k), np.linalg.norm(k)
-    positive = values[values > 0]
+    positive = values[values > max(values[0], 0) * (8 + 4 * math.sqrt(n)) * eps]
+    p = positive / positive.sum()
     if name == "effective_rank":
-        p = positive / positive.sum()
         return math.exp(-float(p @ np.log(p)))
     if name == "energy":
         return values[:top].sum() / trace
     if name == "vendi":
-        p = positive / n
         if q == 0:
-            return float((values > n * eps * values[0]).sum())
+            return float(len(p))
         if q == 1:
             return math.exp(-float(p @ np.log(p)))
         if q == math.inf:
             return 1 / p.max()
-        return math.exp(math.log((p**q).sum()) / (1 - q))
+        return math.exp(scipy.special.logsumexp(q * np.log(p)) / (1 - q))
     if name == "participation_ratio":
         return trace**2 / frobenius**2
     if name == "eigenvalue_variance":

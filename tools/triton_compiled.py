@@ -93,6 +93,8 @@ def build(configuration: Configuration) -> Resources:
             signature[name] = _POINTERS[pointers[name]]
         elif name in ("candidates", "numbers"):
             signature[name] = "*i64"
+        elif name == "marks":
+            signature[name] = "*i32"
         else:
             signature[name] = "i32" if name in ("b", "k", "width", "residual_width") else "i64"
         if signature[name].startswith("*") or name in ("feature_row", "residual_row", "width", "residual_width"):

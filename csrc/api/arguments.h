@@ -17,19 +17,12 @@ using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
 
 inline DType dtype_of(const Tensor& t, const char* argument) {
-  switch (t.scalar_type()) {
-    case ScalarType::Float:
-      return DType::float32;
-    case ScalarType::Double:
-      return DType::float64;
-    case ScalarType::BFloat16:
-      return DType::bfloat16;
-    case ScalarType::Half:
-      return DType::float16;
-    default:
-      STD_TORCH_CHECK(false, argument, ": expected float32, float64, bfloat16 or float16");
-  }
-  return DType::float32;
+  const ScalarType type = t.scalar_type();
+  if (type == ScalarType::Float) return DType::float32;
+  if (type == ScalarType::Double) return DType::float64;
+  if (type == ScalarType::BFloat16) return DType::bfloat16;
+  STD_TORCH_CHECK(type == ScalarType::Half, argument, ": expected float32, float64, bfloat16 or float16");
+  return DType::float16;
 }
 
 inline View view_of(const Tensor& t, const char* argument) {
@@ -55,7 +48,7 @@ inline Problem problem_of(const Tensor& features, const Tensor& candidates, cons
   STD_TORCH_CHECK(similarity != "given", "similarity: 'given' is not one of candidates");
   STD_TORCH_CHECK(features.dim() == 2 && features.size(1) > 0, "features: expected [N, d] with d > 0");
   STD_TORCH_CHECK(candidates.dim() == 2 && candidates.size(1) > 0, "candidates: expected [C, b] with b > 0");
-  STD_TORCH_CHECK(candidates.size(1) <= 16384, "candidates: expected b of at most 16384");
+  STD_TORCH_CHECK(candidates.size(1) <= INT32_MAX, "candidates: expected b of at most 2147483647");
   p.features = view_of(features, "features");
   const ScalarType index = candidates.scalar_type();
   STD_TORCH_CHECK(index == ScalarType::Long || index == ScalarType::Int, "candidates: expected int64 or int32");
@@ -91,9 +84,8 @@ inline Problem problem_of(const Tensor& features, const Tensor& candidates, cons
 }
 
 inline Problem matrix_problem(const Tensor& matrices) {
-  STD_TORCH_CHECK(
-      matrices.dim() == 3 && matrices.size(1) == matrices.size(2) && matrices.size(1) > 0 && matrices.size(1) <= 16384,
-      "matrices: expected [C, b, b] with b from 1 to 16384");
+  STD_TORCH_CHECK(matrices.dim() == 3 && matrices.size(1) == matrices.size(2) && matrices.size(1) > 0,
+                  "matrices: expected [C, b, b] with b > 0");
   Problem p;
   p.similarity = Similarity::given;
   p.matrices.data = matrices.data_ptr();

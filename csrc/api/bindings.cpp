@@ -171,7 +171,7 @@ py::dict cuda_plan(const py::dict& shape, const std::string& op, const py::dict&
     return on_gpu(described(p.numbers, task->method), p, op);
   }
   const saln::CudaPlan p = make_cuda_plan(problem, task_of(op, arguments), gpu_of(gpu));
-  py::dict out = on_gpu(described(p.numbers), p, name_of(p.kernel));
+  py::dict out = on_gpu(described(p.numbers), p, facts_of(p.kernel).name);
   out["reason"] = p.reason;
   return out;
 }

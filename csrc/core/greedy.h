@@ -15,7 +15,7 @@ struct GreedyTask {
   const int64_t* starts = nullptr;  // [C] of k-center, contiguous; 0 for all if null
 };
 
-// Where results go, contiguous; gains are float64 for float64 features, else float32.
+// Where results go, contiguous; gains are NaN for rows set aside, and are float64 for float64 features, else float32.
 struct GreedyResults {
   int64_t* positions;  // [C, size]
   void* gains;         // [C, size]
@@ -38,9 +38,11 @@ inline bool caches_pairs(const Problem& problem, const GreedyTask& task) {
       return problem.center || 6 * task.size > problem.size;
     case Similarity::rbf:
       return problem.center || 2 * task.size > problem.size;
-    default:
-      return false;  // precomputed: they are cached already
+    case Similarity::precomputed:  // they are there already
+    case Similarity::given:
+      return false;
   }
+  __builtin_unreachable();
 }
 
 // No matrix of n rows has a larger rank: of rows of d numbers, of their products with residuals, centered.
@@ -53,6 +55,11 @@ constexpr int64_t rank_bound(const Problem& problem, int64_t n) {
   const int64_t most = problem.center ? n - 1 : n;
   return bound < most ? bound : most;
 }
+
+// A row is chosen by its similarities only while its own, and the squares it comes of, are no larger than this: then no
+// distance, sum or mean over n such rows overflows. Rows beyond are set aside and come last. `largest` is the largest
+// number of the type.
+constexpr double largest_usable(int64_t n, double largest) { return largest / (4 * double(n)); }
 
 // What cancellation may leave of sums of n terms, in units of what there was; it counts as 0.
 constexpr double cancellation(int64_t n, double unit_roundoff) { return double(16 + n) * unit_roundoff; }

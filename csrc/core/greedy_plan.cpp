@@ -21,10 +21,13 @@ double similarity_operations(const Problem& p) {
     case Similarity::gradient:
       return 2.0 * double(p.features.cols + p.residuals.cols);
     case Similarity::precomputed:
+    case Similarity::given:
       return 0;
-    default:
+    case Similarity::linear:
+    case Similarity::cosine:
       return 2.0 * double(p.features.cols);
   }
+  __builtin_unreachable();
 }
 
 void cost_logdet(const Problem& p, const GreedyTask& task, GreedyPlan& plan) {

@@ -40,18 +40,11 @@ inline Solver solver_of(const std::string& name) {
   return named<S>("solver", name, {{"auto", S::automatic}, {"exact", S::exact}, {"randomized", S::randomized}});
 }
 inline Criterion criterion_of(const std::string& name) {
-  using C = Criterion;
-  return named<C>("criterion", name,
-                  {{"effective_rank", C::effective_rank},
-                   {"energy", C::energy},
-                   {"vendi", C::vendi},
-                   {"participation_ratio", C::participation_ratio},
-                   {"eigenvalue_variance", C::eigenvalue_variance},
-                   {"stable_rank", C::stable_rank},
-                   {"spectral_gap", C::spectral_gap},
-                   {"nuclear_norm", C::nuclear_norm},
-                   {"logdet", C::logdet},
-                   {"algebraic_connectivity", C::algebraic_connectivity}});
+  return named<Criterion>("criterion", name,
+                          {
+#define SALN_CRITERION(name, needs, parameter) {#name, Criterion::name},
+#include "core/criteria.def"
+                          });
 }
 inline Output output_of(const std::string& name) {
   using O = Output;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+
+#include "core/criteria.h"
 
 namespace saln {
 namespace {
@@ -16,6 +19,15 @@ constexpr double kStreamed = 4;
 constexpr double kGramRate = 1.4e9, kSolveRate = 0.45e9;
 
 bool has_features(Similarity s) { return s == Similarity::linear || s == Similarity::cosine; }
+
+// Of a semidefinite matrix `vendi` of two orders needs less than its other orders.
+Needs needs_of(const Shape& s) {
+  if (s.criterion == Criterion::vendi && s.semidefinite) {
+    if (s.parameter == 2) return Needs::moments;
+    if (std::isinf(s.parameter)) return Needs::top_1;
+  }
+  return needs_of(s.criterion);
+}
 
 void state_need(const Shape& s, Plan& p) {
   p.count = 0;
@@ -39,36 +51,30 @@ void state_need(const Shape& s, Plan& p) {
       break;
   }
   p.need = Need::eigenvalues;
-  p.count = s.size;
-  switch (s.criterion) {
-    case Criterion::participation_ratio:
-    case Criterion::eigenvalue_variance:
-      p.need = Need::moments;
+  switch (needs_of(s)) {
+    case Needs::all:
+      p.count = s.size;
       break;
-    case Criterion::logdet:
-      p.need = Need::pivots;
-      break;
-    case Criterion::energy:
+    case Needs::top_k:
       p.count = s.k;
       break;
-    case Criterion::stable_rank:
+    case Needs::top_1:
       p.count = 1;
       break;
-    case Criterion::spectral_gap:
+    case Needs::top_2:
       p.count = 2;
       break;
-    case Criterion::algebraic_connectivity:
+    case Needs::moments:
+      p.need = Need::moments;
+      break;
+    case Needs::pivots:
+      p.need = Need::pivots;
+      break;
+    case Needs::fiedler:
       p.fiedler = true;
       p.count = 1;
       break;
-    case Criterion::vendi:
-      if (s.parameter == 2 && s.semidefinite) p.need = Need::moments;
-      if (std::isinf(s.parameter)) p.count = 1;
-      break;
-    default:
-      break;
   }
-  if (p.need != Need::eigenvalues) p.count = 0;
 }
 
 }  // namespace
@@ -110,6 +116,9 @@ Plan make_plan(const Shape& s) {
     p.reason = "d < b: the covariance side has the same nonzero eigenvalues";
   }
   p.count = std::min(p.count, p.order);
+  if (p.order > kLargestOrder)
+    throw std::invalid_argument("saln_kernels: the matrix is of order " + std::to_string(p.order) + ", larger than " +
+                                std::to_string(kLargestOrder));
 
   const bool may_estimate = p.need == Need::eigenvalues && p.count < p.order;
   if (may_estimate) {

@@ -11,6 +11,9 @@ namespace saln {
 enum class Layout { tile_only, lanes, single };
 enum class Side { gram, covariance, matrix_free };
 
+// The largest order of a matrix that is solved; saln_kernels/validate.py has it too, and says it by an argument's name.
+constexpr int64_t kLargestOrder = 16384;
+
 // What a call needs of the spectrum.
 enum class Need { nothing, moments, pivots, eigenvalues };
 
@@ -45,6 +48,7 @@ struct Plan {
 };
 
 Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int threads);
+// Throws std::invalid_argument where the matrix is of a larger order than kLargestOrder.
 Plan make_plan(const Shape& shape);
 
 const char* name_of(Solver);

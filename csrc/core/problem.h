@@ -11,16 +11,8 @@ enum class Negative { clamp, shift, keep };
 enum class Solver { automatic, exact, randomized };
 enum class Output { gram, eigvals, eigh, fiedler, score };
 enum class Criterion {
-  effective_rank,
-  energy,
-  vendi,
-  participation_ratio,
-  eigenvalue_variance,
-  stable_rank,
-  spectral_gap,
-  nuclear_norm,
-  logdet,
-  algebraic_connectivity
+#define SALN_CRITERION(name, needs, parameter) name,
+#include "core/criteria.def"
 };
 
 // A strided view; strides count elements.
@@ -65,10 +57,10 @@ inline bool is_wide(const Problem& p) {
   return (p.similarity == Similarity::given ? p.matrices.dtype : p.features.dtype) == DType::float64;
 }
 
-// Whether no eigenvalue of any candidate's matrix can be negative but by rounding.
+// Whether no eigenvalue is negative but by rounding.
 constexpr bool is_semidefinite(const Problem& p) {
-  if (p.laplacian != Laplacian::none) return p.negative != Negative::keep;
-  return p.similarity != Similarity::precomputed && p.similarity != Similarity::given;
+  return p.laplacian == Laplacian::none ? p.similarity != Similarity::precomputed && p.similarity != Similarity::given
+                                        : p.negative != Negative::keep;
 }
 
 // Where results go, contiguous, float64 for float64 inputs and float32 otherwise.

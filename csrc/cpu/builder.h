@@ -48,7 +48,8 @@ class Builder {
     if (!gathers_) return;
     rows_ = arena.take<const void*>(slots);
     ld_ = round_up<T>(f.cols);
-    if (!direct_ && !pairs_) copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
+    cosine_ = problem.similarity == Similarity::cosine;
+    if ((!direct_ && !pairs_) || cosine_) copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
     if (plan.side == Side::covariance) {
       ld_transposed_ = round_up<T>(b);
       transposed_ = arena.take<T>(f.cols * ld_transposed_);
@@ -109,13 +110,13 @@ class Builder {
   const T* const* plain_rows(T** scales) {
     fetch_rows();
     const T* const* rows = reinterpret_cast<const T* const*>(rows_);
-    for (int i = 0; i < now_.n; ++i) {
-      row_scale_[i] = T(1);
-      if (problem_.similarity != Similarity::cosine) continue;
-      const T square = dot(rows[i], rows[i], problem_.features.cols);
-      row_scale_[i] = square > T(0) ? T(1) / square_root(square) : T(0) * square;
-    }
     *scales = row_scale_;
+    const auto square = [&](int i) { return dot(rows[i], rows[i], problem_.features.cols); };
+    for (int i = 0; i < now_.n; ++i) row_scale_[i] = cosine_ ? square(i) : T(1);
+    if (!cosine_) return rows;
+    if (rescale_rows([&](int i) { return row_scale_[i]; }))
+      for (int i = 0; i < now_.n; ++i) row_scale_[i] = square(i);
+    for (int i = 0; i < now_.n; ++i) row_scale_[i] = inverse_root(row_scale_[i]);
     return rows;
   }
   const T* read_quality() {
@@ -145,6 +146,27 @@ class Builder {
     for (int i = 0; i < kTileSlack; ++i) rows_[now_.n + i] = rows_[now_.n - 1];
   }
 
+  // 1/√square; 0 for 0, NaN for what is not finite.
+  static T inverse_root(T square) { return square > T(0) ? T(1) / square_root(square) : T(0) * square; }
+
+  // For `cosine`, which does not see a row's length: where a row's square is not plain, rows_ become copies,
+  // multiplied. False where nothing had to be.
+  template <class Square>
+  bool rescale_rows(const Square& square) {
+    bool any = false;
+    for (int i = 0; i < now_.n; ++i) {
+      if (is_plain_square(square(i))) continue;
+      copy_row(problem_.features, now_.row[i], copies_ + i * ld_);
+      any = rescale_row(copies_ + i * ld_, problem_.features.cols) || any;
+    }
+    for (int i = 0; any && i < now_.n; ++i) {
+      if (is_plain_square(square(i))) copy_row(problem_.features, now_.row[i], copies_ + i * ld_);
+      rows_[i] = copies_ + i * ld_;
+    }
+    for (int i = 0; any && i < kTileSlack; ++i) rows_[now_.n + i] = rows_[now_.n - 1];
+    return any;
+  }
+
   Prefetcher prefetch_next() {
     const View& f = problem_.features;
     const int64_t bytes = f.cols * size_of(f.dtype) * next_.n;
@@ -154,9 +176,17 @@ class Builder {
     return Prefetcher(next_rows_, next_.n);
   }
 
+  // The products of the rows; of `cosine` up to factors of the rows.
   void raw_gram(Tile<T>& tile) {
-    const int d = int(problem_.features.cols);
     fetch_rows();
+    products(tile);
+    if (cosine_ && rescale_rows([&](int i) { return tile.row(i)[i]; }))
+      gram_lower<Direct<T>>(reinterpret_cast<const T* const*>(rows_), tile.n, int(problem_.features.cols), tile.data,
+                            tile.ld, Prefetcher(), team_);
+  }
+
+  void products(Tile<T>& tile) {
+    const int d = int(problem_.features.cols);
 #if defined(__AVX512BF16__)
     if constexpr (sizeof(T) == 4)
       if (pairs_) {
@@ -261,9 +291,14 @@ class Builder {
       else
         copy_row(f, now_.row[i], copies_);
       T factor = 1;
-      if (problem_.similarity == Similarity::cosine) {
-        const T square = dot(row, row, d);
-        factor = square > T(0) ? T(1) / square_root(square) : T(0) * square;
+      if (cosine_) {
+        T square = dot(row, row, d);
+        if (!is_plain_square(square)) {
+          copy_row(f, now_.row[i], copies_);
+          if (rescale_row(copies_, d)) square = dot(copies_, copies_, d);
+          row = copies_;
+        }
+        factor = inverse_root(square);
       }
       for (int t = 0; t < d; ++t) transposed_[t * ld_transposed_ + i] = row[t] * factor;
     }
@@ -300,7 +335,7 @@ class Builder {
   const Problem& problem_;
   const Plan& plan_;
   const Team team_;
-  bool direct_ = false, pairs_ = false, gathers_ = true;
+  bool direct_ = false, pairs_ = false, gathers_ = true, cosine_ = false;
   Selection now_, next_;
   int64_t ready_ = -1, ld_ = 0, ld_transposed_ = 0, residual_ld_ = 0;
   const char** next_rows_ = nullptr;

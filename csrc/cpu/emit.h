@@ -2,6 +2,7 @@
 #pragma once
 #include <limits>
 
+#include "core/criteria.h"
 #include "cpu/builder.h"
 
 namespace saln {
@@ -19,63 +20,27 @@ struct Solution {
   Moments moments;
 };
 
+// What core/criteria.h asks of a spectrum.
 template <class T>
-double score_of(const Task& task, const Built<T>& built, const Solution<T>& s) {
-  const double n = built.real, scale = built.scale, trace = s.moments.trace, square = s.moments.square;
-  const auto value = [&](int i) { return i < s.found ? double(s.values[i]) : 0.0; };
-  switch (task.criterion) {
-    case Criterion::participation_ratio:
-      return square > 0 ? trace * trace / square : 0;
-    case Criterion::eigenvalue_variance:
-      return s.moments.variance * scale * scale;
-    case Criterion::logdet:
-      return s.log_det;
-    case Criterion::algebraic_connectivity:
-      return n < 2 || built.empty ? 0 : -value(0) * scale;
-    default:
-      break;
+struct Spectrum {
+  using Number = T;
+  const Solution<T>& found;
+  double parameter;
+  bool semidefinite, empty;
+  int n;
+  double scale;
+  double trace = found.moments.trace, square = found.moments.square, variance = found.moments.variance;
+  double log_det = found.log_det;
+
+  bool solved() const { return found.values; }
+  double at(int i) const { return i < found.found ? double(found.values[i]) : 0; }
+  template <class F>
+  double sum(const F& f) const {
+    double total = 0;
+    for (int i = 0; i < found.found; ++i) total += f(double(found.values[i]));
+    return total;
   }
-  if (square == 0) return 0;
-  switch (task.criterion) {
-    case Criterion::stable_rank:
-      return trace / value(0);
-    case Criterion::spectral_gap:
-      return (value(0) - value(1)) / trace;
-    case Criterion::energy: {
-      double leading = 0;
-      for (int64_t i = 0; i < task.k; ++i) leading += value(int(i));
-      return leading / trace;
-    }
-    case Criterion::nuclear_norm: {
-      double total = 0;
-      for (int i = 0; i < s.found; ++i) total += std::sqrt(std::fmax(value(i), 0));
-      return total * std::sqrt(scale);
-    }
-    case Criterion::effective_rank: {
-      double total = 0, weighted = 0;  // −Σ p log p = log S − Σ λ log λ / S
-      for (int i = 0; i < s.found && value(i) > 0; ++i) {
-        total += value(i);
-        weighted += value(i) * double(std::log(s.values[i]));
-      }
-      return total > 0 ? std::exp(std::log(total) - weighted / total) : 0;
-    }
-    default:
-      break;
-  }
-  const double q = task.parameter, unit = scale / n;  // vendi
-  if (!s.values) return 1 / (square * unit * unit);
-  if (!(value(0) > 0)) return 0;
-  if (std::isinf(q)) return 1 / (value(0) * unit);
-  double total = 0;
-  for (int i = 0; i < s.found && value(i) > 0; ++i) {
-    const double p = value(i) * unit;
-    if (q == 0)
-      total += value(i) > n * 2 * Arithmetic<T>::eps * value(0);
-    else
-      total += q == 1 ? -p * std::log(p) : std::pow(p, q);
-  }
-  return q == 0 ? total : q == 1 ? std::exp(total) : std::pow(total, 1 / (1 - q));
-}
+};
 
 template <class T>
 class Emitter {
@@ -83,6 +48,7 @@ class Emitter {
   Emitter(const Problem& problem, const Task& task, const Results& results)
       : b_(problem.size),
         k_(task.k),
+        semidefinite_(is_semidefinite(problem)),
         task_(task),
         values_(static_cast<T*>(results.values)),
         vectors_(static_cast<T*>(results.vectors)),
@@ -101,7 +67,8 @@ class Emitter {
 
   void spectrum(int64_t c, const Built<T>& built, const int32_t* position, const Solution<T>& s) {
     if (task_.output == Output::score) {
-      values_[c] = built.bad ? nan() : built.real == 0 ? T(0) : T(score_of(task_, built, s));
+      const Spectrum<T> spectrum{s, task_.parameter, semidefinite_, built.empty, built.real, built.scale};
+      values_[c] = built.bad ? nan() : built.real == 0 ? T(0) : T(score_of(task_.criterion, spectrum));
       return;
     }
     const bool fiedler = task_.output == Output::fiedler;
@@ -135,6 +102,7 @@ class Emitter {
   }
 
   int64_t b_, k_;
+  bool semidefinite_;
   const Task& task_;
   T *values_, *vectors_, *bounds_;
 };

@@ -14,12 +14,12 @@ class KCenter {
   static constexpr int B = kBlock<T>;
 
  public:
-  KCenter(const Problem& problem, const GreedyTask& task, const Selection& selection, const Team& team, Arena& arena)
+  KCenter(const Problem& problem, const GreedyTask& task, GreedySelection& selection, const Team& team, Arena& arena)
       : problem_(problem),
         task_(task),
         selection_(selection),
         team_(team),
-        rows_(problem.features, problem.size, arena),
+        rows_(problem.features, problem.size, problem.similarity == Similarity::cosine, arena),
         largest_(problem.size, arena) {
     const int64_t padded = round_up_block<T>(problem.size);
     distance_ = arena.take<T>(padded);
@@ -29,13 +29,9 @@ class KCenter {
 
   // As LogDet::run; `start` is a position of the candidate.
   int run(int64_t start, int* chosen, T* gains) {
-    const int64_t n = selection_.n, padded = round_up_block<T>(n);
     const T farthest = std::numeric_limits<T>::infinity();
-    if (start < 0 || start >= problem_.size) return -1;
-    rows_.fetch(selection_, team_);
-    squared_norms(rows_, n, team_, scale_);
-    for (int64_t i = 0; i < n; ++i)
-      if (!is_finite(scale_[i])) return -1;
+    if (start < 0 || start >= problem_.size || !read()) return -1;
+    const int64_t n = selection_.n, padded = round_up_block<T>(n);
     for (int64_t i = 0; i < padded; ++i) {
       if (problem_.similarity == Similarity::linear)
         scale_[i] = 1;
@@ -61,6 +57,22 @@ class KCenter {
   T nothing() const { return 0; }
 
  private:
+  // scale_ [n] = ‖row_i‖² of the rows that can be used; false where a value is not finite.
+  bool read() {
+    const bool cosine = problem_.similarity == Similarity::cosine;
+    for (;;) {
+      const int n = selection_.n;
+      if (n == 0) return true;
+      rows_.fetch(selection_, team_);
+      squared_norms(rows_, n, team_, scale_);
+      if (cosine && rows_.rescale(selection_, scale_)) squared_norms(rows_, n, team_, scale_);
+      for (int i = 0; i < n; ++i)
+        if (!is_finite(scale_[i]) && !rows_.is_finite(i)) return false;
+      const double limit = largest_usable(n, std::numeric_limits<T>::max());
+      if (!selection_.set_aside([&](int i) { return cosine || double(scale_[i]) <= limit; })) return true;
+    }
+  }
+
   void take(int j) {
     const int64_t d = problem_.features.cols;
     for (int64_t t = 0; t < d; ++t) scaled_[t] = rows_[j][t] * scale_[j];
@@ -79,7 +91,7 @@ class KCenter {
 
   const Problem& problem_;
   const GreedyTask& task_;
-  const Selection& selection_;
+  GreedySelection& selection_;
   const Team& team_;
   BlockRows<T> rows_;
   Largest<T> largest_;

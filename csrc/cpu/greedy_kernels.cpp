@@ -15,6 +15,7 @@ class Worker {
     const int64_t b = problem.size;
     rows_.row = arena.take<int64_t>(b);
     rows_.position = arena.take<int32_t>(b);
+    rows_.aside = arena.take<int32_t>(b);
     taken_ = arena.take<bool>(b);
     chosen_ = arena.take<int>(task.size);
     gains_ = arena.take<T>(task.size);
@@ -46,7 +47,7 @@ class Worker {
  private:
   bool ready() const { return rows_.valid && rows_.n > 0; }
 
-  // Rows of no more gain complete the picks, lowest first.
+  // Rows of no more gain complete the picks, lowest first, then those set aside.
   void put(int64_t c, const GreedyResults& results, int found, T nothing) {
     int64_t* positions = results.positions + c * task_.size;
     T* gains = static_cast<T*>(results.gains) + c * task_.size;
@@ -63,6 +64,10 @@ class Worker {
       positions[s] = rows_.position[i];
       gains[s++] = nothing;
     }
+    for (int i = 0; !bad && i < rows_.n_aside && s < task_.size; ++i) {
+      positions[s] = rows_.aside[i];
+      gains[s++] = std::numeric_limits<T>::quiet_NaN();
+    }
     for (; s < task_.size; ++s) {
       positions[s] = -1;
       gains[s] = bad ? std::numeric_limits<T>::quiet_NaN() : T(0);
@@ -73,7 +78,7 @@ class Worker {
   const GreedyTask& task_;
   const Team& team_;
   Arena& arena_;
-  Selection rows_;
+  GreedySelection rows_;
   bool* taken_;
   int* chosen_;
   T* gains_;

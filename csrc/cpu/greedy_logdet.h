@@ -14,7 +14,7 @@ class LogDet {
   static constexpr int B = kBlock<T>, W = kWidth<T>;
 
  public:
-  LogDet(const Problem& problem, const GreedyTask& task, const Selection& selection, const Team& team, Arena& arena)
+  LogDet(const Problem& problem, const GreedyTask& task, GreedySelection& selection, const Team& team, Arena& arena)
       : problem_(problem),
         task_(task),
         selection_(selection),
@@ -31,8 +31,9 @@ class LogDet {
   // chosen [size] rows and their gains [size]; how many were chosen before nothing was left to gain, or −1 where a
   // value is not finite.
   int run(int* chosen, T* gains) {
-    const int64_t n = selection_.n, padded = round_up_block<T>(n);
     if (!similarities_.read(left_, floor_)) return -1;
+    const int64_t n = selection_.n, padded = round_up_block<T>(n);
+    if (n == 0) return 0;
     for (int64_t i = 0; i < n; ++i) {
       const double rounding = cancellation(n, Arithmetic<T>::eps) * double(floor_[i]) - task_.noise;
       floor_[i] = rounding > 0 ? T(rounding) : T(0);
@@ -105,7 +106,7 @@ class LogDet {
 
   const Problem& problem_;
   const GreedyTask& task_;
-  const Selection& selection_;
+  GreedySelection& selection_;
   const Team& team_;
   Similarities<T> similarities_;
   Largest<T> largest_;

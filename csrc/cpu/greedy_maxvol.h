@@ -15,7 +15,7 @@ class MaxVol {
   static constexpr int B = kBlock<T>, W = kWidth<T>;
 
  public:
-  MaxVol(const Problem& problem, const GreedyTask& task, const Selection& selection, Arena& arena)
+  MaxVol(const Problem& problem, const GreedyTask& task, GreedySelection& selection, Arena& arena)
       : task_(task), selection_(selection), view_(problem.features), largest_(problem.size, arena) {
     view_.cols = task.size;
     ld_ = round_up_block<T>(problem.size);
@@ -26,9 +26,12 @@ class MaxVol {
 
   // As LogDet::run.
   int run(int* chosen, T* gains) {
-    n_ = selection_.n;
-    padded_ = round_up_block<T>(n_);
-    if (!read()) return -1;
+    do {
+      n_ = selection_.n;
+      padded_ = round_up_block<T>(n_);
+      if (n_ == 0) return 0;
+      if (!read()) return -1;
+    } while (set_aside());
     const int found = eliminate(chosen, gains);
     if (found > 0) {
       to_coefficients(found, chosen);
@@ -52,6 +55,15 @@ class MaxVol {
     for (int64_t k = 0; k < task_.size; ++k)
       for (int64_t i = n_; i < padded_; ++i) columns_[k * ld_ + i] = 0;
     return is_finite(poison);
+  }
+
+  bool set_aside() {
+    const double limit = largest_usable(n_, std::numeric_limits<T>::max());
+    return selection_.set_aside([&](int i) {
+      T top = 0;
+      for (int64_t k = 0; k < task_.size; ++k) top = larger(absolute(columns_[k * ld_ + i]), top);
+      return double(top) <= limit;
+    });
   }
 
   // Rows of the largest magnitude in what each column adds to those before, and the multipliers: column l of L is 1 at
@@ -123,7 +135,7 @@ class MaxVol {
   }
 
   const GreedyTask& task_;
-  const Selection& selection_;
+  GreedySelection& selection_;
   View view_;  // of the leading `size` columns
   Largest<T> largest_;
   int64_t n_ = 0, padded_ = 0, ld_;

@@ -21,14 +21,37 @@ int64_t round_up_block(int64_t n) {
 // Products worth a thread of their own: some twenty microseconds, several times what handing them over costs.
 constexpr int64_t kGrain = 1 << 19;
 
+// The rows that are chosen by what they hold, and those set aside, whose similarities would overflow.
+struct GreedySelection : Selection {
+  int32_t* aside;  // [n_aside] places in the candidate
+  int n_aside = 0;
+
+  // Sets aside rows that are not usable(i); false where there are none.
+  template <class Usable>
+  bool set_aside(const Usable& usable) {
+    const int before = n;
+    n = 0;
+    for (int i = 0; i < before; ++i) {
+      if (usable(i)) {
+        row[n] = row[i];
+        position[n++] = position[i];
+      } else {
+        aside[n_aside++] = position[i];
+      }
+    }
+    return n < before;
+  }
+};
+
 // Pointers to rows, in place or converted; beyond the last one they repeat it up to a whole block and a Gram tile.
 template <class T>
 class BlockRows {
  public:
-  BlockRows(const View& view, int64_t b, Arena& arena) : view_(view), ld_(round_up<T>(view.cols)) {
+  // `rescales`: rows may be multiplied.
+  BlockRows(const View& view, int64_t b, bool rescales, Arena& arena) : view_(view), ld_(round_up<T>(view.cols)) {
     in_place_ = view.col_stride == 1 && view.dtype == (sizeof(T) == 8 ? DType::float64 : DType::float32);
     rows_ = arena.take<const T*>(round_up_block<T>(b) + kTileSlack);
-    if (!in_place_) copies_ = arena.take<T>(b * ld_);
+    if (!in_place_ || rescales) copies_ = arena.take<T>(b * ld_);
   }
 
   void fetch(const Selection& selection, const Team& team) {
@@ -43,6 +66,24 @@ class BlockRows {
     for (int64_t i = n; i < round_up_block<T>(n) + kTileSlack; ++i) rows_[i] = rows_[n - 1];
   }
 
+  // For `cosine`, which does not see a row's length: rows whose square is not plain become copies, multiplied. False
+  // where there are none.
+  bool rescale(const Selection& selection, const T* square) {
+    bool any = false;
+    for (int64_t i = 0; i < selection.n; ++i) {
+      if (is_plain_square(square[i])) continue;
+      T* const copy = copies_ + i * ld_;
+      copy_row(view_, selection.row[i], copy);
+      if (!rescale_row(copy, view_.cols)) continue;
+      rows_[i] = copy;
+      any = true;
+    }
+    for (int64_t i = selection.n; any && i < round_up_block<T>(selection.n) + kTileSlack; ++i)
+      rows_[i] = rows_[selection.n - 1];
+    return any;
+  }
+
+  bool is_finite(int64_t i) const { return is_finite_row(rows_[i], view_.cols); }
   const T* const* at(int64_t i) const { return rows_ + i; }
   const T* operator[](int64_t i) const { return rows_[i]; }
   int64_t width() const { return view_.cols; }

@@ -3,6 +3,7 @@
 #pragma once
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 
 #include "cpu/greedy_rows.h"
 #include "cpu/transform.h"
@@ -15,14 +16,14 @@ class Similarities {
   static constexpr int B = kBlock<T>;
 
  public:
-  Similarities(const Problem& problem, const GreedyTask& task, const Selection& selection, const Team& team,
+  Similarities(const Problem& problem, const GreedyTask& task, GreedySelection& selection, const Team& team,
                Arena& arena)
       : problem_(problem),
         selection_(selection),
         team_(team),
         cached_(caches_pairs(problem, task)),
-        features_(problem.features, entries() ? 0 : problem.size, arena),
-        residuals_(problem.residuals, gradient() ? problem.size : 0, arena) {
+        features_(problem.features, entries() ? 0 : problem.size, problem.similarity == Similarity::cosine, arena),
+        residuals_(problem.residuals, gradient() ? problem.size : 0, false, arena) {
     const int64_t padded = round_up_block<T>(problem.size);
     for (T** array : {&square_, &scale_, &residual_square_, &mean_, &quality_}) *array = arena.take<T>(padded);
     mean_row_ = arena.take<T>(round_up<T>(problem.features.cols));
@@ -30,31 +31,24 @@ class Similarities {
     if (cached_) pairs_ = arena.take<T>(padded * ld_);
   }
 
-  // Reads the selected rows. diagonal [n] and its magnitude before centering and quality cancelled any of it,
-  // before [n]; false where a value is not finite.
+  // Reads the selected rows and sets those aside that cannot be used. diagonal [n] and its magnitude before centering
+  // and quality cancelled any of it, before [n]; false where a value is not finite.
   bool read(T* diagonal, T* before) {
-    n_ = selection_.n;
-    if (!entries()) {
-      features_.fetch(selection_, team_);
-      norms(features_, square_);
-    }
-    if (gradient()) {
-      residuals_.fetch(selection_, team_);
-      norms(residuals_, residual_square_);
-    }
+    do {
+      n_ = selection_.n;
+      if (n_ == 0) return true;
+      read_rows();
+      if (!all_finite()) return false;
+    } while (set_aside());
     for (int i = 0; i < n_; ++i) {
-      if (!entries() && !is_finite(square_[i])) return false;
       scale_[i] =
           problem_.similarity == Similarity::cosine && square_[i] > T(0) ? T(1) / square_root(square_[i]) : T(0);
       diagonal[i] = before[i] = similarity_to_itself(i);
     }
     for (int64_t i = n_; i < round_up_block<T>(n_); ++i) scale_[i] = 0;
     if (cached_) compute_all();
-    if (problem_.center)
-      center(diagonal, before);
-    else if (entries() && !sum_columns())
-      return false;
-    read_quality(diagonal, before);
+    if (problem_.center) center(diagonal, before);
+    weigh(diagonal, before);
     for (int i = 0; i < n_; ++i)
       if (!is_finite(diagonal[i]) || !is_finite(before[i])) return false;
     return true;
@@ -81,6 +75,48 @@ class Similarities {
  private:
   bool entries() const { return problem_.similarity == Similarity::precomputed; }
   bool gradient() const { return problem_.similarity == Similarity::gradient; }
+
+  void read_rows() {
+    if (!entries()) {
+      features_.fetch(selection_, team_);
+      norms(features_, square_);
+      if (problem_.similarity == Similarity::cosine && features_.rescale(selection_, square_))
+        norms(features_, square_);
+    }
+    if (gradient()) {
+      residuals_.fetch(selection_, team_);
+      norms(residuals_, residual_square_);
+    }
+    const View& m = problem_.quality;
+    if (!m.data) return;
+    visit<T>(m, [&](const auto* data, auto convert) {
+      for (int i = 0; i < n_; ++i) quality_[i] = convert(data[selection_.row[i] * m.row_stride]);
+    });
+  }
+
+  bool all_finite() {
+    for (int i = 0; i < n_; ++i) {
+      if (!entries() && !is_finite(square_[i]) && !features_.is_finite(i)) return false;
+      if (gradient() && !is_finite(residual_square_[i]) && !residuals_.is_finite(i)) return false;
+      if (problem_.quality.data && !is_finite(quality_[i])) return false;
+    }
+    return !entries() || each_column([](Vec<T> x) { return x * splat<Vec<T>>(0); });
+  }
+
+  bool set_aside() {
+    const double limit = largest_usable(n_, std::numeric_limits<T>::max());
+    const auto own = [&](int i) { return std::fabs(double(similarity_to_itself(i))); };
+    double top = 0;
+    for (int i = 0; i < n_; ++i)
+      if (own(i) <= limit) top = std::fmax(top, own(i));
+    return selection_.set_aside([&](int i) {
+      if (!(own(i) <= limit)) return false;
+      if (gradient() && !(double(square_[i]) <= limit && double(residual_square_[i]) <= limit)) return false;
+      // Centering gives a row some of the others' similarity.
+      const double q = problem_.quality.data ? double(quality_[i]) : 0;
+      return q * q * (problem_.center ? top : own(i)) <= limit;
+    });
+  }
 
   // Summed as the similarities are, so that of equal rows nothing is left once one of them is chosen.
   void norms(const BlockRows<T>& rows, T* square) const {
@@ -109,9 +145,11 @@ class Similarities {
         return T(1);
       case Similarity::gradient:
         return square_[i] * residual_square_[i];
-      default:
+      case Similarity::linear:
+      case Similarity::given:
         return square_[i];
     }
+    __builtin_unreachable();
   }
 
   // out [kBlock] = similarities of rows first … with row j, zero beyond the last row.
@@ -139,10 +177,14 @@ class Similarities {
         for (int i = 0; i < B; ++i) out[i] *= products[i];
         break;
       }
-      default:
+      case Similarity::cosine:
         block_products(features_.at(first), features_[j], d, out);
-        if (problem_.similarity == Similarity::cosine)
-          for (int i = 0; i < B; ++i) out[i] *= scale_[first + i] * scale_[j];
+        for (int i = 0; i < B; ++i) out[i] *= scale_[first + i] * scale_[j];
+        break;
+      case Similarity::linear:
+      case Similarity::given:
+        block_products(features_.at(first), features_[j], d, out);
+        break;
     }
     for (int64_t i = n_ > first ? n_ - first : 0; i < B; ++i) out[i] = 0;
   }
@@ -195,8 +237,9 @@ class Similarities {
     pairs_[j * ld_ + i] = value;
   }
 
-  // mean_ [n] = the mean of every column; false where an entry is not finite.
-  bool sum_columns() {
+  // mean_ [n] = the mean of term(entry) over every column; false where one is not finite.
+  template <class Term>
+  bool each_column(const Term& term) {
     const int64_t padded = round_up_block<T>(n_);
     team_.run(n_, kGrain / (padded / B * block_cost()) + 1, [&](int64_t begin, int64_t end) {
       T values[B];
@@ -207,7 +250,7 @@ class Similarities {
             __builtin_memcpy(values, pairs_ + j * ld_ + first, sizeof values);
           else
             similarities(int(j), first, values);
-          for (int i = 0; i < B; i += kWidth<T>) sums = sums + load(values + i);
+          for (int i = 0; i < B; i += kWidth<T>) sums = sums + term(load(values + i));
         }
         mean_[j] = sum(sums) / T(n_);
       }
@@ -239,7 +282,7 @@ class Similarities {
     if (by_row && !cached_)
       multiply_mean_row();
     else
-      sum_columns();
+      each_column([](Vec<T> x) { return x; });
     T usual = 0;
     total_ = 0;
     for (int i = 0; i < n_; ++i) {
@@ -254,13 +297,9 @@ class Similarities {
     }
   }
 
-  void read_quality(T* diagonal, T* before) {
+  void weigh(T* diagonal, T* before) const {
     for (int i = 0; i < n_; ++i) before[i] = absolute(before[i]);
-    const View& m = problem_.quality;
-    if (!m.data) return;
-    visit<T>(m, [&](const auto* data, auto convert) {
-      for (int i = 0; i < n_; ++i) quality_[i] = convert(data[selection_.row[i] * m.row_stride]);
-    });
+    if (!problem_.quality.data) return;
     for (int i = 0; i < n_; ++i) {
       diagonal[i] *= quality_[i] * quality_[i];
       before[i] *= quality_[i] * quality_[i];
@@ -268,7 +307,7 @@ class Similarities {
   }
 
   const Problem& problem_;
-  const Selection& selection_;
+  GreedySelection& selection_;
   const Team& team_;
   const bool cached_;
   BlockRows<T> features_, residuals_;

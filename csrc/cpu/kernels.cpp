@@ -129,9 +129,8 @@ class Worker {
     if (plan_.solver == Solver::randomized) {
       mirror(tile);
       const auto product = [&](const T* x, T* y) { multiply_rows(tile.data, tile.ld, tile.n, tile.n, x, y); };
-      const bool semidefinite = is_semidefinite(problem_) && !plan_.fiedler;  // whose matrix is negated
-      single_.solve_randomized(tile.n, task_.seed, semidefinite, s.moments.trace, s.moments.square,
-                               T(std::sqrt(s.moments.square)), product);
+      single_.solve_randomized(tile.n, task_.seed, is_semidefinite(problem_) && !plan_.fiedler, s.moments.trace,
+                               s.moments.square, T(std::sqrt(s.moments.square)), product);
       s.truncation = single_.truncation();
     } else {
       single_.solve_exact(tile);

@@ -26,9 +26,10 @@ SALN_INLINE void visit(const View& m, const Visitor& visitor) {
       return visitor(static_cast<const double*>(m.data), [](double x) { return T(x); });
     case DType::bfloat16:
       return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_bfloat16(x)); });
-    default:
+    case DType::float16:
       return visitor(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_half(x)); });
   }
+  __builtin_unreachable();
 }
 
 // out [cols] = row i, converted.
@@ -54,6 +55,25 @@ void copy_row(const View& m, int64_t i, T* out) {
     else
       for (int64_t j = 0; j < m.cols; ++j) out[j] = convert(p[j * m.col_stride]);
   });
+}
+
+// Whether no number of a row is NaN or infinite.
+template <class T>
+bool is_finite_row(const T* row, int64_t d) {
+  T poison = 0;
+  for (int64_t t = 0; t < d; ++t) poison += row[t] * T(0);
+  return poison == T(0);
+}
+
+// Multiplies a row by a power of two that makes its square plain; false where it is zero or not finite.
+template <class T>
+bool rescale_row(T* row, int64_t d) {
+  T top = 0;
+  for (int64_t t = 0; t < d; ++t) top = larger(absolute(row[t]), top);
+  if (top == T(0) || !is_finite_row(row, d)) return false;
+  const T factor = rescaling(top);
+  for (int64_t t = 0; t < d; ++t) row[t] *= factor;
+  return true;
 }
 
 // Row numbers of one candidate, padding left out.

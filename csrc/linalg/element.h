@@ -47,6 +47,8 @@ template <>
 struct Arithmetic<float> {
   static constexpr float eps = 5.9604645e-8f;  // unit roundoff
   static constexpr float tiny = 1e-30f;
+  static constexpr float smallest_normal = 0x1p-126f;
+  static constexpr float smallest_square = 0x1p-80f, largest_square = 0x1p100f;
   static constexpr float off_floor = 1e-15f;
   static constexpr uint32_t exponent_mask = 0x7f800000u;
   static constexpr uint32_t reciprocal_exponent = 0x7f000000u;
@@ -57,6 +59,8 @@ template <>
 struct Arithmetic<double> {
   static constexpr double eps = 1.1102230246251565e-16;
   static constexpr double tiny = 1e-200;
+  static constexpr double smallest_normal = 0x1p-1022;
+  static constexpr double smallest_square = 0x1p-900, largest_square = 0x1p900;
   static constexpr double off_floor = 1e-32;
   static constexpr uint64_t exponent_mask = 0x7ff0000000000000u;
   static constexpr uint64_t reciprocal_exponent = 0x7fe0000000000000u;
@@ -119,6 +123,20 @@ template <class V>
 SALN_INLINE V power_of_two(V x) {
   using A = Arithmetic<ScalarOf<V>>;
   return from_bits(to_bits(x) & splat_bits<V>(A::exponent_mask));
+}
+
+// Whether the sum of a row's squares kept its precision, and products of such rows are finite.
+template <class T>
+SALN_HD bool is_plain_square(T square) {
+  return square >= Arithmetic<T>::smallest_square && square <= Arithmetic<T>::largest_square;
+}
+
+// A power of two by which a row whose largest magnitude is x > 0 is multiplied so that its square is plain.
+template <class T>
+SALN_HD T rescaling(T x) {
+  constexpr T least = Arithmetic<T>::smallest_normal, most = T(1) / least;
+  const T unit = power_of_two(x);
+  return !(unit > least) ? most : unit >= most ? least : T(1) / unit;
 }
 
 }  // namespace SALN_VARIANT

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from saln_kernels.matrices import Problem, Rows, build, gather
+from saln_kernels.matrices import Problem, Rows, build, gather, result_dtype, unit_rows
 from saln_kernels.truth.reference import chunks
 
 Picks = tuple[list[int], list[float]]  # the chosen rows, numbered among the real ones, and their gains
@@ -21,15 +21,17 @@ def greedy_logdet(
 ) -> tuple[Tensor, Tensor]:
     """Positions [C, size] and gains [C, size] of the greedy maximisation of log det(I + K_S / sigma^2)."""
 
-    def picks() -> Iterator[tuple[Tensor, Picks | None]]:
+    def picks() -> Iterator[tuple[Tensor, Tensor, Picks | None]]:
         for part in chunks(problem):
             rows = gather(part, dtype)
-            matrices = build(rows, part).matrices
-            plain = build(rows._replace(quality=None), part._replace(center=False)).matrices
-            for c, real in enumerate(_real(rows)):
+            usable = _usable(rows, part)
+            left = rows._replace(real=usable)
+            matrices = build(left, part).matrices
+            plain = build(left._replace(quality=None), part._replace(center=False)).matrices
+            for c, (real, aside) in enumerate(_parted(rows, usable)):
                 matrix = matrices[c][real][:, real]
                 if rows.bad[c] or not torch.isfinite(matrix).all():
-                    yield real, None
+                    yield real, aside, None
                     continue
                 before = plain[c].diagonal()[real].abs()
                 if problem.similarity == "cosine":
@@ -41,7 +43,7 @@ def greedy_logdet(
                 if problem.similarity == "cosine" and not problem.center:
                     matrix.diagonal().copy_(before)  # so that the first choice is a tie
                 most = len(real) if sigma else _rank_bound(problem, len(real))
-                yield real, _logdet_picks(matrix, _rounding(len(real), dtype) * before, size, most, sigma)
+                yield real, aside, _logdet_picks(matrix, _rounding(len(real), dtype) * before, size, most, sigma)
 
     return _placed(problem, picks, size, dtype)
 
@@ -52,11 +54,13 @@ def maxvol(
     """Positions [C, size] and gains [C, size] of rows whose leading `size` columns hold a large volume."""
     leading = problem._replace(features=problem.features[:, :size])
 
-    def picks() -> Iterator[tuple[Tensor, Picks | None]]:
+    def picks() -> Iterator[tuple[Tensor, Tensor, Picks | None]]:
         for part in chunks(leading):
             rows = gather(part, dtype)
-            for c, real in enumerate(_real(rows)):
-                yield real, None if rows.bad[c] else _maxvol_picks(rows.features[c, real], tolerance, max_swaps)
+            usable = rows.real & (rows.features.abs() <= _limit(rows, part).unsqueeze(2)).all(dim=2)
+            for c, (real, aside) in enumerate(_parted(rows, usable)):
+                picks = None if rows.bad[c] else _maxvol_picks(rows.features[c, real], tolerance, max_swaps)
+                yield real, aside, picks
 
     return _placed(problem, picks, size, dtype)
 
@@ -66,21 +70,21 @@ def k_center(
 ) -> tuple[Tensor, Tensor]:
     """Positions [C, size] and gains [C, size] of the farthest-first traversal from position start [C]."""
 
-    def picks() -> Iterator[tuple[Tensor, Picks | None]]:
+    def picks() -> Iterator[tuple[Tensor, Tensor, Picks | None]]:
         offset, b = 0, problem.candidates.shape[1]
         for part in chunks(problem):
             rows = gather(part, dtype)
-            for c, real in enumerate(_real(rows)):
+            for c, (real, aside) in enumerate(_parted(rows, _usable(rows, part))):
                 first = 0 if start is None else int(start[offset + c])
                 x = rows.features[c, real]
-                if rows.bad[c] or not torch.isfinite(x.square().sum(dim=1)).all() or not 0 <= first < b:
-                    yield real, None
+                if rows.bad[c] or not 0 <= first < b:
+                    yield real, aside, None
                     continue
                 # The first real row from there on, around the end.
                 after = (real >= first).nonzero().flatten().tolist()
                 if problem.similarity == "cosine":
-                    x = torch.nn.functional.normalize(x, dim=1, eps=torch.finfo(dtype).tiny)
-                yield real, _k_center_picks(x, after[0] if after else 0, size)
+                    x = unit_rows(x)
+                yield real, aside, _k_center_picks(x, after[0] if after else 0, size)
             offset += len(part.candidates)
 
     return _placed(problem, picks, size, dtype)
@@ -101,7 +105,7 @@ def _logdet_picks(matrix: Tensor, rounding: Tensor, size: int, most: int, sigma:
     n, noise = len(matrix), sigma**2
     chosen: list[int] = []
     gains: list[float] = []
-    while len(chosen) < min(size, most):
+    while len(chosen) < min(size, most, n):
         noisy = matrix[chosen][:, chosen] + noise * torch.eye(len(chosen), dtype=matrix.dtype, device=matrix.device)
         factor = torch.linalg.cholesky(noisy)
         left = matrix.diagonal() - torch.linalg.solve_triangular(factor, matrix[chosen], upper=False).square().sum(
@@ -178,24 +182,57 @@ def _filled(chosen: list[int], gains: list[float], n: int, size: int, gain: floa
     return chosen + rest, gains + [gain] * len(rest)
 
 
-def _real(rows: Rows) -> Iterator[Tensor]:
-    """The positions of every candidate's real rows."""
-    return (mask.nonzero().squeeze(1) for mask in rows.real)
+def _limit(rows: Rows, problem: Problem) -> Tensor:
+    """The largest similarity [C, 1] that a row may have with itself: no sum of n such overflows the results' dtype."""
+    n = rows.real.sum(dim=1, keepdim=True).clamp(min=1).double()
+    return torch.finfo(result_dtype(problem.features.dtype)).max / (4 * n)
+
+
+def _usable(rows: Rows, problem: Problem) -> Tensor:
+    """Which rows [C, b] have similarities that the results' dtype holds; the others are chosen last."""
+    limit = _limit(rows, problem)
+    if problem.similarity == "precomputed":
+        squares = [rows.features.diagonal(dim1=1, dim2=2).abs()]
+    elif problem.similarity in ("linear", "gradient"):
+        squares = [x.square().sum(dim=2) for x in (rows.features, rows.residuals) if x is not None]
+    else:
+        squares = [torch.ones_like(rows.real, dtype=rows.features.dtype)]
+    own = torch.stack(squares).prod(dim=0)
+    usable = rows.real & (torch.stack([*squares, own]) <= limit).all(dim=0)
+    if rows.quality is not None:
+        # Centering gives a row some of the others' similarity.
+        most = own.masked_fill(~usable, 0).amax(dim=1, keepdim=True) if problem.center else own
+        usable = usable & (rows.quality.square() * most <= limit)
+    return usable
+
+
+def _parted(rows: Rows, usable: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The positions of every candidate's rows to choose from, and of those set aside."""
+    for real, mask in zip(rows.real, usable, strict=True):
+        yield mask.nonzero().squeeze(1), (real & ~mask).nonzero().squeeze(1)
 
 
 def _placed(
-    problem: Problem, picks: Callable[[], Iterator[tuple[Tensor, Picks | None]]], size: int, dtype: torch.dtype
+    problem: Problem,
+    picks: Callable[[], Iterator[tuple[Tensor, Tensor, Picks | None]]],
+    size: int,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor]:
-    """Picks as positions [C, size] and gains [C, size]: -1 and 0 where rows ran out, -1 and NaN in bad candidates."""
+    """Picks as positions [C, size] and gains [C, size]: then rows set aside with gain NaN, and -1 and 0 where rows ran
+    out; -1 and NaN in bad candidates.
+    """
     count, device = len(problem.candidates), problem.features.device
     positions = torch.full((count, size), -1, dtype=torch.int64, device=device)
     gains = torch.zeros(count, size, dtype=dtype, device=device)
     with torch.no_grad():
-        for c, (real, found) in zip(range(count), picks(), strict=False):
+        for c, (real, aside, found) in zip(range(count), picks(), strict=False):
             if found is None:
                 gains[c] = math.nan
                 continue
             chosen, values = found
+            end = min(len(chosen) + len(aside), size)
             positions[c, : len(chosen)] = real[chosen]
+            positions[c, len(chosen) : end] = aside[: end - len(chosen)]
             gains[c, : len(values)] = torch.tensor(values, dtype=dtype, device=device)
+            gains[c, len(values) : end] = math.nan
     return positions, gains

@@ -12,7 +12,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "cuda_on_cpu"
 
-COMMON = f"-std=c++20 -g1 -fno-omit-frame-pointer -Wall -Wextra -Wno-unknown-pragmas -I{HERE} -I{ROOT / 'csrc'}"
+WARNINGS = "-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-unknown-pragmas"
+COMMON = f"-std=c++20 -g1 -fno-omit-frame-pointer {WARNINGS} -I{HERE} -I{ROOT / 'csrc'}"
 # What is declared and not set is a wild value; products and sums contract, as nvcc has them.
 KERNELS = f"-include {HERE / 'guard.h'} -O1 -ftrivial-auto-var-init=pattern -ffp-contract=fast"
 # The scheduler acts for all threads at once: no sanitizer may look on, nor be called through memset.

@@ -12,30 +12,20 @@
 
 namespace saln {
 
-#define SALN_KERNELS(DO) \
-  DO(registers32)        \
-  DO(registers64) DO(registers128) DO(shared) DO(global) DO(global_double) DO(matrix_free) DO(matrix_free_double)
-#define SALN_DECLARE(name) extern const SimulatedKernel name;
-SALN_KERNELS(SALN_DECLARE)
+#define SALN_KERNEL(name, ...) extern const SimulatedKernel name;
+#include "cuda/kernels/kernels.def"
 
 namespace {
 
 // As the launcher chooses.
-const SimulatedKernel& kernel_of(Kernel kernel, bool wide) {
+const SimulatedKernel& kernel_of(Kernel kernel) {
   switch (kernel) {
-    case Kernel::registers32:
-      return registers32;
-    case Kernel::registers64:
-      return registers64;
-    case Kernel::registers128:
-      return registers128;
-    case Kernel::shared:
-      return shared;
-    case Kernel::global:
-      return wide ? global_double : global;
-    default:
-      return wide ? matrix_free_double : matrix_free;
+#define SALN_KERNEL(name, ...) \
+  case Kernel::name:           \
+    return name;
+#include "cuda/kernels/kernels.def"
   }
+  std::abort();
 }
 
 void must(bool truth, const char* what) {
@@ -134,7 +124,7 @@ void serve(const Request& r) {
   if (r.shared_limit) gpu.shared_per_block = r.shared_limit;
   simulator::gap = 0;
   const CudaPlan plan = make_cuda_plan(p, t, gpu);
-  const SimulatedKernel& kernel = kernel_of(plan.kernel, is_wide(p));
+  const SimulatedKernel& kernel = kernel_of(plan.kernel);
   device::Call call = call_of(p, t, results, plan, nullptr);
   must(plan.threads == kernel.threads, "the plan knows the kernel's threads");
   must(plan.shared_bytes == int64_t(kernel.measure(call).shared), "the plan knows the kernel's shared memory");
@@ -148,7 +138,7 @@ void serve(const Request& r) {
   answer.threads = plan.threads;
   answer.shared_bytes = plan.shared_bytes;
   answer.workspace_bytes = plan.workspace_bytes;
-  std::strncpy(answer.kernel, name_of(plan.kernel), sizeof answer.kernel - 1);
+  std::strncpy(answer.kernel, facts_of(plan.kernel).name, sizeof answer.kernel - 1);
 #if !defined(SALN_TSAN)
   simulator::gap = 64;
 #endif

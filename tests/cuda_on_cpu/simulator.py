@@ -8,20 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bench.kernel_table import tabled
 from cuda_on_cpu.build import HERE, ROOT, Source, program, run, with_lines
 from saln_kernels.matrices import Problem, result_dtype
 
-# Every kernel's class, by the name that driver.cpp has for it.
-KERNELS = {
-    "registers32": "RegisterKernel<32, 32>",
-    "registers64": "RegisterKernel<64, 32>",
-    "registers128": "RegisterKernel<128, 128>",
-    "shared": "MemoryKernel<float, true>",
-    "global": "MemoryKernel<float, false>",
-    "global_double": "MemoryKernel<double, false>",
-    "matrix_free": "MatrixFreeKernel<float>",
-    "matrix_free_double": "MatrixFreeKernel<double>",
-}
 ARRAY = "7q16s"
 REQUEST = struct.Struct("<" + 5 * ARRAY + "11q2d" + 6 * "32s")
 RESPONSE = struct.Struct("<9q32s")
@@ -69,10 +59,7 @@ class Result:
 @cache
 def simulator(sanitizer: str) -> Path:
     """The program that runs calls, under a sanitizer."""
-    kernels = [
-        Source(HERE / "kernel.cpp", (f"SALN_NAME={name}", f"'SALN_KERNEL={kernel}'"))
-        for name, kernel in KERNELS.items()
-    ]
+    kernels = [Source(HERE / "kernel.cpp", (f"SALN_KERNEL_NAME={name}",)) for name in tabled()]
     host = [
         HERE / "driver.cpp",
         *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),

@@ -7,8 +7,9 @@ import torch
 
 from cases import DTYPES, LAPLACIANS, SIMILARITIES, make
 from cuda_on_cpu.checks import check
-from cuda_on_cpu.simulator import Call
+from cuda_on_cpu.simulator import Call, simulate
 from saln_kernels.criteria import CRITERIA
+from saln_kernels.matrices import Problem
 
 
 @pytest.mark.parametrize("b", [1, 2, 3, 5, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 130])
@@ -81,9 +82,12 @@ def test_options(similarity: str, dtype: torch.dtype, limit: int) -> None:
     check(*calls)
 
 
+ORDERS = (0.0, 0.5, 0.999999, 1.0, 1.0001, 2.0, 300.0, math.inf)
+
+
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_criteria(criterion: str) -> None:
-    parameters = {"vendi": (0.0, 0.5, 1.0, 2.0, math.inf), "logdet": (0.5, 3.0)}.get(criterion, (1.0,))
+    parameters = {"vendi": ORDERS, "logdet": (0.5, 3.0)}.get(criterion, (1.0,))
     calls = [
         Call(make(b, 2 * b + 5, count=2, similarity=similarity, dtype=dtype).problem, "score", k=min(b, 8),
              criterion=criterion, parameter=parameter)
@@ -93,3 +97,23 @@ def test_criteria(criterion: str) -> None:
         for dtype in (torch.float32, torch.float64)
     ]  # fmt: skip
     check(*calls)
+
+
+def test_rounding_is_no_eigenvalue() -> None:
+    """Copies of five orthogonal rows, on both sides of the Gram matrix: their numbers are the eigenvalues."""
+    counts = torch.tensor([20, 10, 5, 3, 2])
+    half = torch.randn(60, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rows = torch.linalg.qr(half).Q[:5].repeat_interleave(counts, dim=0)
+    shares = counts / counts.sum().double()
+    wanted = {
+        ("nuclear_norm", 1.0): counts.double().sqrt().sum(),
+        ("effective_rank", 1.0): (-shares * shares.log()).sum().exp(),
+        ("vendi", 0.0): torch.tensor(5.0),
+        ("vendi", 0.1): shares.pow(0.1).sum() ** (1 / 0.9),
+        ("vendi", 0.5): shares.pow(0.5).sum() ** 2,
+    }
+    for features in (rows.float(), rows, torch.eye(5).repeat_interleave(counts, dim=0)):
+        problem = Problem(features, torch.arange(40).unsqueeze(0))
+        calls = [Call(problem, "score", criterion=name, parameter=parameter) for name, parameter in wanted]
+        for result, value in zip(simulate(*calls), wanted.values(), strict=True):
+            torch.testing.assert_close(result.values.double(), value.double().view(1), rtol=1e-5, atol=0)

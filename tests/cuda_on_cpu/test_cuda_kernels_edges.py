@@ -18,8 +18,8 @@ KERNELS = {
     "registers64": (40, F32, 0),
     "registers128": (66, F32, 0),
     "shared": (130, F32, 0),
-    "global": (9, F64, 0),
-    "global, apart": (20, F64, 26 << 10),
+    "global_double": (9, F64, 0),
+    "global_double, apart": (20, F64, 26 << 10),
 }
 
 
@@ -36,7 +36,7 @@ def outputs(problem: Problem, **options: object) -> list[Call]:
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-@pytest.mark.parametrize("kernel", ["registers32", "registers64", "global", "global, apart"])
+@pytest.mark.parametrize("kernel", ["registers32", "registers64", "global_double", "global_double, apart"])
 def test_bad_rows(kernel: str, similarity: str) -> None:
     """NaN in exactly the candidates that hold a number that is not finite, or a row that is not there."""
     b, dtype, limit = KERNELS[kernel]
@@ -120,6 +120,25 @@ def test_scaled(factor: float) -> None:
         check(Call(problem, "gram"), Call(problem, "eigh", k=4), Call(problem, "score"))
 
 
+@pytest.mark.parametrize("kernel", [*KERNELS, "covariance", "matrix_free"])
+def test_cosine_of_any_length(kernel: str) -> None:
+    """Rows whose squares overflow or vanish, and a row of zeros."""
+    b, dtype, limit = {"covariance": (40, F32, 0), "matrix_free": (90, F32, 0)}.get(kernel) or KERNELS[kernel]
+    case = make(b, 20 if kernel == "covariance" else 70, count=2, dtype=dtype, similarity="cosine", padding=0.1)
+    powers = (-120.0, -70.0, 0.0, 66.0, 122.0) if dtype == F32 else (-1000.0, -600.0, 0.0, 520.0, 1000.0)
+    scale = 2.0 ** torch.tensor(powers, dtype=F64)[torch.arange(len(case.features)) % 5]
+    features = (case.features.double() * scale.unsqueeze(1)).to(dtype)
+    features[case.candidates[0, 1]] = 0
+    problem = case.problem._replace(features=features)
+    calls = [Call(problem, "gram", shared_limit=limit), Call(problem, k=3, shared_limit=limit)]
+    if kernel == "covariance":
+        calls = [Call(problem, k=3), Call(problem, "score", criterion="effective_rank")]
+    if kernel == "matrix_free":
+        calls = [Call(problem, k=2, solver="randomized", n_iter=3)]
+    results = check(*calls)
+    assert {result.place for result in results} == {"shared" if kernel == "covariance" else kernel}
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("b", [1, 17, 33])
 def test_given_matrices(dtype: torch.dtype, b: int) -> None:
@@ -159,7 +178,8 @@ def test_randomized(dtype: torch.dtype) -> None:
             Call(eye, "eigh", k=4, solver="randomized", shared_limit=limit),
         ]
     places = {(result.place, result.basis_is_shared) for result in check(*calls)}
-    assert places == {("global", False) if dtype == F64 else ("shared", True), ("global, apart", False)}
+    wide = "_double" if dtype == F64 else ""
+    assert places == {("global_double", False) if wide else ("shared", True), (f"global{wide}, apart", False)}
 
 
 def test_basis_apart() -> None:
@@ -178,7 +198,7 @@ def test_matrix_free(dtype: torch.dtype) -> None:
         case.candidates[1, 40:] = -1
         calls.append(Call(case.problem, k=2, solver="randomized", n_iter=3))
     results = check(*calls)
-    assert {result.kernel for result in results} == {"matrix_free"}
+    assert {result.kernel for result in results} == {"matrix_free_double" if dtype == F64 else "matrix_free"}
 
 
 def test_tf32() -> None:

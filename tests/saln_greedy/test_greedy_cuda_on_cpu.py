@@ -132,6 +132,29 @@ def test_exhausted(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_rows_set_aside(method: str) -> None:
+    """Rows of huge numbers between others, a candidate of them alone, cosine rows of any length."""
+    case = make(40, 41, count=4, seed=2, padding=0.1)
+    huge = case.candidates[:, ::9].flatten()
+    case.features[huge[huge >= 0], 3] = 3e38
+    case.candidates[3] = -1
+    case.candidates[3, 1:4] = case.candidates[0, :27:9]
+    calls = [Call(method, case, size, backward=size == 40) for size in (5, 40)]
+    if method == "greedy_logdet":
+        weighted = make(40, 41, count=2, similarity="gradient", center=True, quality=True, seed=3)
+        weighted.options["quality"][weighted.candidates[0, :2]] = 1e21
+        weighted.options["residuals"][weighted.candidates[1, :2]] = 1e21
+        calls.append(Call(method, weighted, 40))
+    if method != "maxvol":
+        scaled = make(40, 41, count=2, similarity="cosine", seed=4)
+        scaled.features *= 2.0 ** torch.tensor([-120.0, -70.0, 0.0, 66.0, 122.0])[torch.arange(83) % 5].unsqueeze(1)
+        calls.append(Call(method, scaled, 12))
+    found = check(calls)
+    assert bool(found[0].gains[3, :3].isnan().all())
+    assert found[1].positions[3, :3].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_where_memory_is_and_how_blocks_run_changes_no_bit(method: str) -> None:
     case = make(33, 20, count=4, similarity="cosine", dtype=torch.bfloat16, seed=1)
     ways = [

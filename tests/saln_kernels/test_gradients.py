@@ -70,23 +70,10 @@ def test_fiedler(backend: str, similarity: str, laplacian: str) -> None:
 @pytest.mark.parametrize("similarity", ["linear", "rbf", "gradient"])
 def test_score(backend: str, criterion: str, similarity: str) -> None:
     options = {"negative": "shift"} if criterion == "algebraic_connectivity" else {}
-    if criterion == "nuclear_norm":
-        # A repeated row has an eigenvalue that is 0 but for rounding, of whose root differences show noise alone.
-        features, residuals, quality, _ = leaves(similarity)
-        extra = {"residuals": residuals} if similarity == "gradient" else {}
-        candidates = torch.tensor([[0, 1, -1, 3], [5, 2, 4, 0]])
-        assert torch.autograd.gradcheck(
-            lambda x, q: saln_kernels.score_batches(
-                x, candidates, criterion, similarity=similarity, quality=q, backend=backend, **extra
-            ),
-            (features.requires_grad_(), quality.requires_grad_()),
-            fast_mode=True,
-        )
-        return
     check(lambda *a, **o: saln_kernels.score_batches(*a, criterion, k=2, **o), similarity, backend, **options)
 
 
-@pytest.mark.parametrize("q", [0.0, 0.5, 2.0, float("inf")])
+@pytest.mark.parametrize("q", [0.0, 0.4, 0.9, 1 + 1e-6, 2.0, 30.0, float("inf")])
 def test_vendi_orders(backend: str, q: float) -> None:
     features = torch.randn(8, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     candidates = torch.tensor([[0, 1, 2, 3], [4, -1, 6, 7]])
@@ -118,7 +105,7 @@ def test_chain_rule(similarity: str, variant: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("criterion", sorted(set(CRITERIA) - {"algebraic_connectivity"}))
-@pytest.mark.parametrize("parameter", [0.0, 0.5, 1.0, 2.0, float("inf")])
+@pytest.mark.parametrize("parameter", [0.0, 0.4, 0.9, 1.0, 1 + 1e-6, 2.0, 30.0, float("inf")])
 def test_slopes(criterion: str, parameter: float) -> None:
     """The derivatives written by hand are those of the formulas."""
     values = torch.rand(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).sort(1, True).values

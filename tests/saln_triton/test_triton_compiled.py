@@ -6,8 +6,10 @@ compiles all of them.
 
 import pytest
 import torch
+from triton.compiler.errors import CompilationError
 
 from saln_kernels.backends.triton.launch import Task
+from saln_kernels.backends.triton.shapes import Need
 from tools.triton_compiled import SHARED_LIMIT, Configuration, build, configurations, row
 
 # Bytes a thread may spill. Up to B = 64 these are a few addresses, stored before the loop over candidates and loaded
@@ -34,6 +36,14 @@ def test_resources(configuration: Configuration) -> None:
     assert 0 < found.shared <= SHARED_LIMIT[configuration.capability]
     assert 0 < found.registers * 32 * found.shape.warps <= 65536
     assert found.spilled <= SPILLED[configuration.b], row(configuration, found)
+
+
+@pytest.mark.parametrize("need", ["spectrum", "moments"])
+def test_a_criterion_without_a_formula(need: Need) -> None:
+    with pytest.raises(CompilationError) as raised:
+        build(Configuration(Task("score", need, 16, "unheard_of"), 16, torch.float32, 90))
+    # The outermost names the call, its cause the assertion in what is called.
+    assert "without a formula" in str(raised.value.__cause__)
 
 
 def test_the_sample_meets_everything() -> None:

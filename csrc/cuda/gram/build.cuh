@@ -3,6 +3,7 @@
 #pragma once
 #include "cuda/gram/gram.cuh"
 #include "cuda/gram/transform.cuh"
+#include "cuda/gram/unit_rows.cuh"
 #include "cuda/kernels/call.cuh"
 
 namespace saln::device {
@@ -37,13 +38,14 @@ struct ScaledColumns {
   const View& view;
   const int64_t* row;
   int n;
-  const T *factor, *quality, *mean, *live;  // quality and mean may be null
+  const UnitRow<T>* unit;
+  const T *quality, *mean, *live;  // quality and mean may be null
 
   static constexpr int kPer = kSlab / sizeof(T);
 
   SALN_DEVICE int64_t slabs() const { return (n + kPer - 1) / kPer; }
   SALN_DEVICE T value(int i, int64_t t) const {
-    T x = entry<T>(view, row[i] * view.row_stride + t * view.col_stride) * factor[i];
+    T x = entry<T>(view, row[i] * view.row_stride + t * view.col_stride) * unit[i].rescaled * unit[i].inverse;
     if (mean) x = (x - mean[t]) * live[t];
     return quality ? x * quality[i] : x;
   }
@@ -75,6 +77,7 @@ class Builder {
         work_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
         ahead_(near.template take<int32_t>(1)) {
     const bool columns = kOrder == 0 && call.choice.side == Side::covariance;
+    unit_ = near.template take<UnitRow<T>>(columns ? call.problem.size : 0);
     mean_ = near.template take<T>(columns ? call.problem.features.cols : 0);
     live_ = near.template take<T>(columns ? call.problem.features.cols : 0);
   }
@@ -158,21 +161,13 @@ class Builder {
     return quality_;
   }
 
-  // work [n] = 1/‖x_i‖ for `cosine`, else 1. Ends with a barrier.
-  SALN_DEVICE void row_factors(const G& g) const {
-    const View& f = call_.problem.features;
+  // unit_ [n] of `cosine`, else ones. Ends with a barrier.
+  SALN_DEVICE void find_units(const G& g) const {
+    const Problem& p = call_.problem;
     for (int i = g.warp; i < now_.n(); i += G::warps) {
-      T factor = 1;
-      if (call_.problem.similarity == Similarity::cosine) {
-        T square = 0;
-        for (int64_t t = g.lane; t < f.cols; t += 32) {
-          const T x = entry<T>(f, now_.row[i] * f.row_stride + t * f.col_stride);
-          square += x * x;
-        }
-        square = warp_sum(square);
-        factor = square > T(0) ? T(1) / square_root(square) : T(0) * square;
-      }
-      if (g.lane == 0) work_[i] = factor;
+      UnitRow<T> unit{T(1), T(1)};
+      if (p.similarity == Similarity::cosine) unit = unit_row<T>(p.features, now_.row[i]);
+      if (g.lane == 0) unit_[i] = unit;
     }
     g.sync();
   }
@@ -203,6 +198,27 @@ class Builder {
     g.sync();
   }
 
+  // For `cosine`, which does not see a row's length: products of rows whose squares are not plain, formed again from
+  // rows times a power of two. Ends with a barrier.
+  SALN_DEVICE void rescale_rows(G& g, const Tile<T>& tile) const {
+    const View& f = call_.problem.features;
+    bool plain = true;
+    each_row(g, tile.n, [&](int i) { plain = plain && is_plain_square(tile.at(i, i)); });
+    if (g.min(int(plain))) return g.sync();
+    for (int i = g.warp; i < tile.n; i += G::warps) {
+      const T factor = is_plain_square(tile.at(i, i)) ? T(1) : row_rescaling<T>(f, now_.row[i]);
+      if (g.lane == 0) work_[i] = factor;
+    }
+    g.sync();
+    for (int i = g.warp; i < tile.n; i += G::warps)
+      for (int j = 0; j <= i; ++j) {
+        if (work_[i] == T(1) && work_[j] == T(1)) continue;
+        const T product = rescaled_product<T>(f, now_.row[i], work_[i], now_.row[j], work_[j]);
+        if (g.lane == 0) tile.at(i, j) = product;
+      }
+    g.sync();
+  }
+
   SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
     const Problem& p = call_.problem;
     const T eps = Arithmetic<T>::eps, n = T(tile.n);
@@ -216,6 +232,7 @@ class Builder {
     }
     if (built.bad) return;
     if (p.similarity == Similarity::cosine) {
+      rescale_rows(g, tile);
       to_cosine(g, tile, work_);
       built.error = (rounding + 4 * eps) * n;
     } else if (p.similarity == Similarity::rbf) {
@@ -258,8 +275,8 @@ class Builder {
   SALN_DEVICE void covariance(G& g, Tile<T>& tile, Built<T>& built) const {
     const Problem& p = call_.problem;
     const int n = now_.n(), d = int(p.features.cols);
-    row_factors(g);
-    const ScaledColumns<T> plain{p.features, now_.row, n, work_, nullptr, nullptr, nullptr};
+    find_units(g);
+    const ScaledColumns<T> plain{p.features, now_.row, n, unit_, nullptr, nullptr, nullptr};
     T uncentered = 0;
     each_row(g, d, [&](int t) {
       T mean = 0, before = 0, after = 0;
@@ -280,7 +297,7 @@ class Builder {
     g.sync();
     tile.n = d;
     const ScaledColumns<T> columns{
-        p.features, now_.row, n, work_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
+        p.features, now_.row, n, unit_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
     const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
     const Products gram(first_, second_);
     T products = sum_error<T>(double(n));
@@ -303,6 +320,7 @@ class Builder {
   char *first_, *second_;
   Selection now_, next_;
   T *quality_, *work_, *mean_, *live_;
+  UnitRow<T>* unit_;
   int32_t* ahead_;  // 1: the next candidate is read; 2: its first rows are under way
 };
 

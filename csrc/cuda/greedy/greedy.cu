@@ -6,6 +6,7 @@
 
 #include "cuda/greedy/greedy.cuh"
 #include "cuda/greedy/greedy_run.h"
+#include "cuda/launch/runtime.h"
 
 namespace saln {
 namespace {
@@ -31,9 +32,10 @@ Entry entry_of(Greedy method) {
       return greedy_kernel<device::GreedyMaxVol<T>>;
     case Greedy::k_center:
       return greedy_kernel<device::GreedyKCenter<T>>;
-    default:
+    case Greedy::logdet:
       return greedy_kernel<device::GreedyLogDet<T>>;
   }
+  __builtin_unreachable();
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ class GreedyMaxVol {
 
   SALN_DEVICE int solve(G& g, int64_t) {
     if (!read(g)) return -1;
+    if (picks.rows.n() == 0) return 0;
     const int found = eliminate(g);
     if (found > 0) {
       to_coefficients(g, found);
@@ -37,8 +38,30 @@ class GreedyMaxVol {
  private:
   SALN_DEVICE T* column(int k) const { return columns_ + k * call_.problem.size; }
 
-  // columns_, and before_ [size], their largest magnitudes. Ends with a barrier.
+  // columns_ of the rows that can be used, and before_ [size], their largest magnitudes; false where a value is not
+  // finite. Ends with a barrier.
   SALN_DEVICE bool read(G& g) const {
+    const int size = int(call_.task.size);
+    do {
+      if (!read_columns(g)) return false;
+    } while (picks.set_aside(g, [&](int i) {
+      T top = 0;
+      for (int k = 0; k < size; ++k) top = larger(absolute(column(k)[i]), top);
+      return double(top) <= largest_usable(picks.rows.n(), double(std::numeric_limits<T>::max()));
+    }));
+    const int n = picks.rows.n();
+    for (int k = g.warp; k < size; k += G::warps) {
+      T top = 0;
+      for (int i = g.lane; i < n; i += 32) top = larger(absolute(column(k)[i]), top);
+      for (int mask = 16; mask > 0; mask /= 2) top = larger(shuffle_xor(top, mask), top);
+      if (g.lane == 0) before_[k] = top;
+    }
+    g.sync();
+    return true;
+  }
+
+  // Ends with a barrier.
+  SALN_DEVICE bool read_columns(G& g) const {
     const View& x = call_.problem.features;
     const int n = picks.rows.n(), size = int(call_.task.size);
     bool bad = false;
@@ -49,13 +72,6 @@ class GreedyMaxVol {
         bad = bad || !is_number(value);
       }
     const bool good = g.max(int(bad)) == 0;
-    g.sync();
-    for (int k = g.warp; k < size; k += G::warps) {
-      T top = 0;
-      for (int i = g.lane; i < n; i += 32) top = larger(absolute(column(k)[i]), top);
-      for (int mask = 16; mask > 0; mask /= 2) top = larger(shuffle_xor(top, mask), top);
-      if (g.lane == 0) before_[k] = top;
-    }
     g.sync();
     return good;
   }

@@ -38,9 +38,10 @@ SALN_DEVICE void with_elements(const View& m, const Visit& visit) {
       return visit(static_cast<const double*>(m.data), [](double x) { return T(x); });
     case DType::bfloat16:
       return visit(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_bfloat16(x)); });
-    default:
+    case DType::float16:
       return visit(static_cast<const uint16_t*>(m.data), [](uint16_t x) { return T(from_float16(x)); });
   }
+  __builtin_unreachable();
 }
 
 // Σ_t term(x_t, y_t) over rows number `a` and `b`, by a warp, in every lane.
@@ -59,6 +60,12 @@ SALN_DEVICE T pair_sum(const View& m, int64_t a, int64_t b, const Term& term) {
 template <class T>
 SALN_DEVICE T row_product(const View& m, int64_t a, int64_t b) {
   return pair_sum<T>(m, a, b, [](T x, T y) { return x * y; });
+}
+
+// Whether no number of row number `a` is NaN or infinite; by a warp, in every lane.
+template <class T>
+SALN_DEVICE bool is_finite_row(const View& m, int64_t a) {
+  return pair_sum<T>(m, a, a, [](T x, T) { return x * T(0); }) == T(0);
 }
 
 template <class T>
@@ -105,17 +112,62 @@ struct GreedyPicks {
   int32_t* chosen;  // [size] numbers among the real rows
   T* gains;         // [size]
   uint8_t* taken;   // [b]
+  int32_t* aside;   // [b] places in the candidate of rows set aside, whose similarities would overflow
+  int32_t* n_aside;
 
   SALN_HD explicit GreedyPicks(const GreedyMemory& memory)
       : rows(memory.selection()),
         chosen(memory.vector<int32_t>(memory.call.task.size)),
         gains(memory.vector<T>(memory.call.task.size)),
-        taken(memory.vector<uint8_t>(memory.call.problem.size)) {}
+        taken(memory.vector<uint8_t>(memory.call.problem.size)),
+        aside(memory.vector<int32_t>(memory.call.problem.size)),
+        n_aside(memory.vector<int32_t>(1)) {}
 
-  // Writes `found` picks, −1 for a bad candidate; rows of no more gain complete them, lowest first. Begins and ends
-  // with a barrier.
+  // Sets aside the rows that are not usable(i), asked by a row's own thread; false where there are none. Begins and
+  // ends with a barrier.
+  template <class Usable>
+  SALN_DEVICE bool set_aside(GreedyGroup& g, const Usable& usable) const {
+    const int n = rows.n();
+    int some = 0;
+    for (int i = g.rank; i < n; i += GreedyGroup::threads) {
+      taken[i] = !usable(i);
+      some |= taken[i];
+    }
+    if (!g.max(some)) return false;
+    g.sync();
+    if (g.warp == 0) {
+      const uint32_t before = (1u << g.lane) - 1;
+      int kept = 0, left = *n_aside;
+      for (int first = 0; first < n; first += 32) {
+        const int i = first + g.lane;
+        const bool inside = i < n, leaves = inside && taken[i];
+        const int64_t row = inside ? rows.row[i] : 0;
+        const int32_t position = inside ? rows.position[i] : 0;
+        const uint32_t staying = ballot(inside && !leaves), leaving = ballot(leaves);
+        if (leaves) aside[left + count_bits(leaving & before)] = position;
+        if (inside && !leaves) {
+          const int at = kept + count_bits(staying & before);
+          rows.row[at] = row;
+          rows.position[at] = position;
+        }
+        kept += count_bits(staying);
+        left += count_bits(leaving);
+      }
+      sync_warp();
+      if (g.lane == 0) {
+        rows.found[0] = kept;
+        *n_aside = left;
+      }
+    }
+    g.sync();
+    return true;
+  }
+
+  // Writes `found` picks, −1 for a bad candidate; rows of no more gain complete them, lowest first, then those set
+  // aside. Begins and ends with a barrier.
   SALN_DEVICE void put(const GreedyGroup& g, const GreedyCall& call, int64_t c, int found, T nothing) const {
-    const int n = rows.n(), size = int(call.task.size), real = found < 0 ? 0 : n < size ? n : size;
+    const int n = rows.n(), all = n + *n_aside, size = int(call.task.size);
+    const int usable = found < 0 ? 0 : n < size ? n : size, real = found < 0 ? 0 : all < size ? all : size;
     int64_t* const positions = call.results.positions + c * size;
     T* const out = static_cast<T*>(call.results.gains) + c * size;
     for (int i = g.rank; i < n; i += GreedyGroup::threads) taken[i] = 0;
@@ -125,14 +177,14 @@ struct GreedyPicks {
         positions[s] = rows.position[chosen[s]];
         out[s] = gains[s];
         taken[chosen[s]] = 1;
-      } else if (s >= real) {
-        positions[s] = -1;
-        out[s] = found < 0 ? std::numeric_limits<T>::quiet_NaN() : T(0);
+      } else if (s >= usable) {
+        positions[s] = s < real ? aside[s - usable] : -1;
+        out[s] = found < 0 || s < real ? std::numeric_limits<T>::quiet_NaN() : T(0);
       }
     }
     g.sync();
     if (g.rank == 0)
-      for (int i = 0, s = found; found >= 0 && s < real; ++i) {
+      for (int i = 0, s = found; found >= 0 && s < usable; ++i) {
         if (taken[i]) continue;
         positions[s] = rows.position[i];
         out[s++] = nothing;
@@ -148,6 +200,7 @@ SALN_DEVICE void run_greedy(const GreedyCall& call, char* shared) {
   K kernel(GreedyMemory{call, near, far});
   for (int64_t c = block_rank(); c < call.problem.n_candidates; c += grid_size()) {
     GreedyGroup g(kernel.scratch);
+    if (g.rank == 0) *kernel.picks.n_aside = 0;
     kernel.picks.rows.read(g, call.problem, c);
     const int n = kernel.picks.rows.n();
     const int found = !kernel.picks.rows.valid() ? -1 : n == 0 ? 0 : kernel.solve(g, c);

@@ -1,5 +1,6 @@
 // Writes one candidate's results: scores from a spectrum, padding, NaN where the input was bad.
 #pragma once
+#include "core/criteria.h"
 #include "cuda/gram/build.cuh"
 
 namespace saln::device {
@@ -16,82 +17,27 @@ struct Solution {
   Moments moments;
 };
 
-// The spectrum that a score is made of.
-template <class T>
+// What core/criteria.h asks of a spectrum; every thread gets the sums.
+template <class T, class G>
 struct Spectrum {
-  const T* values;  // [found], descending; null where none were asked for
-  int found, real;
-  double scale, trace, square;
+  using Number = T;
+  G& g;
+  const T* values;  // [found]
+  int found;
+  double parameter;
+  bool semidefinite, empty;
+  int n;
+  double scale, trace, square, variance, log_det;
 
-  SALN_DEVICE double at(int i) const { return i < found ? double(values[i]) : 0.0; }
+  SALN_DEVICE bool solved() const { return values; }
+  SALN_DEVICE double at(int i) const { return i < found ? double(values[i]) : 0; }
+  template <class F>
+  SALN_DEVICE double sum(const F& f) const {
+    double total = 0;
+    each_row(g, found, [&](int i) { total += f(double(values[i])); });
+    return g.sum(total);
+  }
 };
-
-// f summed over the values found; collective.
-template <class T, class G, class F>
-SALN_DEVICE double over_values(G& g, const Spectrum<T>& s, const F& f) {
-  double total = 0;
-  each_row(g, s.found, [&](int i) { total += f(double(s.values[i])); });
-  return g.sum(total);
-}
-
-// The criteria that need logarithms; collective.
-template <class T, class G>
-SALN_DEVICE double entropy_score(G& g, Criterion criterion, double q, const Spectrum<T>& s) {
-  if (criterion == Criterion::effective_rank) {  // −Σ p log p = log S − Σ λ log λ / S
-    const double total = over_values(g, s, [](double x) { return x > 0 ? x : 0; });
-    const double weighted = over_values(g, s, [](double x) { return x > 0 ? x * double(log(T(x))) : 0; });
-    return total > 0 ? exp(log(total) - weighted / total) : 0;
-  }
-  const double unit = s.scale / s.real;  // vendi
-  if (q == 1) return exp(over_values(g, s, [&](double x) { return x > 0 ? -x * unit * log(x * unit) : 0; }));
-  // A power through its logarithm: pow itself needs a stack.
-  const double total = over_values(g, s, [&](double x) { return x > 0 ? exp(q * log(x * unit)) : 0; });
-  return exp(log(total) / (1 - q));
-}
-
-// Collective; every thread gets the score.
-template <class T, class G>
-SALN_DEVICE double spectral_score(G& g, const Task& task, const Spectrum<T>& s) {
-  if (s.square == 0) return 0;
-  switch (task.criterion) {
-    case Criterion::stable_rank:
-      return s.trace / s.at(0);
-    case Criterion::spectral_gap:
-      return (s.at(0) - s.at(1)) / s.trace;
-    case Criterion::energy:
-      return over_values(g, s, [](double x) { return x; }) / s.trace;
-    case Criterion::nuclear_norm:
-      return over_values(g, s, [](double x) { return x > 0 ? sqrt(x) : 0; }) * sqrt(s.scale);
-    case Criterion::effective_rank:
-      break;
-    default: {  // vendi
-      const double q = task.parameter, unit = s.scale / s.real;
-      if (!s.values) return 1 / (s.square * unit * unit);
-      if (!(s.at(0) > 0)) return 0;
-      if (q > 1.7e308) return 1 / (s.at(0) * unit);
-      const double least = s.real * 2 * Arithmetic<T>::eps * s.at(0);
-      if (q == 0) return over_values(g, s, [&](double x) { return x > least ? 1.0 : 0.0; });
-    }
-  }
-  return entropy_score(g, task.criterion, task.parameter, s);
-}
-
-template <class T, class G>
-SALN_DEVICE double score_of(G& g, const Task& task, const Built<T>& built, const Solution<T>& s) {
-  const double scale = built.scale, trace = s.moments.trace, square = s.moments.square;
-  switch (task.criterion) {
-    case Criterion::participation_ratio:
-      return square > 0 ? trace * trace / square : 0;
-    case Criterion::eigenvalue_variance:
-      return s.moments.variance * scale * scale;
-    case Criterion::logdet:
-      return s.log_det;
-    case Criterion::algebraic_connectivity:
-      return built.real < 2 || built.empty ? 0 : -double(s.values[0]) * scale;
-    default:
-      return spectral_score(g, task, Spectrum<T>{s.values, s.found, built.real, scale, trace, square});
-  }
-}
 
 template <class T>
 class Emitter {
@@ -121,7 +67,12 @@ class Emitter {
                             const Solution<T>& s) const {
     const Task& task = call_.task;
     if (task.output == Output::score) {
-      const double score = built.bad || built.real == 0 ? 0 : score_of(g, task, built, s);
+      double score = 0;
+      if (!built.bad && built.real > 0)
+        score = score_of(
+            task.criterion,
+            Spectrum<T, G>{g, s.values, s.found, task.parameter, is_semidefinite(call_.problem), built.empty,
+                           built.real, built.scale, s.moments.trace, s.moments.square, s.moments.variance, s.log_det});
       if (g.rank == 0) values_[c] = built.bad ? T(NAN) : T(score);
       return;
     }

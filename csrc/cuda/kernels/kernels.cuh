@@ -4,3 +4,26 @@
 #include "cuda/kernels/matrix_free_kernel.cuh"
 #include "cuda/kernels/memory_kernel.cuh"
 #include "cuda/kernels/register_kernel.cuh"
+
+namespace saln {
+
+enum class Kernel {
+#define SALN_KERNEL(name, registers, ...) name,
+#include "cuda/kernels/kernels.def"
+};
+
+namespace device {
+
+template <Kernel>
+struct Named;
+#define SALN_KERNEL(name, registers, ...) \
+  template <>                             \
+  struct Named<Kernel::name> {            \
+    using Class = __VA_ARGS__;            \
+  };
+#include "cuda/kernels/kernels.def"
+template <Kernel kKernel>
+using ClassOf = typename Named<kKernel>::Class;
+
+}  // namespace device
+}  // namespace saln

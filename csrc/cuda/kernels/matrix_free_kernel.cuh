@@ -1,6 +1,7 @@
 // Lanczos on K = S H X Xᵀ H S through its rows, S = diag(quality), rows of unit norm for `cosine`: the matrix is never
 // formed.
 #pragma once
+#include "cuda/gram/unit_rows.cuh"
 #include "cuda/kernels/emit.cuh"
 #include "cuda/kernels/parts.cuh"
 #include "cuda/solve/lanczos.cuh"
@@ -12,8 +13,9 @@ class MatrixFreeKernel {
   using G = Group<256>;
 
  public:
-  static constexpr int threads = G::threads, blocks = 1;
+  static constexpr int threads = G::threads, blocks = 1, kHeldRows = 0;
   static constexpr bool kGathers = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
+  static constexpr bool kStreams = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)
       : MatrixFreeKernel(call, shared, EitherMemory(call.choice.near_is_shared, shared, global), global) {}
@@ -44,16 +46,17 @@ class MatrixFreeKernel {
         scratch_(shared.take<double>(2 * G::warps)),
         state_(shared.take<State>(1)),
         rows_(near, call.problem.size),
-        factor_(near.take<T>(call.problem.size)),
+        unit_(near.take<UnitRow<T>>(call.problem.size)),
         quality_(near.take<T>(call.problem.size)),
         weighted_(near.take<T>(call.problem.size)),
         square_(near.take<T>(call.problem.size)),
         sum_(near.take<T>(call.problem.features.cols)),
         lanczos_(call.problem.size, call.choice.n_iter, call.choice.count, nullptr, near, global) {}
 
+  // Of `cosine` multiplied so that its row's square is plain.
   SALN_DEVICE T feature(int i, int64_t t) const {
     const View& f = call_.problem.features;
-    return entry<T>(f, rows_.row[i] * f.row_stride + t * f.col_stride);
+    return entry<T>(f, rows_.row[i] * f.row_stride + t * f.col_stride) * unit_[i].rescaled;
   }
   // Σ_t feature(i, t) x_t by a warp
   SALN_DEVICE T along_row(const G& g, int i, const T* x) const {
@@ -97,15 +100,13 @@ class MatrixFreeKernel {
       quality_[i] = p.quality.data ? entry<T>(p.quality, rows_.row[i] * p.quality.row_stride) : T(1);
     });
     for (int i = g.warp; i < n; i += G::warps) {
-      T square = 0;
-      for (int64_t t = g.lane; t < p.features.cols; t += 32) square += feature(i, t) * feature(i, t);
-      square = warp_sum(square);
+      UnitRow<T> unit{T(1), T(1)};
+      if (p.similarity == Similarity::cosine) unit = unit_row<T>(p.features, rows_.row[i]);
+      const T square = rescaled_product<T>(p.features, rows_.row[i], unit.rescaled, rows_.row[i], unit.rescaled);
       if (g.lane) continue;
-      const T zero = T(0) * square;  // NaN where the row is not finite
-      const T factor = p.similarity != Similarity::cosine ? T(1) : square > T(0) ? T(1) / square_root(square) : zero;
-      factor_[i] = factor;
-      square_[i] = factor * factor * square;
-      weighted_[i] = factor / T(n);
+      unit_[i] = unit;
+      square_[i] = unit.inverse * unit.inverse * square;
+      weighted_[i] = unit.inverse / T(n);
     }
     g.sync();
     double mean_square = 0;
@@ -116,7 +117,7 @@ class MatrixFreeKernel {
     }
     double trace = 0, uncentered = 0;
     for (int i = g.warp; i < n; i += G::warps) {
-      const double along = p.center ? double(factor_[i]) * along_row(g, i, sum_) : 0;
+      const double along = p.center ? double(unit_[i].inverse) * along_row(g, i, sum_) : 0;
       if (g.lane) continue;
       const double q = quality_[i], square = square_[i];
       trace += q * q * (square - 2 * along + mean_square);
@@ -156,11 +157,11 @@ class MatrixFreeKernel {
     each_row(g, n, [&](int i) { weighted_[i] = quality_[i] * x[i]; });
     g.sync();
     center(g, weighted_);
-    each_row(g, n, [&](int i) { weighted_[i] *= factor_[i]; });
+    each_row(g, n, [&](int i) { weighted_[i] *= unit_[i].inverse; });
     g.sync();
     combine(g, weighted_);
     for (int i = g.warp; i < n; i += G::warps) {
-      const T along = factor_[i] * along_row(g, i, sum_);
+      const T along = unit_[i].inverse * along_row(g, i, sum_);
       if (g.lane == 0) y[i] = along;
     }
     g.sync();
@@ -177,7 +178,8 @@ class MatrixFreeKernel {
   double* scratch_;
   State* state_;
   Selection rows_;
-  T *factor_, *quality_, *weighted_, *square_, *sum_;
+  UnitRow<T>* unit_;
+  T *quality_, *weighted_, *square_, *sum_;
   Lanczos<T> lanczos_;
 };
 

@@ -16,7 +16,8 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
 
  public:
   static constexpr bool kEstimates = true, kIterates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
-  static constexpr int blocks = 1;
+  static constexpr bool kStreams = !kShared;
+  static constexpr int blocks = 1, kHeldRows = 0;
 
   SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
       : MemoryKernel(call, shared, EitherMemory(kShared || call.choice.near_is_shared, shared, global), global,

@@ -1,21 +1,13 @@
 // From a call to a launch: the device asked once, the plan, the launcher.
-#include <cuda_runtime.h>
-
 #include <array>
 #include <mutex>
 
-#include "cuda/launch/launch.cuh"
+#include "cuda/launch/launch.h"
 #include "cuda/launch/run.h"
-#include "cuda/plan/plan.h"
+#include "cuda/launch/runtime.h"
 
 namespace saln {
 namespace {
-
-int attribute(cudaDeviceAttr which, int device) {
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, which, device), "saln_kernels: device attribute");
-  return value;
-}
 
 Gpu ask(int device) {
   Gpu gpu;
@@ -31,21 +23,16 @@ Gpu ask(int device) {
   return gpu;
 }
 
-Launch launcher(Kernel kernel, bool wide) {
+using Launch = void (*)(const device::Call& call, int64_t grid, int64_t shared_bytes, void* stream);
+
+Launch launcher(Kernel kernel) {
   switch (kernel) {
-    case Kernel::registers32:
-      return launch_registers32;
-    case Kernel::registers64:
-      return launch_registers64;
-    case Kernel::registers128:
-      return launch_registers128;
-    case Kernel::shared:
-      return launch_shared;
-    case Kernel::global:
-      return wide ? launch_global_double : launch_global;
-    default:
-      return wide ? launch_matrix_free_double : launch_matrix_free;
+#define SALN_KERNEL(name, registers, ...) \
+  case Kernel::name:                      \
+    return launch<Kernel::name>;
+#include "cuda/kernels/kernels.def"
   }
+  __builtin_unreachable();
 }
 
 }  // namespace
@@ -61,8 +48,7 @@ const Gpu& gpu_of(int device) {
 
 void run_cuda(const Problem& problem, const Task& task, const CudaPlan& plan, const Results& results, void* workspace,
               void* stream) {
-  launcher(plan.kernel, is_wide(problem))(call_of(problem, task, results, plan, workspace), plan.grid,
-                                          plan.shared_bytes, stream);
+  launcher(plan.kernel)(call_of(problem, task, results, plan, workspace), plan.grid, plan.shared_bytes, stream);
 }
 
 }  // namespace saln

@@ -14,9 +14,10 @@ SALN_DEVICE T entry(const View& v, int64_t at) {
       return T(static_cast<const double*>(v.data)[at]);
     case DType::bfloat16:
       return T(from_bfloat16(static_cast<const uint16_t*>(v.data)[at]));
-    default:
+    case DType::float16:
       return T(from_float16(static_cast<const uint16_t*>(v.data)[at]));
   }
+  __builtin_unreachable();
 }
 
 SALN_DEVICE int size_of(DType t) { return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2; }

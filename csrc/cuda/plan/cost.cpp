@@ -63,14 +63,6 @@ double multisection(double threads, double n, double count) {
   return warps * rounds * n * (pairs ? 12 : 7);
 }
 
-// Rows that a register kernel holds; 0 of others.
-double held_rows(Kernel kernel) {
-  return kernel == Kernel::registers32    ? 32
-         : kernel == Kernel::registers64  ? 64
-         : kernel == Kernel::registers128 ? 128
-                                          : 0;
-}
-
 // Warp instructions of the reduction in registers (csrc/cuda/solve/tridiagonalize_registers.cuh): a column costs a row
 // three multiply-adds and a load, two rows of a thread share the loads; the pivot's row is stored by one warp; 115 in
 // every warp, or 150 where threads hold two rows, go to sums, reflector and vectors.
@@ -120,7 +112,7 @@ double building(const Problem& problem, const Plan& n) {
 // written too, at every step of the reduction.
 double streaming(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const Plan& n = p.numbers;
-  if (p.kernel != Kernel::global || n.need != Need::eigenvalues) return 0;
+  if (!facts_of(p.kernel).streams || n.need != Need::eigenvalues) return 0;
   const double order = double(n.order), matrix = order * order / 2 * (is_wide(problem) ? 8 : 4);
   const double passes = n.solver == Solver::randomized ? double(n.n_iter) : 2 * order / 3;
   const bool cached = double(p.grid) * matrix <= double(gpu.l2_bytes);
@@ -143,7 +135,7 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
     issued += m * product + orthogonalization(order, m) + multisection(threads, m, count);
     steps = m;
   } else if (n.need == Need::eigenvalues) {
-    const double held = held_rows(p.kernel);
+    const double held = facts_of(p.kernel).held_rows;
     issued += held > 0 ? reduction(order, threads, held) : reduction_in_memory(order);
     issued += multisection(threads, order, count);
     steps = order * (held > 0 ? 0.45 : 1);  // one sum and two barriers

@@ -22,9 +22,10 @@ GreedyFootprint measure(const GreedyCall& call) {
       return device::greedy_footprint<device::GreedyMaxVol<T>>(call);
     case Greedy::k_center:
       return device::greedy_footprint<device::GreedyKCenter<T>>(call);
-    default:
+    case Greedy::logdet:
       return device::greedy_footprint<device::GreedyLogDet<T>>(call);
   }
+  __builtin_unreachable();
 }
 
 // Registers of a thread, as compiled for sm_90a (bench/kernel_table.py reads them off the library).
@@ -34,9 +35,10 @@ int registers_of(Greedy method, bool wide) {
       return wide ? 86 : 72;
     case Greedy::k_center:
       return 72;
-    default:
+    case Greedy::logdet:
       return wide ? 116 : 96;
   }
+  __builtin_unreachable();
 }
 
 // The array of size × b moves out to the workspace first, then those of b numbers.

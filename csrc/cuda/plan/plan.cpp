@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cuda/kernels/kernels.cuh"
 #include "cuda/plan/cost.h"
 
 namespace saln {
@@ -11,49 +10,12 @@ namespace {
 using device::Call;
 using device::Footprint;
 
-// Registers of a thread, as compiled for sm_90a (bench/kernel_table.py reads them off the library).
-int registers_of(Kernel kernel, bool wide) {
-  switch (kernel) {
-    case Kernel::registers32:
-      return 163;
-    case Kernel::registers64:
-      return 168;
-    case Kernel::registers128:
-      return 254;
-    case Kernel::shared:
-      return 250;
-    case Kernel::global:
-      return wide ? 204 : 225;
-    default:
-      return wide ? 181 : 170;
-  }
-}
-
 // Workspace of all blocks together stays under this, at the price of fewer blocks.
 constexpr int64_t kWorkspace = int64_t(512) << 20;
 
-Footprint measure(Kernel kernel, bool wide, const Call& call) {
-  using namespace device;
-  switch (kernel) {
-    case Kernel::registers32:
-      return footprint<RegisterKernel<32, 32>>(call);
-    case Kernel::registers64:
-      return footprint<RegisterKernel<64, 32>>(call);
-    case Kernel::registers128:
-      return footprint<RegisterKernel<128, 128>>(call);
-    case Kernel::shared:
-      return footprint<MemoryKernel<float, true>>(call);
-    case Kernel::global:
-      return wide ? footprint<MemoryKernel<double, false>>(call) : footprint<MemoryKernel<float, false>>(call);
-    default:
-      return wide ? footprint<MatrixFreeKernel<double>>(call) : footprint<MatrixFreeKernel<float>>(call);
-  }
-}
-
-int threads_of(Kernel kernel) {
-  return kernel == Kernel::registers32 || kernel == Kernel::registers64 ? 32
-         : kernel == Kernel::registers128                               ? 128
-                                                                        : 256;
+template <class K>
+constexpr KernelFacts facts(const char* name, int registers) {
+  return {name, registers, K::threads, K::kHeldRows, K::kStreams, device::footprint<K>};
 }
 
 // The first kernel that can hold the call, with what lies where.
@@ -62,7 +24,7 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
   const bool wide = is_wide(problem), exact = n.solver == Solver::exact;
   const auto fits = [&](Kernel kernel) {
     p.kernel = kernel;
-    const Footprint f = measure(kernel, wide, call_of(problem, task, Results(), p, nullptr));
+    const Footprint f = facts_of(kernel).measure(call_of(problem, task, Results(), p, nullptr));
     p.shared_bytes = int64_t(f.shared);
     p.workspace_bytes = int64_t(f.workspace);
     return p.shared_bytes <= gpu.shared_per_block;
@@ -71,9 +33,10 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
   p.choice.basis_is_shared = false;
   if (n.side == Side::matrix_free) {
     p.reason = "Lanczos on X(Xᵀv): the Gram matrix would cost more than the products";
-    if (fits(Kernel::matrix_free)) return;
+    const Kernel kernel = wide ? Kernel::matrix_free_double : Kernel::matrix_free;
+    if (fits(kernel)) return;
     p.choice.near_is_shared = false;
-    fits(Kernel::matrix_free);
+    fits(kernel);
     return;
   }
   if (!wide && exact && n.side == Side::gram && n.order <= 128) {
@@ -93,14 +56,15 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(Kernel::shared)) return;
   }
   p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";
-  if (fits(Kernel::global)) return;
+  const Kernel kernel = wide ? Kernel::global_double : Kernel::global;
+  if (fits(kernel)) return;
   p.choice.near_is_shared = false;
-  fits(Kernel::global);
+  fits(kernel);
 }
 
 void occupy(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
-  p.threads = threads_of(p.kernel);
-  p.registers = registers_of(p.kernel, is_wide(problem));
+  p.threads = facts_of(p.kernel).threads;
+  p.registers = facts_of(p.kernel).registers;
   p.blocks = resident_blocks(gpu, p.threads, p.registers, p.shared_bytes);
   p.grid = std::max<int64_t>(1, std::min(problem.n_candidates, int64_t(gpu.multiprocessors) * p.blocks));
   if (p.workspace_bytes > 0) p.grid = std::max<int64_t>(1, std::min(p.grid, kWorkspace / p.workspace_bytes));
@@ -149,21 +113,12 @@ CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu
   return p;
 }
 
-const char* name_of(Kernel kernel) {
-  switch (kernel) {
-    case Kernel::registers32:
-      return "registers32";
-    case Kernel::registers64:
-      return "registers64";
-    case Kernel::registers128:
-      return "registers128";
-    case Kernel::shared:
-      return "shared";
-    case Kernel::global:
-      return "global";
-    default:
-      return "matrix_free";
-  }
+const KernelFacts& facts_of(Kernel kernel) {
+  static constexpr KernelFacts table[] = {
+#define SALN_KERNEL(name, registers, ...) facts<device::ClassOf<Kernel::name>>(#name, registers),
+#include "cuda/kernels/kernels.def"
+  };
+  return table[int(kernel)];
 }
 
 }  // namespace saln

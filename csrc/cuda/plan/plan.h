@@ -3,7 +3,7 @@
 #pragma once
 #include <string>
 
-#include "cuda/kernels/call.cuh"
+#include "cuda/kernels/kernels.cuh"
 
 namespace saln {
 
@@ -21,9 +21,6 @@ struct Gpu {
   double half_rate = 798e12, tf32_rate = 399e12;     // operations a second, dense matrix units
   double float_rate = 67e12, double_rate = 33.5e12;  // outside them
 };
-
-// The kernels, by what holds the matrix while it is solved.
-enum class Kernel { registers32, registers64, registers128, shared, global, matrix_free };
 
 struct CudaPlan {
   Plan numbers;  // solver, side, order, count, n_iter, operations and bytes, as on any machine
@@ -50,6 +47,14 @@ CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu
 device::Call call_of(const Problem& problem, const Task& task, const Results& results, const CudaPlan& plan,
                      void* workspace);
 
-const char* name_of(Kernel kernel);
+// What is known of a kernel beside what a call makes of it.
+struct KernelFacts {
+  const char* name;
+  int registers, threads;  // of a thread, as compiled for sm_90a; of a block
+  int held_rows;           // of a matrix that lies in registers while it is reduced, else 0
+  bool streams;            // the matrix lies in the workspace and is read again at every step
+  device::Footprint (*measure)(const device::Call&);
+};
+const KernelFacts& facts_of(Kernel kernel);
 
 }  // namespace saln

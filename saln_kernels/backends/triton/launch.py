@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saln_kernels.backends.triton import shapes
 from saln_kernels.backends.triton.device.kernel import spectral_kernel
+from saln_kernels.criteria import CRITERIA
 from saln_kernels.matrices import Problem, result_dtype
 
 # The kernels do not need it, but Triton is about to change its default, and with it every result's last bits.
@@ -24,35 +25,37 @@ class Task(NamedTuple):
     need: shapes.Need
     k: int  # leading eigenvalues
     criterion: str = ""
-    order: str = ""  # of `vendi`: which formula serves it
+    order: str = "one"  # of `vendi`: which formula serves it
     parameter: float = 1.0
 
 
 def score_task(criterion: str, k: int, parameter: float, b: int, semidefinite: bool) -> Task:
-    """What a criterion needs. `vendi` of order 2 is a moment of the eigenvalues, if none is negative."""
-    if criterion in ("participation_ratio", "eigenvalue_variance"):
-        return Task("score", "moments", 1, criterion)
-    if criterion == "logdet":
-        return Task("score", "pivots", 1, criterion, parameter=parameter)
-    if criterion == "algebraic_connectivity":
-        return Task("score", "fiedler", 1, criterion)
+    """What a criterion needs. Of a semidefinite matrix `vendi` of two orders needs less than its other orders."""
+    needs, order = CRITERIA[criterion].needs, "one"
     if criterion == "vendi":
-        if parameter == 2 and semidefinite:
-            return Task("score", "moments", 1, criterion)
-        if math.isinf(parameter):
-            return Task("score", "spectrum", 1, criterion, "infinite")
-        if parameter in (0, 1):
-            return Task("score", "spectrum", b, criterion, "zero" if parameter == 0 else "one")
-        return Task("score", "spectrum", b, criterion, "other", parameter)
-    needed = {"energy": k, "stable_rank": 1, "spectral_gap": min(2, b)}
-    return Task("score", "spectrum", needed.get(criterion, b), criterion)
+        order = _order(parameter, semidefinite)
+        needs = "moments" if parameter == 2 and semidefinite else "top_1" if order == "top" else needs
+    count = {"all": b, "top_k": k, "top_2": min(2, b)}.get(needs, 1)
+    need: shapes.Need = needs if needs in ("moments", "pivots", "fiedler") else "spectrum"
+    used = needs == "pivots" or order in ("near", "other")
+    return Task("score", need, count, criterion, order, parameter if used else 1.0)
 
 
-def constants(problem: Problem, task: Task, shape: shapes.Shape, coarse: bool, widen: bool) -> dict[str, Any]:
+def _order(q: float, semidefinite: bool) -> str:
+    """Which formula of `device.criteria` serves an order of `vendi`."""
+    if math.isinf(q):
+        return "top" if semidefinite else "infinite"
+    return "zero" if q == 0 else "one" if q == 1 else "near" if abs(q - 1) < 0.5 else "other"
+
+
+def constants(
+    problem: Problem, task: Task, shape: shapes.Shape, coarse: bool, widen: bool, rescue: bool = False
+) -> dict[str, Any]:
     """The kernel's compile-time arguments."""
     wide = problem.features.dtype == torch.float64
     return {
         "SIMILARITY": problem.similarity,
+        "RESCUE": rescue,
         "CENTER": problem.center,
         "LAPLACIAN": problem.laplacian,
         "NEGATIVE": problem.negative,
@@ -102,6 +105,9 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
     needed = shapes.scratch(shape, task.output)
     scratch = torch.empty(programs * needed, dtype=result_dtype(features.dtype), device=features.device)
     numbers = torch.empty(programs * 2 * shape.order, dtype=torch.int64, device=features.device)
+    # No square of float16 rows overflows or vanishes in float32.
+    rescued = problem.similarity == "cosine" and features.dtype != torch.float16
+    marks = torch.empty(count, dtype=torch.int32, device=features.device) if rescued else None
     # NumPy, which interprets, has no bfloat16 product; in float32 it is the same one.
     coarse = not interpreted and problem.allow_tf32
     arguments = (
@@ -123,6 +129,7 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
         scratch,
         needed,
         numbers,
+        marks,
         count,
         b,
         features.shape[0],
@@ -138,9 +145,9 @@ def launch(problem: Problem, task: Task, values: Tensor, vectors: Tensor | None,
         "enable_fp_fusion": FUSE_MULTIPLY_ADD,
     }
     with torch.device(features.device) if interpreted else torch.cuda.device(features.device):
-        spectral_kernel[(programs,)](
-            *arguments, **constants(problem, task, shape, coarse, interpreted), **({} if interpreted else options)
-        )
+        for rescue in (False, True) if rescued else (False,):
+            known = constants(problem, task, shape, coarse, interpreted, rescue)
+            spectral_kernel[(programs,)](*arguments, **known, **({} if interpreted else options))
 
 
 def _bits(value: float) -> int:

@@ -11,7 +11,7 @@ from saln_kernels.criteria import CRITERIA
 from saln_kernels.truth import reference
 from tolerance import assert_as_accurate
 
-ORDERS = (0.0, 0.5, 1.0, 2.0, 3.0, math.inf)
+ORDERS = (0.0, 0.4, 0.999999, 1.0, 1.0001, 2.0, 300.0, math.inf)
 SCORES = [(name, 1.0) for name in CRITERIA if name != "vendi"] + [("vendi", q) for q in ORDERS]
 
 
@@ -42,6 +42,30 @@ def test_criteria(criterion: str, parameter: float, b: int, similarity: str) -> 
 @pytest.mark.parametrize("criterion", ["effective_rank", "logdet", "eigenvalue_variance"])
 def test_float64(criterion: str) -> None:
     check(make(9, 30, dtype=torch.float64, count=2), criterion, 3, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "q", "wanted"), [("nuclear_norm", 1.0, 6 + 3), ("vendi", 0.5, 1.8), ("vendi", 0, 2)]
+)
+def test_rounding_is_no_eigenvalue(criterion: str, q: float, wanted: float) -> None:
+    """12 copies of one row and 3 of another, orthogonal to it, of square 3: eigenvalues 36 and 9."""
+    features = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]).repeat(15, 1)
+    features[12:] = features[0].flip(0)
+    case = Case(features, torch.arange(15).unsqueeze(0), {"similarity": "linear"})
+    found = OPS.score(case.problem, criterion, 1, q, "auto", 0, 0)
+    assert found.item() == pytest.approx(wanted, rel=2e-6)
+
+
+def test_cosine_of_any_length() -> None:
+    """Rows whose squares overflow or vanish, and a row of zeros."""
+    case = make(9, 40, count=2, similarity="cosine", padding=0.1)
+    features = case.features * 2.0 ** torch.tensor([-120.0, -70.0, 0.0, 66.0, 122.0])[
+        torch.arange(len(case.features)) % 5
+    ].unsqueeze(1)
+    zero = case.candidates[0, 1]
+    features[zero] = case.features[zero] = 0
+    found = OPS.gram(case.problem._replace(features=features))
+    torch.testing.assert_close(found.double(), reference.gram(case.problem), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("criterion", "parameter"), SCORES)

@@ -23,6 +23,26 @@ def square_root(x):
 
 
 @triton.jit
+def log1p(x):
+    """The logarithm of 1 + x to x's precision: what rounding 1 + x loses divides out (Higham 2002, section 1.14)."""
+    shifted = 1 + x
+    same = shifted == 1
+    return tl.where(same, x, tl.log(shifted) * x / tl.where(same, 1.0, shifted - 1))
+
+
+@triton.jit
+def expm1(x):
+    """The exponential of x less 1, in the same way."""
+    power = tl.exp(x)
+    same = power == 1
+    rest = power - 1
+    plain = same | (rest == -1)
+    return tl.where(
+        same, x, tl.where(rest == -1, rest, rest * x / tl.where(plain, 1.0, tl.log(tl.where(plain, 2.0, power))))
+    )
+
+
+@triton.jit
 def reciprocal_or_zero(x):
     """1 / x where x > 0, else 0."""
     positive = x > 0
@@ -41,7 +61,7 @@ def power_of_two(x):
 
 @triton.jit
 def reciprocal_power_of_two(x):
-    """2^(-1 - e) for |x| = m 2^e with 1 <= m < 2, by its exponent bits alone; finite for 0."""
+    """2^-e for |x| = m 2^e with 1 <= m < 2, by its exponent bits alone; finite for 0, and 0 for the largest e."""
     if x.dtype == tl.float64:
         bits = 0x7FE0000000000000 - (x.to(tl.int64, bitcast=True) & 0x7FF0000000000000)
         result = bits.to(tl.float64, bitcast=True)

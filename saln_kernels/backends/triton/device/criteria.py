@@ -6,7 +6,7 @@ Evaluated in float64 whatever the tile's type: a few numbers a candidate.
 import triton
 import triton.language as tl
 
-from saln_kernels.backends.triton.device.arithmetic import by_precision
+from saln_kernels.backends.triton.device.arithmetic import by_precision, expm1, log1p
 
 
 @triton.jit
@@ -46,15 +46,17 @@ def _ratio(a, b):
 
 
 @triton.jit
-def of_moments(CRITERION: tl.constexpr, trace, square, variance, n, scale):
+def of_moments(CRITERION: tl.constexpr, trace, square, variance, scale):
     """The criteria that need no eigenvalues; the tile holds the matrix divided by scale."""
-    unit = scale.to(tl.float64) / tl.maximum(n, 1).to(tl.float64)
-    if CRITERION == "participation_ratio":
+    tl.static_assert(
+        (CRITERION == "participation_ratio") | (CRITERION == "eigenvalue_variance") | (CRITERION == "vendi"),
+        "a criterion of moments without a formula",
+    )
+    if CRITERION == "eigenvalue_variance":
+        unit = scale.to(tl.float64)
+        score = variance * unit * unit
+    else:  # of `vendi` order 2
         score = _ratio(trace * trace, square)
-    elif CRITERION == "eigenvalue_variance":
-        score = variance * scale.to(tl.float64) * scale.to(tl.float64)
-    else:  # vendi of order 2
-        score = _ratio(1.0, square * unit * unit)
     return score
 
 
@@ -75,15 +77,19 @@ def of_spectrum(
 ):
     """The criteria of the leading eigenvalues value [K], in units of the tile, of which `found` are known and real.
 
-    ORDER says which formula of `vendi` serves its order, `parameter`: "zero", "one", "infinite" or "other".
+    ORDER says which formula of `vendi` serves its order, `parameter`: "zero", "one", "near" one, "other", "infinite";
+    "top" is an infinite order where the trace is the sum of all positive eigenvalues.
     """
     r = tl.arange(0, K)
     value = tl.where(r < found, value.to(tl.float64), 0.0)
     top = tl.sum(tl.where(r == 0, value, 0.0), axis=0)
-    positive = tl.maximum(value, 0.0)
+    # What cannot be told from zero is zero; csrc/core/criteria.h has the rule.
+    unit = by_precision(T, 5.9604645e-8, 1.1102230246251565e-16)
+    floor = tl.maximum(top, 0.0) * (16 + 8 * tl.sqrt(n.to(tl.float64))) * unit
+    positive = tl.where(value > floor, value, 0.0)
+    total = tl.sum(positive, axis=0)
     # Ones keep the logarithms of what does not count finite.
-    inside = tl.where(value > 0, value, 1.0)
-    unit = scale.to(tl.float64) / tl.maximum(n, 1).to(tl.float64)
+    share = tl.where(positive > 0, positive / tl.where(total > 0, total, 1.0), 1.0)
     if CRITERION == "stable_rank":
         score = _ratio(trace, top)
     elif CRITERION == "spectral_gap":
@@ -92,25 +98,29 @@ def of_spectrum(
         score = _ratio(tl.sum(tl.where(r < k, value, 0.0), axis=0), trace)
     elif CRITERION == "nuclear_norm":
         score = tl.sum(tl.sqrt(positive), axis=0) * tl.sqrt(scale.to(tl.float64))
-    elif CRITERION == "effective_rank":
-        # -sum p log p = log S - sum(x log x) / S
-        total = tl.sum(positive, axis=0)
-        safe = tl.where(total > 0, total, 1.0)
-        weighted = tl.sum(positive * tl.log(inside), axis=0)
-        score = tl.where(total > 0, tl.exp(tl.log(safe) - weighted / safe), 0.0)
-    elif ORDER == "zero":
-        resolution: tl.constexpr = by_precision(T, 1.1920928955078125e-07, 2.220446049250313e-16)
-        counted = (value > 0) & (value > n.to(tl.float64) * resolution * top)
-        score = tl.sum(counted.to(tl.int32), axis=0).to(tl.float64)
-    elif ORDER == "infinite":
-        score = tl.where(top > 0, _ratio(1.0, top * unit), 0.0)
-    elif ORDER == "one":
-        p = positive * unit
-        score = tl.exp(-tl.sum(p * tl.log(inside * unit), axis=0))
     else:
-        terms = tl.where(value > 0, tl.exp(parameter * tl.log(inside * unit)), 0.0)
-        total = tl.sum(terms, axis=0)
-        score = tl.exp(tl.log(tl.where(total > 0, total, 1.0)) / (1 - parameter))
-    # Without a positive eigenvalue `vendi` is 0.
-    score = tl.where((CRITERION != "vendi") | (top > 0), score, 0.0)
+        tl.static_assert((CRITERION == "effective_rank") | (CRITERION == "vendi"), "a criterion without a formula")
+        score = _hill_number(ORDER, positive, share, top, total, trace, parameter)
     return tl.where(square > 0, score, 0.0)
+
+
+@triton.jit
+def _hill_number(ORDER: tl.constexpr, positive, share, top, total, trace, parameter):
+    """The exponential of the Renyi entropy of an order of the shares; 0 without a positive eigenvalue."""
+    if ORDER == "zero":
+        score = tl.sum((positive > 0).to(tl.int32), axis=0).to(tl.float64)
+    elif ORDER == "top":
+        score = _ratio(trace, top)
+    elif ORDER == "infinite":
+        score = _ratio(total, top)
+    elif ORDER == "one":
+        score = tl.exp(-tl.sum(share * tl.log(share), axis=0))
+    elif ORDER == "near":
+        rest = tl.sum(tl.where(positive > 0, share * expm1((parameter - 1) * tl.log(share)), 0.0), axis=0)
+        score = tl.exp(log1p(rest) / (1 - parameter))
+    else:
+        tl.static_assert(ORDER == "other", "an order of vendi without a formula")
+        largest = tl.log(tl.where(top > 0, top / tl.where(total > 0, total, 1.0), 1.0))
+        powers = tl.sum(tl.where(positive > 0, tl.exp(parameter * (tl.log(share) - largest)), 0.0), axis=0)
+        score = tl.exp(parameter / (1 - parameter) * largest + tl.log(tl.maximum(powers, 1.0)) / (1 - parameter))
+    return tl.where(top > 0, score, 0.0)

@@ -3,7 +3,8 @@
 import triton
 import triton.language as tl
 
-from saln_kernels.backends.triton.device.scratch import PANEL, load_tile
+from saln_kernels.backends.triton.device.arithmetic import by_precision, reciprocal_power_of_two
+from saln_kernels.backends.triton.device.scratch import PANEL, load_tile, store_tile
 
 
 @triton.jit
@@ -54,6 +55,53 @@ def inner_products(
             x = x.to(T)
         tile = tl.dot(x, tl.trans(x), tile, input_precision=PRECISION, out_dtype=T)
     return tile
+
+
+@triton.jit
+def rescaled_products(
+    source, row_stride, column_stride, numbers, n, width, plain, factors, B: tl.constexpr, T: tl.constexpr
+):
+    """Gram tile [B, B] for `cosine`, which does not see a row's length: of rows times a power of two where their
+    squares are not plain. Pair by pair, since it is rare. plain [B, B] and factors [B] are scratch.
+    """
+    least: tl.constexpr = by_precision(T, 2.0**-126, 2.0**-1022)
+    t = tl.arange(0, 128)
+    for i in range(0, n):
+        start = source + tl.load(numbers + i) * row_stride
+        square = tl.zeros([128], T)
+        top = tl.zeros([128], T)
+        for first in range(0, width, 128):
+            column = (first + t).to(tl.int64)
+            x = tl.load(start + column * column_stride, mask=column < width, other=0.0).to(T)
+            square += x * x
+            top = tl.maximum(top, tl.abs(x))
+        largest = tl.max(top, axis=0)
+        odd = (plain_squares(tl.sum(square, axis=0), T) == 0) & (largest > 0) & (largest < float("inf"))
+        tl.store(factors + i, tl.where(odd, tl.maximum(reciprocal_power_of_two(largest), least), 1.0).to(T))
+    store_tile(plain, tl.zeros([B, B], T), B, B)
+    for i in range(0, n):
+        one = tl.load(factors + i)
+        rows = source + tl.load(numbers + i) * row_stride
+        for j in range(0, i + 1):
+            other = tl.load(factors + j)
+            columns = source + tl.load(numbers + j) * row_stride
+            total = tl.zeros([128], T)
+            for first in range(0, width, 128):
+                column = (first + t).to(tl.int64)
+                x = tl.load(rows + column * column_stride, mask=column < width, other=0.0).to(T)
+                y = tl.load(columns + column * column_stride, mask=column < width, other=0.0).to(T)
+                total += (x * one) * (y * other)
+            product = tl.sum(total, axis=0)
+            tl.store(plain + i * B + j, product)
+            tl.store(plain + j * B + i, product)
+    tl.debug_barrier()
+    return load_tile(plain, B, B)
+
+
+@triton.jit
+def plain_squares(square, T: tl.constexpr):
+    """Whether sums of squares kept their precision, and products of such rows are finite."""
+    return (square >= by_precision(T, 2.0**-80, 2.0**-900)) & (square <= by_precision(T, 2.0**100, 2.0**900))
 
 
 @triton.jit
