@@ -7,7 +7,7 @@ SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
 BIN := $(VENV)/bin
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check headers format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -54,12 +54,16 @@ test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: ac
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
 	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
 
-check: $(VENV)/check  ## ruff, clang-format, mypy --strict
+check: $(VENV)/check headers  ## ruff, clang-format, mypy --strict, headers
 	@echo "== ruff, clang-format, mypy"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
 	$(BIN)/mypy
+
+headers: $(VENV)/package  ## compile what sees PyTorch's headers against those of the oldest releases supported
+	@echo "== headers of older releases of PyTorch"
+	$(BIN)/python -m tools.torch_headers
 
 format: $(VENV)/check  ## format everything
 	$(BIN)/ruff check --fix .
