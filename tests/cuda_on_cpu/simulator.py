@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cuda_on_cpu.build import HERE, ROOT, Source, program, run, with_lines
+from cuda_on_cpu.build import HERE, on_cpu
+from programs import ROOT, Source, run, with_lines
 from saln_kernels.matrices import Problem, result_dtype
 
 # Every kernel's class, by the name that driver.cpp has for it.
@@ -70,14 +71,13 @@ class Result:
 def simulator(sanitizer: str) -> Path:
     """The program that runs calls, under a sanitizer."""
     kernels = [
-        Source(HERE / "kernel.cpp", (f"SALN_NAME={name}", f"'SALN_KERNEL={kernel}'"))
-        for name, kernel in KERNELS.items()
+        Source(HERE / "kernel.cpp", f"-DSALN_NAME={name} '-DSALN_KERNEL={kernel}'") for name, kernel in KERNELS.items()
     ]
     host = [
         HERE / "driver.cpp",
         *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),
     ]
-    return program("simulator", [*kernels, *map(Source, host)], sanitizer)
+    return on_cpu("simulator", [*kernels, *map(Source, host)], sanitizer)
 
 
 def simulate(*calls: Call, sanitizer: str = "address") -> list[Result]:
