@@ -4,10 +4,13 @@ TORCH ?= torch==2.13.0
 VENV ?= .venv
 # CUDA kernels take minutes to compile: here only where there is a GPU; `make cuda` compiles them anywhere.
 SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
+PARALLEL := -n auto --dist worksteal
 BIN := $(VENV)/bin
+# What `make check` runs, and .pre-commit-config.yaml: each a target.
+CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check headers format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check $(CHECKS) hooks format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -47,23 +50,36 @@ demo: $(VENV)/package  ## the main job on a built-in data set: pilot, KPIs, repo
 	$(BIN)/saln pilot --output report.html
 
 test: $(VENV)/test  ## run every test but those of trainers
-	@echo "== all tests, doctests included"
-	$(BIN)/python -m pytest -m "not integrations"
+	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
+	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
 	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
 
-check: $(VENV)/check headers  ## ruff, clang-format, mypy --strict, headers
-	@echo "== ruff, clang-format, mypy"
+check: $(CHECKS)  ## all of: lint formatted formatted-native types layers headers
+
+lint: $(VENV)/check  ## ruff's rules
 	$(BIN)/ruff check .
+
+formatted: $(VENV)/check  ## Python as ruff formats it
 	$(BIN)/ruff format --check .
+
+formatted-native: $(VENV)/check  ## C++ as clang-format formats it
 	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+
+types: $(VENV)/check  ## mypy --strict
 	$(BIN)/mypy
 
-headers: $(VENV)/package  ## compile what sees PyTorch's headers against those of the oldest releases supported
+layers: $(VENV)/check  ## who imports whom, as docs/DEV.md shows it
+	$(BIN)/lint-imports
+
+headers: $(VENV)/base  ## compile what sees PyTorch's headers against those of the oldest releases supported
 	@echo "== headers of older releases of PyTorch"
 	$(BIN)/python -m tools.torch_headers
+
+hooks: $(VENV)/check  ## run what make check runs before every commit
+	$(BIN)/pre-commit install
 
 format: $(VENV)/check  ## format everything
 	$(BIN)/ruff check --fix .

@@ -80,6 +80,8 @@ def criterion(name, k, *, top=8, q=1.0, sigma=1.0, eps=2.0**-23):
     values = spectrum(k)
     trace, frobenius = np.trace(k), np.linalg.norm(k)
     positive = values[values > 0]
+    if name in ("effective_rank", "vendi") and not len(positive):
+        return 0.0
     if name == "effective_rank":
         p = positive / positive.sum()
         return math.exp(-float(p @ np.log(p)))
