@@ -1,7 +1,8 @@
 # make demo and make test are the two to know; every target says what it does and can be run again.
 PYTHON ?= python3
-TORCH ?= torch==2.13.0
+TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
+NEWEST_PYTHON ?= python3.14
 # CUDA kernels take minutes to compile: here only where there is a GPU; `make cuda` compiles them anywhere.
 SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
 PARALLEL := -n auto --dist worksteal
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check $(CHECKS) hooks format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check $(CHECKS) hooks compat format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -77,6 +78,16 @@ layers: $(VENV)/check  ## who imports whom, as docs/DEV.md shows it
 headers: $(VENV)/base  ## compile what sees PyTorch's headers against those of the oldest releases supported
 	@echo "== headers of older releases of PyTorch"
 	$(BIN)/python -m tools.torch_headers
+
+compat: compat-oldest compat-newest  ## install and test with the oldest Python and PyTorch promised and the newest: gigabytes
+
+compat-oldest: PAIR = PYTHON=python3.10 TORCH=torch==2.10.0
+compat-newest: PAIR = PYTHON=$(NEWEST_PYTHON) TORCH=torch
+compat-%:
+	@echo "== a copy of the last commit in build/$@: $(PAIR)"
+	rm -rf build/$@ && mkdir -p build/$@
+	git archive HEAD | tar -x -C build/$@
+	$(MAKE) -C build/$@ test $(PAIR)
 
 hooks: $(VENV)/check  ## run what make check runs before every commit
 	$(BIN)/pre-commit install
