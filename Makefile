@@ -1,13 +1,17 @@
 # make demo and make test are the two to know; every target says what it does and can be run again.
 PYTHON ?= python3
-TORCH ?= torch==2.13.0
+TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
+NEWEST_PYTHON ?= python3.14
 # CUDA kernels take minutes to compile: here only where there is a GPU; `make cuda` compiles them anywhere.
 SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
+PARALLEL := -n auto --dist worksteal
 BIN := $(VENV)/bin
+# What `make check` runs, and .pre-commit-config.yaml: each a target.
+CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check $(CHECKS) hooks compat format bench cuda gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -49,19 +53,46 @@ demo: $(VENV)/package  ## the pilot on built-in data, spoiled and clean: report-
 	$(BIN)/saln pilot --output report.html
 
 test: $(VENV)/test  ## run every test but those of trainers
-	@echo "== all tests, doctests included"
-	$(BIN)/python -m pytest -m "not integrations"
+	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
+	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
 	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
 
-check: $(VENV)/check  ## ruff, clang-format, mypy --strict
-	@echo "== ruff, clang-format, mypy"
+check: $(CHECKS)  ## all of: lint formatted formatted-native types layers headers
+
+lint: $(VENV)/check  ## ruff's rules
 	$(BIN)/ruff check .
+
+formatted: $(VENV)/check  ## Python as ruff formats it
 	$(BIN)/ruff format --check .
+
+formatted-native: $(VENV)/check  ## C++ as clang-format formats it
 	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+
+types: $(VENV)/check  ## mypy --strict
 	$(BIN)/mypy
+
+layers: $(VENV)/check  ## who imports whom, as docs/DEV.md shows it
+	$(BIN)/lint-imports
+
+headers: $(VENV)/base  ## compile what sees PyTorch's headers against those of the oldest releases supported
+	@echo "== headers of older releases of PyTorch"
+	$(BIN)/python -m tools.torch_headers
+
+compat: compat-oldest compat-newest  ## install and test with the oldest Python and PyTorch promised and the newest: gigabytes
+
+compat-oldest: PAIR = PYTHON=python3.10 TORCH=torch==2.10.0
+compat-newest: PAIR = PYTHON=$(NEWEST_PYTHON) TORCH=torch
+compat-%:
+	@echo "== a copy of the last commit in build/$@: $(PAIR)"
+	rm -rf build/$@ && mkdir -p build/$@
+	git archive HEAD | tar -x -C build/$@
+	$(MAKE) -C build/$@ test $(PAIR)
+
+hooks: $(VENV)/check  ## run what make check runs before every commit
+	$(BIN)/pre-commit install
 
 format: $(VENV)/check  ## format everything
 	$(BIN)/ruff check --fix .

@@ -156,11 +156,10 @@ def torch_paths() -> tuple[str, str]:
     return str(folder / "include"), str(folder / "lib")
 
 
-def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None) -> str:
-    """The text of build.ninja: every object, the op libraries and the module."""
+def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None, include: str, library: str) -> str:
+    """The text of build.ninja: every object, the op libraries and the module, with PyTorch's headers and libraries."""
     import pybind11
 
-    include, library = torch_paths()
     compiler = os.environ.get("CXX", "g++")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     major, minor = TORCH_TARGET.split(".")
@@ -250,7 +249,7 @@ class NinjaBuild(build_ext):
         build = ROOT / "build" / f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         build.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
-        (build / "build.ninja").write_text(ninja_file(build, module.parent, suffix, cuda))
+        (build / "build.ninja").write_text(ninja_file(build, module.parent, suffix, cuda, *torch_paths()))
         executable = str(Path(ninja.BIN_DIR) / "ninja")
         jobs = ["-j", os.environ["MAX_JOBS"]] if "MAX_JOBS" in os.environ else []
         subprocess.run([executable, "-C", str(build), *jobs], check=True)
@@ -261,4 +260,5 @@ class NinjaBuild(build_ext):
         return [self.get_ext_fullpath("saln_kernels._C"), *(str(path) for path in libraries if path.exists())]
 
 
-setup(version=VERSION, ext_modules=[Extension("saln_kernels._C", [])], cmdclass={"build_ext": NinjaBuild})
+if __name__ == "__main__":  # tests and tools read the lists above
+    setup(version=VERSION, ext_modules=[Extension("saln_kernels._C", [])], cmdclass={"build_ext": NinjaBuild})

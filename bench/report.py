@@ -18,8 +18,9 @@ from bench import counts, figures, machine, probe, tables, targets
 from bench.cases import CASES
 from bench.measure import SMOKE_EFFORT, Effort, measure_case
 
-TESTS = ("test_eigvals.py", "test_eigh.py", "test_gram.py", "test_score.py", "test_fiedler.py")
-SMOKE_TESTS = ("test_gram.py",)
+TESTS = ("contract", "saln_kernels/test_public.py", "saln_kernels/test_score.py", "saln_kernels/test_fiedler.py")
+SMOKE_TESTS = ("saln_kernels/test_public.py",)
+NOT_MEASURED = "not reference and not cuda_shim and not interpreted"
 SMOKE_MEMORY_COUNT = 2000
 
 # progress goes to stderr, so that --json leaves stdout to the results
@@ -51,8 +52,8 @@ def main(
 
 def run_tests(smoke: bool) -> dict[str, str]:
     """Run the tests of the native functions; leaves the program with status 1 where they are red."""
-    files = [f"tests/saln_kernels/{name}" for name in (SMOKE_TESTS if smoke else TESTS)]
-    command = ["-m", "pytest", *files, "-x", "-k", "not reference", "-p", "no:cacheprovider"]
+    files = [f"tests/{name}" for name in (SMOKE_TESTS if smoke else TESTS)]
+    command = ["-m", "pytest", *files, "-x", "-k", NOT_MEASURED, "-p", "no:cacheprovider"]
     with screen.status("correctness tests: nothing is measured unless they pass"):
         done = subprocess.run([sys.executable, *command], cwd=machine.ROOT, capture_output=True, text=True)
     summary = (re.findall(r"\d+ passed.*", done.stdout) or ["passed"])[-1].strip("= ")

@@ -1,6 +1,10 @@
-"""`--device cuda` runs the tests of the kernels on a GPU, `--backend triton` on that backend there."""
+"""One thread a process, since tests run in as many as there are cores (`make test`).
+
+`--device cuda` runs the tests of the kernels on a GPU, `--backend triton` on that backend there.
+"""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -20,13 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Fail at once where the device is not there; cuBLAS wants to be told before it starts."""
+    """One thread, here and in programs that tests start; fail where the device is not there."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(1)
     device = config.getoption("--device")
     if device == "cpu":
         if config.getoption("--backend"):
             raise pytest.UsageError("--backend is for GPUs: give --device cuda too")
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS wants to know before it starts
     if not torch.cuda.is_available():
         raise pytest.UsageError(f"--device {device}: PyTorch {torch.__version__} sees no GPU")
 
@@ -35,6 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def device(request: pytest.FixtureRequest) -> torch.device:
     """Where the kernels' tests put their tensors."""
     return torch.device(request.config.getoption("--device"))
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """For tests that set a number of threads: back to one."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -81,6 +81,8 @@ def criterion(name, k, *, top=8, q=1.0, sigma=1.0, eps=2.0**-23):
     values = spectrum(k)
     trace, frobenius = np.trace(k), np.linalg.norm(k)
     positive = values[values > max(values[0], 0) * (8 + 4 * math.sqrt(n)) * eps]
+    if name in ("effective_rank", "vendi") and not len(positive):
+        return 0.0
     p = positive / positive.sum()
     if name == "effective_rank":
         return math.exp(-float(p @ np.log(p)))

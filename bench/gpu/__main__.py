@@ -36,8 +36,8 @@ SANITIZERS = {
     "initcheck": (),
 }
 UNCACHED = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
-FOLDERS = ("tests/saln_kernels", "tests/saln_greedy")
-TRITON_FILES = tuple(f"tests/saln_kernels/test_{name}.py" for name in ("gram", "eigvals", "eigh", "fiedler", "score"))
+FOLDERS = ("tests/contract", "tests/saln_kernels", "tests/saln_greedy")
+TRITON_FILES = ("tests/contract", "tests/saln_kernels/test_fiedler.py", "tests/saln_kernels/test_score.py")
 CASE_LIMITS = {"headline": 75.0, "wide": 60.0, "small": 60.0, "many": 30.0}
 
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from bench.kernel_table import tabled
-from cuda_on_cpu.build import HERE, ROOT, Source, program, run, with_lines
+from contract import calls
+from cuda_on_cpu.build import HERE, on_cpu
+from programs import ROOT, Source, run, with_lines
 from saln_kernels.matrices import Problem, result_dtype
 
 ARRAY = "7q16s"
@@ -18,37 +20,26 @@ RESPONSE = struct.Struct("<9q32s")
 
 
 @dataclass
-class Call:
-    """An op's arguments: those of a `Problem`, or `matrices` [C, b, b], and how to run it."""
+class Call(calls.Call):
+    """An op's arguments, and how to run it."""
 
-    problem: Problem | Tensor
-    output: str = "eigvals"
-    k: int = 1
-    solver: str = "auto"
-    n_iter: int = 0
-    seed: int = 0
-    criterion: str = "effective_rank"
-    parameter: float = 1.0
     grid: int = 0  # blocks; 0 as planned
     backward: bool = False  # blocks and threads run the other way round
     shared_limit: int = 0  # bytes of shared memory a block may have; 0 as an H100
 
 
 @dataclass
-class Result:
-    """What came back, and which kernel it came from; tensors are empty where an op has no such result."""
+class Result(calls.Found):
+    """What came back, and which kernel it came from."""
 
-    values: Tensor
-    vectors: Tensor
-    bounds: Tensor
-    kernel: str
-    grid: int
-    threads: int
-    shared_bytes: int
-    workspace_bytes: int
-    near_is_shared: bool  # a candidate's vectors are in shared memory, not in the workspace
-    basis_is_shared: bool  # so is the Krylov basis
-    call: Call = field(repr=False)
+    kernel: str = field(kw_only=True)
+    grid: int = field(kw_only=True)
+    threads: int = field(kw_only=True)
+    shared_bytes: int = field(kw_only=True)
+    workspace_bytes: int = field(kw_only=True)
+    near_is_shared: bool = field(kw_only=True)  # a candidate's vectors are in shared memory, not in the workspace
+    basis_is_shared: bool = field(kw_only=True)  # so is the Krylov basis
+    call: Call = field(kw_only=True, repr=False)
 
     @property
     def place(self) -> str:
@@ -59,20 +50,20 @@ class Result:
 @cache
 def simulator(sanitizer: str) -> Path:
     """The program that runs calls, under a sanitizer."""
-    kernels = [Source(HERE / "kernel.cpp", (f"SALN_KERNEL_NAME={name}",)) for name in tabled()]
+    kernels = [Source(HERE / "kernel.cpp", f"-DSALN_KERNEL_NAME={name}") for name in tabled()]
     host = [
         HERE / "driver.cpp",
         *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),
     ]
-    return program("simulator", [*kernels, *map(Source, host)], sanitizer)
+    return on_cpu("simulator", [*kernels, *map(Source, host)], sanitizer)
 
 
-def simulate(*calls: Call, sanitizer: str = "address") -> list[Result]:
+def simulate(*given: Call, sanitizer: str = "address") -> list[Result]:
     """Run every call in one process; a fault of any fails with what the sanitizer says."""
-    done = run(simulator(sanitizer), given=b"".join(map(encode, calls)))
+    done = run(simulator(sanitizer), given=b"".join(map(encode, given)))
     assert done.returncode == 0, with_lines(done.stderr.decode()[:20000])
     results, at = [], 0
-    for call in calls:
+    for call in given:
         result, at = decode(call, done.stdout, at)
         results.append(result)
     assert at == len(done.stdout)
@@ -109,8 +100,6 @@ def encode(call: Call) -> bytes:
     else:
         matrices, problem, stride = None, call.problem, 0
         count, b = problem.candidates.shape
-    if call.criterion == "algebraic_connectivity" and problem.laplacian == "none":
-        problem = problem._replace(laplacian="unnormalized")  # as the op does
     sources = (
         None if given else problem.features,
         matrices,
@@ -154,5 +143,14 @@ def decode(call: Call, data: bytes, at: int) -> tuple[Result, int]:
         tensors.append(part.reshape(shape))
         at += size
     name = kernel.split(b"\0")[0].decode()
-    places = (bool(near), bool(basis))
-    return Result(*tensors, name, grid, threads, shared_bytes, workspace_bytes, *places, call), at
+    return Result(
+        *tensors,
+        kernel=name,
+        grid=grid,
+        threads=threads,
+        shared_bytes=shared_bytes,
+        workspace_bytes=workspace_bytes,
+        near_is_shared=bool(near),
+        basis_is_shared=bool(basis),
+        call=call,
+    ), at

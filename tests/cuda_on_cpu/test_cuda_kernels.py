@@ -1,26 +1,91 @@
-"""The CUDA kernels' own source on the CPU, under AddressSanitizer and UBSan, against the reference."""
+"""What only the CUDA kernels have, on the CPU under AddressSanitizer and UBSan: the kernel that serves a call, memory
+that is shared or apart, the same bits on other blocks. What every backend has is in tests/contract.
+"""
 
-import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from cases import DTYPES, LAPLACIANS, SIMILARITIES, make
 from cuda_on_cpu.checks import check
-from cuda_on_cpu.simulator import Call, simulate
-from saln_kernels.criteria import CRITERIA
+from cuda_on_cpu.simulator import Call, Result, simulate
 from saln_kernels.matrices import Problem
 
+F32, F64 = torch.float32, torch.float64
+# Candidate width, element type and limit of shared memory that lead to each kernel of an exact solver; "apart" has a
+# candidate's vectors in the workspace.
+KERNELS = {
+    "registers32": (9, F32, 0),
+    "registers64": (40, F32, 0),
+    "registers128": (66, F32, 0),
+    "shared": (130, F32, 0),
+    "global_double": (9, F64, 0),
+    "global_double, apart": (20, F64, 26 << 10),
+}
 
-@pytest.mark.parametrize("b", [1, 2, 3, 5, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 130])
-def test_sizes(b: int) -> None:
-    count = 3 if b <= 33 else 2
-    calls = [
-        Call(make(b, b + 1, count=count, seed=b).problem, k=min(b, 9)),
-        Call(make(b, 17, count=count, seed=b, similarity="cosine").problem, "eigh", k=min(b, 3)),
-        Call(make(b, 70, count=count, seed=b, similarity="rbf", laplacian="unnormalized").problem, "fiedler"),
+
+def outputs(problem: Problem, **options: object) -> list[Call]:
+    """A call of every kind."""
+    k = min(3, problem.candidates.shape[1])
+    graph = problem._replace(laplacian="unnormalized")
+    return [
+        Call(problem, "gram", **options),
+        Call(problem, "eigh", k=k, **options),
+        Call(graph, "fiedler", **options),
+        *(Call(problem, "score", k=k, criterion=c, **options) for c in ("effective_rank", "logdet", "stable_rank")),
     ]
-    check(*calls)
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("kernel", ["registers32", "registers64", "global_double", "global_double, apart"])
+def test_bad_rows(kernel: str, similarity: str) -> None:
+    """NaN in exactly the candidates that hold a number that is not finite, or a row that is not there."""
+    b, dtype, limit = KERNELS[kernel]
+    case = make(b, 7, similarity=similarity, count=4, rows=8 * b, dtype=dtype, padding=0.1).definite()
+    features, candidates = case.features.clone(), case.candidates.clone()
+    row = int(candidates[0, b // 2])
+    features[row, row if similarity == "precomputed" else 3] = torch.nan
+    candidates[2, 1] = len(features)
+    candidates[3, 0] = -2
+    problem = case.problem._replace(features=features, candidates=candidates)
+    check(*outputs(problem, shared_limit=limit))
+
+
+def test_every_kernel_is_reached() -> None:
+    """Whatever the plan decides."""
+    calls = [
+        Call(make(b, 150, count=1, dtype=dtype).problem, shared_limit=limit) for b, dtype, limit in KERNELS.values()
+    ]
+    assert [result.place for result in simulate(*calls)] == list(KERNELS)
+
+
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "shared"])
+def test_nothing_there(kernel: str) -> None:
+    """All padding, one real row, duplicates, zero rows."""
+    b, dtype, limit = KERNELS[kernel]
+    case = make(b, 11, count=5, rows=3 * b, dtype=dtype, padding=0)
+    features, candidates = case.features.clone(), case.candidates
+    candidates[0] = -1
+    candidates[1, torch.arange(b) != b // 2] = -1
+    candidates[2] = candidates[2, 0]
+    features[candidates[3, :4]] = 0
+    features[candidates[4]] = 0
+    live = (features[candidates[3]] != 0).any(dim=1)
+    problem = Problem(features, candidates.int(), gamma=0.1)
+    check(*outputs(problem, shared_limit=limit), *outputs(problem._replace(similarity="rbf"), shared_limit=limit))
+    # Cosine of zero rows, centred duplicates: exact zeros.
+    cosine, centred = simulate(
+        Call(problem._replace(similarity="cosine"), "gram", shared_limit=limit),
+        Call(problem._replace(center=True), "gram", shared_limit=limit),
+    )
+    assert (cosine.values[3, ~live] == 0).all()
+    assert torch.equal(cosine.values[3].diagonal(), live.to(dtype))
+    assert (cosine.values[4] == 0).all()
+    assert (centred.values[2] == 0).all()
+    no_rows = Problem(torch.zeros(0, 4, dtype=dtype), torch.full((2, b), -1))
+    for result in simulate(*outputs(no_rows, shared_limit=limit)):
+        assert all((tensor == 0).all() for tensor in (result.values, result.vectors, result.bounds))
 
 
 @pytest.mark.parametrize("limit", [0, 60 << 10, 42 << 10])
@@ -34,44 +99,16 @@ def test_large(limit: int) -> None:
     assert places == {{0: "shared", 60 << 10: "global", 42 << 10: "global, apart"}[limit]}
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("d", [1, 3, 16, 17, 70])
-def test_widths(dtype: torch.dtype, d: int) -> None:
-    check(
-        *(Call(make(b, d, dtype=dtype, count=2).problem, "gram") for b in (5, 33)),
-        Call(make(18, d, dtype=dtype, count=2, quality=True).problem, k=7),
-    )
-
-
-def layouts(features: torch.Tensor) -> list[torch.Tensor]:
-    """The same values with other strides and alignments; what lies between them is NaN."""
-    n, d = features.shape
-    wide, padded = (torch.full((n, width), torch.nan, dtype=features.dtype) for width in (2 * d + 1, d + 8 - d % 8))
-    wide[:, 1::2] = features
-    padded[:, :d] = features
-    off = torch.full((n * d + 1,), torch.nan, dtype=features.dtype)[1:].view(n, d)
-    off[:] = features
-    return [features.T.contiguous().T, wide[:, 1::2], padded[:, :d], off, features[:1].expand(n, d)]
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_layouts(dtype: torch.dtype) -> None:
-    case = make(19, 21, dtype=dtype, count=2)
-    problem = case.problem._replace(candidates=case.candidates.int().T.contiguous().T)
-    check(*(Call(problem._replace(features=features), "gram") for features in layouts(case.features)))
-
-
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-@pytest.mark.parametrize(("dtype", "limit"), [(torch.float32, 0), (torch.float64, 0), (torch.float64, 38 << 10)])
-def test_options(similarity: str, dtype: torch.dtype, limit: int) -> None:
+def test_options_apart(similarity: str) -> None:
+    """Of float64 with a candidate's vectors in the workspace."""
+    limit = 38 << 10
     calls = []
     for center in (False, True):
         for quality in (False, True):
             for laplacian, negative in LAPLACIANS:
-                if dtype == torch.float32 and laplacian == "symmetric" and center:
-                    continue  # small degrees amplify rounding without bound
                 case = make(
-                    13, 16, count=2, dtype=dtype, similarity=similarity, center=center, quality=quality,
+                    13, 16, count=2, dtype=torch.float64, similarity=similarity, center=center, quality=quality,
                     laplacian=laplacian, negative=negative,
                 )  # fmt: skip
                 calls.append(Call(case.problem, k=5, shared_limit=limit))
@@ -82,21 +119,23 @@ def test_options(similarity: str, dtype: torch.dtype, limit: int) -> None:
     check(*calls)
 
 
-ORDERS = (0.0, 0.5, 0.999999, 1.0, 1.0001, 2.0, 300.0, math.inf)
-
-
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_criteria(criterion: str) -> None:
-    parameters = {"vendi": ORDERS, "logdet": (0.5, 3.0)}.get(criterion, (1.0,))
-    calls = [
-        Call(make(b, 2 * b + 5, count=2, similarity=similarity, dtype=dtype).problem, "score", k=min(b, 8),
-             criterion=criterion, parameter=parameter)
-        for parameter in parameters
-        for b in (1, 14, 40)
-        for similarity in ("cosine", "rbf")
-        for dtype in (torch.float32, torch.float64)
-    ]  # fmt: skip
-    check(*calls)
+@pytest.mark.parametrize("kernel", [*KERNELS, "covariance", "matrix_free"])
+def test_cosine_of_any_length(kernel: str) -> None:
+    """Rows whose squares overflow or vanish, and a row of zeros."""
+    b, dtype, limit = {"covariance": (40, F32, 0), "matrix_free": (90, F32, 0)}.get(kernel) or KERNELS[kernel]
+    case = make(b, 20 if kernel == "covariance" else 70, count=2, dtype=dtype, similarity="cosine", padding=0.1)
+    powers = (-120.0, -70.0, 0.0, 66.0, 122.0) if dtype == F32 else (-1000.0, -600.0, 0.0, 520.0, 1000.0)
+    scale = 2.0 ** torch.tensor(powers, dtype=F64)[torch.arange(len(case.features)) % 5]
+    features = (case.features.double() * scale.unsqueeze(1)).to(dtype)
+    features[case.candidates[0, 1]] = 0
+    problem = case.problem._replace(features=features)
+    calls = [Call(problem, "gram", shared_limit=limit), Call(problem, k=3, shared_limit=limit)]
+    if kernel == "covariance":
+        calls = [Call(problem, k=3), Call(problem, "score", criterion="effective_rank")]
+    if kernel == "matrix_free":
+        calls = [Call(problem, k=2, solver="randomized", n_iter=3)]
+    results = check(*calls)
+    assert {result.place for result in results} == {"shared" if kernel == "covariance" else kernel}
 
 
 def test_rounding_is_no_eigenvalue() -> None:
@@ -117,3 +156,92 @@ def test_rounding_is_no_eigenvalue() -> None:
         calls = [Call(problem, "score", criterion=name, parameter=parameter) for name, parameter in wanted]
         for result, value in zip(simulate(*calls), wanted.values(), strict=True):
             torch.testing.assert_close(result.values.double(), value.double().view(1), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64, torch.float16], ids=str)
+def test_randomized(dtype: torch.dtype) -> None:
+    """Lanczos: estimates lie within their certificates; a full space is exact; graphs; the basis anywhere."""
+    calls = []
+    for limit in (0, 41 << 10, 26 << 10) if dtype == F64 else (0, 42 << 10):
+        case = make(40, 60, count=2, dtype=dtype, similarity="cosine", center=True, quality=True)
+        graph = make(40, 9, count=2, dtype=dtype, similarity="rbf", laplacian="symmetric")
+        eye = Problem(torch.eye(40, 50, dtype=dtype), torch.arange(40).unsqueeze(0))
+        calls += [
+            Call(case.problem, k=3, solver="randomized", n_iter=12, shared_limit=limit),
+            Call(case.problem, "eigh", k=3, solver="randomized", n_iter=40, seed=5, shared_limit=limit),
+            Call(graph.problem, "fiedler", solver="randomized", shared_limit=limit),
+            Call(eye, "eigh", k=4, solver="randomized", shared_limit=limit),
+        ]
+    places = {(result.place, result.basis_is_shared) for result in check(*calls)}
+    wide = "_double" if dtype == F64 else ""
+    assert places == {("global_double", False) if wide else ("shared", True), (f"global{wide}, apart", False)}
+
+
+def test_basis_apart() -> None:
+    """A Krylov basis that does not fit beside the matrix in shared memory."""
+    case = make(180, 190, count=1)
+    [result] = check(Call(case.problem, k=2, solver="randomized", n_iter=180, shared_limit=136 << 10))
+    assert (result.place, result.basis_is_shared) == ("shared", False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_matrix_free(dtype: torch.dtype) -> None:
+    """So few products of so many columns that the matrix is never formed."""
+    calls = []
+    for similarity, center, quality in (("linear", False, False), ("cosine", True, True), ("cosine", False, True)):
+        case = make(90, 70, count=2, dtype=dtype, similarity=similarity, center=center, quality=quality)
+        case.candidates[1, 40:] = -1
+        calls.append(Call(case.problem, k=2, solver="randomized", n_iter=3))
+    results = check(*calls)
+    assert {result.kernel for result in results} == {"matrix_free_double" if dtype == F64 else "matrix_free"}
+
+
+def test_tf32() -> None:
+    """Where it is allowed, products round to 11 bits, and certificates say so."""
+    case = make(20, 50, count=2, padding=0)
+    rounded, plain = check(*(Call(case.problem._replace(allow_tf32=allow), k=20) for allow in (True, False)))
+    assert not torch.equal(rounded.values, plain.values)
+    assert (rounded.bounds > plain.bounds).all()
+
+
+def same_bits(one: Result, other: Result, index: object = slice(None)) -> bool:
+    """Whether candidates `index` of the first are the other, to the bit."""
+    kind = torch.int64 if one.values.dtype == F64 else torch.int32
+    return all(
+        not b.numel() or torch.equal(a[index].contiguous().view(kind), b.contiguous().view(kind))
+        for a, b in ((one.values, other.values), (one.vectors, other.vectors), (one.bounds, other.bounds))
+    )
+
+
+@pytest.mark.parametrize("kernel", [*KERNELS, "matrix_free"])
+def test_company(kernel: str) -> None:
+    """A candidate alone, in other company, on other blocks, threads the other way round: the same bits."""
+    b, dtype, limit = KERNELS.get(kernel, (60, F32, 0))
+    case = make(b, b + 30, count=4, dtype=dtype, similarity="cosine", quality=True, rows=4 * b)
+    features = case.features.clone()
+    features[case.candidates[2, 0]] = torch.nan
+    problem = case.problem._replace(features=features)
+    calls = outputs(problem, shared_limit=limit)
+    if kernel == "matrix_free":
+        calls = [Call(problem, k=2, solver="randomized", n_iter=3)]
+    elif kernel == "shared":
+        calls = [Call(problem, "eigh", k=2)]
+    variants = []
+    for call in calls:
+        alone = problem._replace(candidates=problem.candidates[3:], laplacian=call.problem.laplacian)
+        others = problem._replace(candidates=problem.candidates[[3, 1, 0]], laplacian=call.problem.laplacian)
+        variants += [
+            replace(call, grid=1),
+            replace(call, grid=2),
+            replace(call, grid=4, backward=True),
+            replace(call, grid=2, backward=True),
+            replace(call, problem=alone),
+            replace(call, problem=others, grid=1),
+        ]
+    results = simulate(*variants)
+    for first in range(0, len(results), 6):
+        whole, *same, alone, others = results[first : first + 6]
+        assert whole.place == kernel
+        assert all(same_bits(whole, result) for result in same), whole.call.output
+        assert same_bits(whole, alone, slice(3, 4)), whole.call.output
+        assert same_bits(whole, others, [3, 1, 0]), whole.call.output

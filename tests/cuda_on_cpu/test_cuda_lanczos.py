@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from cases import make
-from cuda_on_cpu.checks import check, norms
+from contract.checks import norms
+from cuda_on_cpu.checks import check
 from cuda_on_cpu.simulator import Call, simulate
 from saln_kernels.matrices import Problem
 from saln_kernels.truth import reference

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cuda_on_cpu.build import HERE, SANITIZERS, Source, program, run
+from cuda_on_cpu.build import HERE, SANITIZERS, on_cpu
+from programs import Source, run
 
 PRIMITIVES = (
     *("ranks", "shared_memory", "barriers", "shuffles", "copies", "blocks", "fragments", "blocks_make_operands"),
@@ -37,7 +38,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_primitives(sanitizer: str) -> None:
-    primitives = program("primitives", [Source(HERE / "primitives.cpp")], sanitizer)
+    primitives = on_cpu("primitives", [Source(HERE / "primitives.cpp")], sanitizer)
     for name in PRIMITIVES:
         done = run(primitives, name)
         assert done.returncode == 0, (name, (done.stdout + done.stderr).decode())
@@ -48,6 +49,6 @@ def test_primitives(sanitizer: str) -> None:
     [(s, name, said) for name, pair in FAULTS.items() for s, said in zip(SANITIZERS, pair, strict=True) if said],
 )
 def test_fault_is_caught(sanitizer: str, name: str, said: str) -> None:
-    done = run(program("faults", [Source(HERE / "faults.cpp")], sanitizer), name)
+    done = run(on_cpu("faults", [Source(HERE / "faults.cpp")], sanitizer), name)
     assert done.returncode != 0
     assert said in done.stderr.decode(), done.stderr.decode()

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from cases import SIMILARITIES, Case, make
-from cuda_on_cpu.build import Source, program, run, with_lines
+from cuda_on_cpu.build import on_cpu
 from cuda_on_cpu.simulator import ARRAY, array
+from programs import Source, run, with_lines
 from saln_kernels import Greedy, greedy_logdet, k_center, maxvol
 from saln_kernels.matrices import result_dtype
 
@@ -63,7 +64,7 @@ class Call:
 
 
 def simulate(*calls: Call, sanitizer: str = "address") -> list[Greedy]:
-    executable = program("greedy", [Source(Path(__file__).with_name("greedy_on_cpu.cpp"))], sanitizer)
+    executable = on_cpu("greedy", [Source(Path(__file__).with_name("greedy_on_cpu.cpp"))], sanitizer)
     done = run(executable, given=b"".join(call.encode() for call in calls))
     assert done.returncode == 0, with_lines(done.stderr.decode()[:20000])
     results, at = [], 0

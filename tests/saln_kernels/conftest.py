@@ -76,17 +76,3 @@ def poison(device: torch.device) -> Iterator[None]:
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     yield
     torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    """Small cases only lose by threads; the tests of invariance set their own number."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    """Put the number of threads back."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)

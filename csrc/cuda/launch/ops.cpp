@@ -24,7 +24,7 @@ void* current_stream(int32_t device) {
     return reinterpret_cast<Lookup>(symbol);
   }();
   void* stream = nullptr;
-  STABLE_TORCH_ERROR_CODE_CHECK(lookup(device, &stream));
+  TORCH_ERROR_CODE_CHECK(lookup(device, &stream));
   return stream;
 }
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from triton.runtime.interpreter import InterpretedFunction
 
-from saln_kernels.backends import native
+from contract.interpreted import patch_once
 
 
 @pytest.fixture(autouse=True)
@@ -18,32 +17,6 @@ def poison() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    """The interpreter is serial."""
-    torch.set_num_threads(1)
-
-
-@pytest.fixture
-def cpu() -> object:
-    """The ops of the native backend, to compare with."""
-    native.require()
-    return native.OPS
-
-
-@pytest.fixture(autouse=True, scope="session")
-def patch_once() -> Iterator[None]:
-    """A call inside a kernel patches Triton's language anew, which its first call has done for good: a third of the
-    time.
-    """
-    original = InterpretedFunction.__call__
-    seen = set()
-
-    def call(self: InterpretedFunction, *arguments: object, **keywords: object) -> object:
-        if self.fn in seen:
-            return self.rewrite()(*arguments, **keywords)
-        seen.add(self.fn)
-        return original(self, *arguments, **keywords)
-
-    InterpretedFunction.__call__ = call
-    yield
-    InterpretedFunction.__call__ = original
+def patched() -> None:
+    """A third of the time."""
+    patch_once()
