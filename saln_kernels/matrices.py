@@ -166,6 +166,18 @@ def unit_rows(x: Tensor) -> Tensor:
     return x * torch.where(zero, square, torch.where(zero, torch.ones_like(square), square).rsqrt())
 
 
+def squares(rows: Rows, problem: Problem) -> Tensor:
+    """Every row's similarity with itself before centering, and what it is the product of, [.., C, b]."""
+    if problem.similarity == "precomputed":
+        parts = [rows.features.diagonal(dim1=1, dim2=2).abs()]
+    elif problem.similarity in ("linear", "gradient"):
+        parts = [x.square().sum(dim=2) for x in (rows.features, rows.residuals) if x is not None]
+    else:
+        parts = [torch.ones_like(rows.real, dtype=rows.features.dtype)]
+    factors = torch.stack(parts)
+    return torch.cat([factors.prod(dim=0, keepdim=True), factors])
+
+
 def _similarity(rows: Rows, problem: Problem) -> Tensor:
     x = rows.features
     if problem.similarity == "precomputed":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from saln_kernels.matrices import Problem, Rows, build, gather, result_dtype, unit_rows
+from saln_kernels.matrices import Problem, Rows, build, gather, result_dtype, squares, unit_rows
 from saln_kernels.truth.reference import chunks
 
 Picks = tuple[list[int], list[float]]  # the chosen rows, numbered among the real ones, and their gains
@@ -191,14 +191,9 @@ def _limit(rows: Rows, problem: Problem) -> Tensor:
 def _usable(rows: Rows, problem: Problem) -> Tensor:
     """Which rows [C, b] have similarities that the results' dtype holds; the others are chosen last."""
     limit = _limit(rows, problem)
-    if problem.similarity == "precomputed":
-        squares = [rows.features.diagonal(dim1=1, dim2=2).abs()]
-    elif problem.similarity in ("linear", "gradient"):
-        squares = [x.square().sum(dim=2) for x in (rows.features, rows.residuals) if x is not None]
-    else:
-        squares = [torch.ones_like(rows.real, dtype=rows.features.dtype)]
-    own = torch.stack(squares).prod(dim=0)
-    usable = rows.real & (torch.stack([*squares, own]) <= limit).all(dim=0)
+    found = squares(rows, problem)
+    own = found[0]
+    usable = rows.real & (found <= limit).all(dim=0)
     if rows.quality is not None:
         # Centering gives a row some of the others' similarity.
         most = own.masked_fill(~usable, 0).amax(dim=1, keepdim=True) if problem.center else own

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from saln_kernels import criteria
-from saln_kernels.matrices import Built, Problem, Rows, build, gather, result_dtype
+from saln_kernels.matrices import Built, Problem, Rows, build, gather, result_dtype, squares
 
 # Elements of workspace a chunk may hold: 4 Mi float64 are 32 MiB.
 CHUNK_ELEMENTS = 4 * 2**20
@@ -67,7 +67,7 @@ def spectra(matrices: Tensor, real: Tensor, vectors: bool) -> tuple[Tensor, Tens
 
 def gram(problem: Problem, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """The matrix of every candidate, [C, b, b]."""
-    return torch.cat([_poison(rows.bad, built.matrices) for rows, built in _built(problem, dtype)])
+    return torch.cat([_poison(*_finite(problem, rows, built)) for rows, built in _built(problem, dtype)])
 
 
 def eigvals(problem: Problem, k: int, *, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ def eigh(
     """Values [C, k], vectors [C, b, k] ([C, b, 0] if not wanted) and bounds [C, k]."""
     parts = []
     for rows, built in _built(problem, dtype):
-        bad, matrices = _finite(rows, built)
+        bad, matrices = _finite(problem, rows, built)
         values, basis = spectra(matrices, rows.real, vectors)
         found = matrices.new_zeros(*rows.real.shape, 0) if basis is None else basis[:, :, :k]
         bounds = _bounds(problem, rows, matrices, values[:, :k])
@@ -95,7 +95,7 @@ def fiedler(problem: Problem, *, dtype: torch.dtype = torch.float64) -> tuple[Te
     """Value [C], vector [C, b] and residual [C] of the smallest eigenpair orthogonal to the trivial vector."""
     parts = []
     for rows, built in _built(problem, dtype):
-        bad, matrices = _finite(rows, built)
+        bad, matrices = _finite(problem, rows, built)
         trivial = _trivial(problem, rows, built)
         value = matrices.new_zeros(len(bad))
         vector = matrices.new_zeros(rows.real.shape)
@@ -121,7 +121,7 @@ def score(problem: Problem, criterion: str, k: int, parameter: float, *, dtype: 
     eps = torch.finfo(result_dtype(problem.features.dtype)).eps
     parts = []
     for rows, built in _built(problem, dtype):
-        bad, matrices = _finite(rows, built)
+        bad, matrices = _finite(problem, rows, built)
         values, _ = spectra(matrices, rows.real, False)
         scores = values.new_zeros(len(values))
         for n, members, _ in groups(rows.real):
@@ -164,9 +164,14 @@ def _poison(bad: Tensor, result: Tensor) -> Tensor:
     return result.masked_fill(bad.view((-1,) + (1,) * (result.dim() - 1)), float("nan"))
 
 
-def _finite(rows: Rows, built: Built) -> tuple[Tensor, Tensor]:
-    """Bad candidates [C], those included whose matrix overflowed, and the matrices with theirs set to zero."""
-    bad = rows.bad | ~torch.isfinite(built.matrices).flatten(1).all(dim=1)
+def _finite(problem: Problem, rows: Rows, built: Built) -> tuple[Tensor, Tensor]:
+    """Bad candidates [C], those included whose matrix the result dtype cannot hold, and the matrices with theirs set to
+    zero.
+    """
+    bad = rows.bad
+    for numbers in (built.matrices, *squares(rows, problem)):
+        held = numbers.detach().to(result_dtype(problem.features.dtype))
+        bad = bad | ~torch.isfinite(held).flatten(1).all(dim=1)
     return bad, torch.where(bad.view(-1, 1, 1), torch.zeros_like(built.matrices), built.matrices)
 
 

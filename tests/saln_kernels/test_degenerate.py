@@ -5,6 +5,7 @@ import torch
 
 import saln_kernels
 from cases import SIMILARITIES, make
+from saln_kernels import validate
 from saln_kernels.criteria import CRITERIA
 
 
@@ -111,6 +112,79 @@ def test_scaled(backend: str, factor: float, dtype: torch.dtype) -> None:
         ]
         unit = 1.0 if similarity == "cosine" else factor**2
         torch.testing.assert_close(pairs[1].value.double() / unit, pairs[0].value.double(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(("b", "d"), [(1, 3), (12, 20), (40, 7), (150, 60)])
+def test_cosine_of_any_length(backend: str, b: int, d: int, dtype: torch.dtype) -> None:
+    """Powers of two, over which squares overflow or vanish, change no direction; a row of zeros stays one."""
+    case = make(b, d, count=3, dtype=dtype, similarity="cosine")
+    powers = torch.tensor((-1000.0, -600.0, 0.0, 520.0, 1000.0) if dtype == torch.float64 else (-110, -70, 0, 66, 122))
+    scale = 2.0 ** powers.double()[torch.arange(len(case.features)) % 5].unsqueeze(1)
+    case.features[int(case.candidates[0, 0])] = 0
+    scaled = (case.features.double() * scale).to(dtype)
+    slack = 1e-12 if dtype == torch.float64 else 2e-6
+    for function in (
+        lambda x: saln_kernels.gram(x, case.candidates, similarity="cosine", backend=backend),
+        lambda x: saln_kernels.topk_eigvals(x, case.candidates, 1, similarity="cosine", center=True, backend=backend),
+        lambda x: saln_kernels.topk_eigvals(
+            x, case.candidates, 1, similarity="cosine", solver="randomized", n_iter=2, backend=backend
+        ),
+        lambda x: saln_kernels.score_batches(x, case.candidates, "stable_rank", similarity="cosine", backend=backend),
+    ):
+        torch.testing.assert_close(function(scaled), function(case.features), rtol=slack, atol=slack * b)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-15, 1e20, 1e37])
+def test_cosine_of_scaled_rows(backend: str, scale: float) -> None:
+    x = torch.randn(6, 5, generator=torch.Generator().manual_seed(9))
+    rows = torch.arange(6).unsqueeze(0)
+    found = saln_kernels.gram(x * scale, rows, similarity="cosine", backend=backend)
+    wanted = saln_kernels.gram(x.double(), rows, similarity="cosine", backend="reference")
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=4e-7)
+
+
+def test_a_matrix_that_overflows(backend: str) -> None:
+    """Finite features, but a matrix that float32 cannot hold: NaN in that candidate alone."""
+    case = make(6, 9, count=3, rows=40, padding=0)
+    row = int(case.candidates[1, 2])
+    features = case.features.clone()
+    features[row, 1] = 1e20
+    holds = (case.candidates == row).any(dim=1)
+    clean = every_result(case.features, case.candidates, backend, similarity="linear")
+    found = every_result(features, case.candidates, backend, similarity="linear")
+    for result, before in zip(found, clean, strict=True):
+        assert result[holds].isnan().all()
+        assert torch.equal(result[~holds], before[~holds])
+
+
+def test_larger_orders_than_are_solved(cpu: str) -> None:
+    """Said by an argument's name before an op is called, by plan() too; a small other side has no limit."""
+    b = validate.LARGEST_ORDER + 1
+    features, rows = torch.randn(b, 3), torch.arange(b).unsqueeze(0)
+    wanted = r"candidates has shape \[1, 16385\] .* wanted at most 16384 columns"
+    for call in (
+        lambda: saln_kernels.gram(features, rows),
+        lambda: saln_kernels.fiedler(features, rows),
+        lambda: saln_kernels.topk_eigh(features, rows, 2),
+        lambda: saln_kernels.topk_eigvals(features, rows, 2, similarity="rbf"),
+        lambda: saln_kernels.score_batches(features, rows, "algebraic_connectivity"),
+        lambda: saln_kernels.plan(features, rows, 2, what="eigh"),
+        lambda: saln_kernels.plan(features, rows),
+    ):
+        with pytest.raises(ValueError, match=wanted):
+            call()
+    with pytest.raises(ValueError, match=r"matrices has shape .* wanted b of at most 16384"):
+        saln_kernels.eigvalsh(torch.zeros(1, 1, 1).expand(1, b, b))
+    problem = (features, rows, None, None, "rbf", False, 1.0, "none", "clamp", False)
+    with pytest.raises(ValueError, match="order 16385, larger than 16384"):
+        torch.ops.saln.eigvals(*problem, 1, "exact", 0, 0)
+    assert saln_kernels.plan(features, rows, 2).side == "covariance"
+    exact = torch.linalg.svdvals(features.double()).square()
+    found = saln_kernels.topk_eigvals(features, rows, 3)
+    torch.testing.assert_close(found[0].double(), exact, rtol=1e-5, atol=0)
+    rank = saln_kernels.score_batches(features, rows, "participation_ratio")
+    torch.testing.assert_close(rank[0].double(), exact.sum() ** 2 / exact.square().sum(), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
