@@ -167,7 +167,8 @@ class SpectralTrainerMixin:
             losses = losses * self.batch_weights
             if num_items_in_batch is None:
                 n_labels *= self.current_gradient_accumulation_steps  # type: ignore[attr-defined]
-        return losses.sum() / n_labels
+        loss: Tensor = losses.sum() / n_labels
+        return loss
 
 
 def cross_entropy(outputs: Any, labels: Tensor) -> Tensor:
