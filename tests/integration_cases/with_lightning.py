@@ -59,6 +59,10 @@ class Data(SpectralDataModule, LightningDataModule):
     def make_batch_sampler(self):
         return make_sampler(self.seed)
 
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Asked for where there is a validation step."""
+        return DataLoader(Indices(), batch_size=20)
+
 
 class Accident(Exception):
     """The run breaks off."""
@@ -118,12 +122,23 @@ def resume(folder: Path) -> list[list[list[int]]]:
     return result
 
 
-def part(folder: Path, seed: int, checkpoint: Path | None, every: int | None, **options: Any) -> tuple[Any, Path]:
+class Validated(Module):
+    def validation_step(self, batch: torch.Tensor) -> None:
+        """Is there, so that Lightning validates."""
+
+
+class Skipping(Module):
+    def on_train_batch_start(self, batch: torch.Tensor, batch_idx: int) -> int | None:
+        """Lightning skips the rest of its epoch."""
+        return -1 if batch_idx == 5 else None
+
+
+def part(
+    folder: Path, seed: int, checkpoint: Path | None, saves: dict[str, Any], module: Module, **options: Any
+) -> tuple[list[list[int]], Path]:
     """A training that may go on from a checkpoint: its batches, and the newest checkpoint that it leaves."""
-    saved = {} if every is None else {"every_n_train_steps": every, "save_top_k": -1}
     folder.mkdir()
-    module = Module()
-    trainer = make_trainer(folder, [selection(), ModelCheckpoint(folder, **saved)], **options)
+    trainer = make_trainer(folder, [selection(), ModelCheckpoint(folder, save_top_k=-1, **saves)], **options)
     trainer.fit(module, datamodule=Data(seed), ckpt_path=checkpoint)
     return module.model.batches, max(folder.glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
 
@@ -134,17 +149,20 @@ def in_parts(folder: Path) -> dict[str, list[list[int]]]:
     for seed in (0, 1, 3, 5, 11):  # without memory and with, short epochs, workers
         n = n_steps_of(seed)
         divisor = 3 if n % 3 == 0 else 4
-        stops = {
-            "amid epochs": (None, {}, [4, n + 2, 3 * n]),
-            "every step": (1, {}, [n - 1, n, 3 * n]),
-            "a divisor of the epoch": (divisor, {}, [divisor, n, n + divisor, 3 * n]),
-            "accumulated": (None, {"accumulate_grad_batches": 3}, [1, 4, 3 * -(-n // 3)]),
+        accumulated, validated = {"accumulate_grad_batches": 3}, {"val_check_interval": 3}
+        cases = {
+            "amid epochs": ({}, Module, {}, [4, n + 2, 3 * n]),
+            "every step": ({"every_n_train_steps": 1}, Module, {}, [n - 1, n, 3 * n]),
+            "divisor": ({"every_n_train_steps": divisor}, Module, {}, [divisor, n, n + divisor, 3 * n]),
+            "accumulated": ({}, Module, accumulated, [1, 4, 3 * -(-n // 3)]),
+            "validated": ({"save_on_train_epoch_end": True}, Validated, validated, [4, n, 3 * n]),
+            "skipping": ({"every_n_train_steps": 1}, Skipping, {}, [4, 7, n, 3 * n]),
         }
-        for name, (every, options, steps) in stops.items():
+        for name, (saves, module, options, stops) in cases.items():
             checkpoint, batches = None, []
-            for number, max_steps in enumerate(steps):
+            for number, max_steps in enumerate(stops):
                 options |= {"max_steps": max_steps, "max_epochs": -1}  # an epoch broken off counts as one
-                new, checkpoint = part(folder / f"{seed} {name} {number}", seed, checkpoint, every, **options)
+                new, checkpoint = part(folder / f"{seed} {name} {number}", seed, checkpoint, saves, module(), **options)
                 batches += new
             result[f"{seed} {name}"] = batches
     return result
@@ -158,7 +176,8 @@ def limited(folder: Path) -> dict[str, list[list[int]]]:
         for name, parts in {"whole": [{}], "epochs": [{"max_epochs": 1}, {}], "steps": [{"max_steps": 3}, {}]}.items():
             checkpoint, batches = None, []
             for number, options in enumerate(parts):
-                new, checkpoint = part(folder / f"{seed} {name} {number}", seed, checkpoint, 1, **limit, **options)
+                place, saves = folder / f"{seed} {name} {number}", {"every_n_train_steps": 1}
+                new, checkpoint = part(place, seed, checkpoint, saves, Module(), **limit, **options)
                 batches += new
             result[f"{seed} {name}"] = batches
     return result

@@ -49,9 +49,10 @@ class SpectralSelection(Callback):
 
     Notes
     -----
-    The callback counts the batches trained on by itself. Lightning's own counts tell it only where an epoch ends: after
-    a stop by `max_steps` Lightning numbers epochs anew, and the sampler goes on with the epoch that was broken off.
-    With `limit_train_batches` every epoch of Lightning's is the beginning of one of the sampler's.
+    The callback counts the batches trained on by itself, since Lightning counts a stop by `max_steps` as the end of an
+    epoch: the sampler goes on with the epoch that was broken off. It goes on amid an epoch, too, where
+    `on_train_batch_start` skips the rest of one. With `limit_train_batches` every epoch of Lightning's is the beginning
+    of another epoch of the sampler's.
 
     On several devices it wants `Trainer(use_distributed_sampler=False)`, since the sampler shares the batches out by
     itself.
@@ -68,6 +69,7 @@ class SpectralSelection(Callback):
         self._log = log
         self._weights_applied = weights_applied
         self._place: Place = (0, 0)  # the epoch, and how many of its batches are trained on
+        self._has_begun = False
         self._device: torch.device | None = None
 
     @property
@@ -108,6 +110,7 @@ class SpectralSelection(Callback):
         self.sampler.remember(BEFORE_THE_LOADER_IS_KNOWN)
         self.sampler.sampler = _LightningEpochs(self.sampler, self._begin_epoch)
         self._place = self.sampler.next_place
+        self._has_begun = False
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """After the last batch: a training that goes on without a checkpoint goes on with a new epoch."""
@@ -134,12 +137,9 @@ class SpectralSelection(Callback):
         self._place = epoch, step + 1
         if self._log is not None:
             self._log.update(*self._place)
-        if trainer.is_last_batch or step + 1 == len(self.sampler):
-            self._end_epoch()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Also where the rest of an epoch is skipped, but not where training stops amid it."""
-        if trainer.is_last_batch and self._place[1] > 0:
+        # After some checkpoints Lightning trains on one batch more of an epoch that it knows to be over.
+        is_last = trainer.is_last_batch and batch_idx < trainer.num_training_batches
+        if is_last or step + 1 == len(self.sampler):
             self._end_epoch()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -164,7 +164,11 @@ class SpectralSelection(Callback):
 
     def _begin_epoch(self) -> None:
         """Lightning is about to train on batches, from the start of an epoch or, after a checkpoint, from amid one."""
-        self.sampler.set_epoch(self._place[0])
+        if self._has_begun and self._place[1] > 0:  # it has broken the former one off
+            self.sampler.load_state_dict(self.sampler.state_at(*self._place))
+        else:
+            self.sampler.set_epoch(self._place[0])
+        self._has_begun = True
 
     def _end_epoch(self) -> None:
         """The next batch is the first of the next epoch, whatever the loader has asked for beyond the last one."""
