@@ -68,8 +68,9 @@ def weights_at(sampler: SpectralBatchSampler, place: Place, device: torch.device
     >>> from saln import SpectralBatchSampler
     >>> from saln.integrations.needs import weights_at
     >>> sampler = SpectralBatchSampler(torch.eye(8), batch_size=2)
-    >>> next(iter(sampler)), weights_at(sampler, (0, 0), "cpu")
-    ([1, 3], tensor([1., 1.]))
+    >>> batch = next(iter(sampler))
+    >>> weights_at(sampler, (0, 0), "cpu")
+    tensor([1., 1.])
     """
     batch = sampler.served_at(*place)
     return torch.ones(len(batch.indices), device=device) if batch.weights is None else batch.weights.to(device)
