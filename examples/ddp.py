@@ -1,4 +1,4 @@
-"""DistributedDataParallel, each rank choosing its own batches: torchrun --nproc-per-node 2 examples/ddp.py"""
+"""DistributedDataParallel, each rank with its own batches: torchrun --standalone --nproc-per-node 2 examples/ddp.py"""
 
 import torch
 import torch.distributed as dist
@@ -11,7 +11,7 @@ from saln import SpectralBatchSampler
 dist.init_process_group("gloo")
 inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
 labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32)  # no DistributedSampler: it knows its rank
+sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)  # no DistributedSampler: it knows its rank
 loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
 
 torch.manual_seed(0)
@@ -24,5 +24,5 @@ for _ in range(3):
         optimizer.step()
 
 if dist.get_rank() == 0:
-    print(f"{dist.get_world_size()} ranks, {len(loader)} of {sampler.n_batches} batches each an epoch")
+    print(f"{dist.get_world_size()} ranks, {len(loader)} of {sampler.n_batches} batches per epoch each")
 dist.destroy_process_group()

@@ -12,7 +12,7 @@ inputs = torch.randn(3000, 32)  # in earnest: images, texts ...
 labels = (inputs @ torch.randn(32, 10)).argmax(dim=1)
 features = inputs  # ... and what a reference network makes of them
 
-sampler = SpectralBatchSampler(features, batch_size=32, labels=labels)  # of every 160 samples it keeps 32
+sampler = SpectralBatchSampler(features, batch_size=32, labels=labels)  # keeps 32 of about 160 samples
 loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
 log = SelectionLog(sampler, "runs/plain_loader", every=10)
 

@@ -1,6 +1,6 @@
 """torchdata's StatefulDataLoader, stopped in mid-epoch and gone on with: python examples/stateful_loader.py
 
-Run it twice: the first run stops after 7 batches, the second trains on the rest.
+Run it twice: the first run stops after 40 batches, the second trains on the rest.
 """
 
 from pathlib import Path
@@ -15,12 +15,12 @@ from saln import SpectralBatchSampler
 CHECKPOINT = Path("stateful_loader.pt")
 inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
 labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32)
+sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)
 loader = StatefulDataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
 model = nn.Linear(32, 10)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 
-stop_after = 7
+stop_after = 40
 if CHECKPOINT.exists():
     checkpoint = torch.load(CHECKPOINT)
     model.load_state_dict(checkpoint["model"])

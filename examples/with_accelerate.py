@@ -1,4 +1,4 @@
-"""accelerate, with checkpoints in mid-epoch: accelerate launch --cpu --num_processes 2 examples/with_accelerate.py
+"""accelerate, with checkpoints in mid-epoch: torchrun --standalone --nproc-per-node 2 examples/with_accelerate.py
 
 Run it twice: the second run goes on where the first one stopped.
 """
@@ -17,7 +17,7 @@ FOLDER = Path("with_accelerate")
 accelerator = Accelerator()
 inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
 labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32)
+sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)
 loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
 model = nn.Linear(32, 10)
 
@@ -33,7 +33,7 @@ for batch, targets in loader:
     optimizer.step()
     optimizer.zero_grad()
     n_trained += 1
-    if n_trained == 3 and not resumed:
+    if n_trained == 20 and not resumed:
         accelerator.save_state(FOLDER)
         break
-accelerator.print(f"trained on {n_trained} of {len(loader)} batches a process")
+accelerator.print(f"trained on {n_trained} of {len(loader)} batches, {accelerator.num_processes} processes")

@@ -15,7 +15,7 @@ class Data(SpectralDataModule, LightningDataModule):
     train_dataset = TensorDataset(inputs, inputs[:, :10].argmax(dim=1))
 
     def make_batch_sampler(self):
-        return SpectralBatchSampler(inputs, batch_size=32)
+        return SpectralBatchSampler(inputs, batch_size=32, labels=self.train_dataset.tensors[1])
 
 
 class Classifier(LightningModule):
@@ -34,7 +34,7 @@ def trainer(max_steps):
     return Trainer(max_steps=max_steps, callbacks=[SpectralSelection()], use_distributed_sampler=False, logger=False)
 
 
-(first := trainer(25)).fit(Classifier(), datamodule=Data())  # an epoch has 19 batches
+(first := trainer(120)).fit(Classifier(), datamodule=Data())  # an epoch has 94 batches
 first.save_checkpoint("with_lightning.ckpt")
-(second := trainer(38)).fit(Classifier(), datamodule=Data(), ckpt_path="with_lightning.ckpt")
+(second := trainer(188)).fit(Classifier(), datamodule=Data(), ckpt_path="with_lightning.ckpt")
 print(f"trained on {second.global_step} batches, {second.global_step - first.global_step} of them after the resume")

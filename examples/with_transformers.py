@@ -24,13 +24,13 @@ class SpectralTrainer(SpectralTrainerMixin, Trainer):
 
 def trainer(max_steps):
     arguments = TrainingArguments(
-        "with_transformers", per_device_train_batch_size=32, max_steps=max_steps, save_steps=25, report_to=[]
+        "with_transformers", per_device_train_batch_size=32, max_steps=max_steps, save_steps=120, report_to=[]
     )
-    sampler = SpectralBatchSampler(inputs, batch_size=32)
+    sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)
     return SpectralTrainer(Classifier(32, 10), arguments, train_dataset=dataset, batch_sampler=sampler)
 
 
-trainer(25).train()  # an epoch has 19 batches
-second = trainer(38)
+trainer(120).train()  # an epoch has 94 batches
+second = trainer(188)
 second.train(resume_from_checkpoint=True)
 print(f"trained on {second.state.global_step} batches, {second.state.epoch:.0f} epochs")

@@ -10,9 +10,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import DataLoaderConfiguration
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
-from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
+from integration_cases import weighted
+from integration_cases.runs import N_EPOCHS, N_ROWS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
 from saln.integrations.accelerate import prepare_loader
 from saln.integrations.tensorboard import SelectionLog
 
@@ -22,12 +23,13 @@ def loader_of(seed: int, **options) -> DataLoader:
 
 
 def prepared(seed: int):
+    """One of the selectors gives weights, which the recorder has no use for."""
     for state in (AcceleratorState, GradientState, PartialState):
         state._reset_state()
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
     model = Recorder()
     wrapped, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=1e-3))
-    return accelerator, wrapped, optimizer, prepare_loader(accelerator, loader_of(seed)), model
+    return accelerator, wrapped, optimizer, prepare_loader(accelerator, loader_of(seed), weights_applied=True), model
 
 
 def train(accelerator, wrapped, optimizer, loader, stop: int | None = None, name_epochs: bool = False) -> None:
@@ -67,6 +69,45 @@ def resume(folder):
     return result
 
 
+def limited(folder: Path) -> list[tuple[list[list[int]], list[list[int]]]]:
+    """Trainings of two batches an epoch: in one go, and with a state loaded after each epoch."""
+    result = []
+    for seed in (0, 1, 3, 5):
+        runs = []
+        for saves in (False, True):
+            accelerator, _, _, loader, _ = prepared(seed)
+            batches = []
+            for epoch in range(N_EPOCHS):
+                loader.set_epoch(epoch)
+                if saves and epoch:
+                    accelerator.save_state(folder / f"{seed}")
+                    accelerator, _, _, loader, _ = prepared(seed)
+                    accelerator.load_state(folder / f"{seed}")
+                walk = iter(loader)
+                batches += [next(walk).tolist(), next(walk).tolist()]
+            runs.append(batches)
+        result.append(tuple(runs))
+    return result
+
+
+def weighted_training(folder: Path) -> dict[str, list[list[float]]]:
+    """What trainings with weights lead to."""
+    result = {}
+    for name in weighted.SELECTORS:
+        accelerator = Accelerator(cpu=True)
+        model = weighted.model()
+        wrapped, optimizer = accelerator.prepare(model, torch.optim.SGD(model.parameters(), lr=weighted.LEARNING_RATE))
+        loader = DataLoader(weighted.data(), batch_sampler=weighted.make(name), num_workers=2 * (name == "guard"))
+        loader = prepare_loader(accelerator, loader, weights_applied=True)
+        for _ in range(weighted.N_EPOCHS):
+            for inputs, labels in loader:
+                optimizer.zero_grad()
+                accelerator.backward((weighted.losses_of(wrapped(inputs), labels) * loader.weights).mean())
+                optimizer.step()
+        result[name] = model.weight.tolist()
+    return result
+
+
 def misuse(folder: Path) -> dict[str, Any]:
     """What goes wrong, in words, and what the other way of sharding gives; on two processes."""
     accelerator = Accelerator(cpu=True)
@@ -75,6 +116,13 @@ def misuse(folder: Path) -> dict[str, Any]:
     whole = loader_of(0, rank=0, world_size=1)
     told["not its rank"] = message(lambda: prepare_loader(accelerator, whole))
     told["no batch sampler"] = message(lambda: prepare_loader(accelerator, DataLoader(Indices())))
+    longer = TensorDataset(torch.arange(N_ROWS + 1))
+    loader = DataLoader(longer, batch_sampler=make_sampler(0))
+    told["length"] = message(lambda: prepare_loader(accelerator, loader))
+    loader = DataLoader(longer, batch_sampler=make_sampler(0, rank=0, world_size=1))
+    told["length elsewhere"] = message(lambda: list(accelerator.prepare(loader)))
+    infobatch = DataLoader(Indices(), batch_sampler=weighted.make("infobatch"))
+    told["weights"] = message(lambda: prepare_loader(accelerator, infobatch))
     accelerator.even_batches = False
     told["sharded by accelerate"] = [batch.tolist() for batch in accelerator.prepare(whole)]
     loader = prepare_loader(accelerator, loader_of(0))

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, stop_of
+from integration_cases.runs import N_EPOCHS, SEEDS, Indices, Recorder, make_sampler, n_steps_of, stop_of
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
 STATEFUL_RUNS = [(seed, 0) for seed in range(40)] + [(seed, 2) for seed in range(40, 52)]  # seed, workers
@@ -59,7 +59,7 @@ def resume_stateful(folder: Path) -> list[list[list[int]]]:
     for seed, workers in STATEFUL_RUNS:
         loader = stateful_loader(seed, workers)
         loader.load_state_dict(torch.load(folder / f"{seed}.pt"))
-        result.append(drawn(loader, 10 * N_EPOCHS - stop_of(seed)))
+        result.append(drawn(loader, n_steps_of(seed) * N_EPOCHS - stop_of(seed)))
     return result
 
 

@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from integration_cases.runs import BATCH_SIZE, N_EPOCHS, N_ROWS, SEEDS, Recorder, make_sampler, message, stop_of
+from integration_cases import weighted
+from integration_cases.runs import (
+    BATCH_SIZE,
+    N_EPOCHS,
+    N_ROWS,
+    SEEDS,
+    Recorder,
+    make_sampler,
+    message,
+    n_steps_of,
+    samples,
+    stop_of,
+)
+from saln import SpectralBatchSampler
 from saln.integrations.tensorboard import SelectionLog
-from saln.integrations.transformers import SpectralTrainerMixin
+from saln.integrations.transformers import SpectralTrainerMixin, cross_entropy
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -72,29 +85,37 @@ def steps_of(seed: int, world_size: int) -> int:
 
 def batches_of(steps: int, seed: int, world_size: int) -> int:
     """How many batches so many steps are."""
-    n, per_step = 10 // world_size, accumulation(seed)
+    n, per_step = n_steps_of(seed, world_size), accumulation(seed)
     epochs, rest = divmod(steps, -(-n // per_step))
     return epochs * n + rest * per_step
 
 
-def make_trainer(folder: Path, seed: int, **options: Any) -> SpectralTrainer:
-    """A new model with its trainer."""
-    arguments = TrainingArguments(
-        output_dir=str(folder / str(seed)),
+def arguments_for(folder: Path, **options: Any) -> TrainingArguments:
+    """Without output, on the CPU."""
+    options = {"num_train_epochs": N_EPOCHS, "save_strategy": "no", **options}
+    return TrainingArguments(
+        output_dir=str(folder),
         per_device_train_batch_size=BATCH_SIZE,
-        gradient_accumulation_steps=accumulation(seed),
-        num_train_epochs=N_EPOCHS,
-        dataloader_num_workers=2 * (seed % 6 == 5),
-        save_strategy="steps",
-        save_steps=steps_of(seed, WORLD_SIZE),
-        save_total_limit=1,
         use_cpu=True,
         disable_tqdm=True,
         report_to=[],
         logging_strategy="no",
+        **options,
     )
-    options = {"batch_sampler": make_sampler(seed), **options}
-    return SpectralTrainer(model=Model(), args=arguments, train_dataset=Named(), **options)
+
+
+def make_trainer(folder: Path, seed: int, arguments: dict[str, Any] | None = None, **options: Any) -> SpectralTrainer:
+    """A new model with its trainer; one of the selectors gives weights, which the recorder has no use for."""
+    defaults = {
+        "gradient_accumulation_steps": accumulation(seed),
+        "dataloader_num_workers": 2 * (seed % 6 == 5),
+        "save_strategy": "steps",
+        "save_steps": steps_of(seed, WORLD_SIZE),
+        "save_total_limit": 1,
+    }
+    options = {"batch_sampler": make_sampler(seed), "train_dataset": Named(), "weights_applied": True, **options}
+    arguments = arguments_for(folder / str(seed), **{**defaults, **(arguments or {})})
+    return SpectralTrainer(model=Model(), args=arguments, **options)
 
 
 def interrupt(folder: Path) -> list[list[list[int]]]:
@@ -119,6 +140,94 @@ def resume(folder: Path) -> list[list[list[int]]]:
     return result
 
 
+def in_parts(folder: Path) -> dict[str, list[list[int]]]:
+    """What trainings are trained on that stop at `max_steps`, and go on from the checkpoint made there."""
+    result = {}
+    for seed, strategy in ((0, "steps"), (1, "epoch"), (3, "steps"), (5, "steps"), (11, "epoch")):
+        n_steps, batches = -(-n_steps_of(seed) // accumulation(seed)), []
+        for max_steps in (2, n_steps, n_steps + 1, N_EPOCHS * n_steps):
+            arguments = {"max_steps": max_steps, "save_strategy": strategy, "save_steps": 500}
+            trainer = make_trainer(folder, seed, arguments)
+            trainer.train(resume_from_checkpoint=bool(batches))
+            batches += trainer.model.recorder.batches
+        result[f"{seed} {strategy}"] = batches
+    return result
+
+
+class Rates(TrainerCallback):
+    """Writes down the learning rate after every step."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.rates.append(kwargs["lr_scheduler"].get_last_lr()[0])
+
+
+def schedules(folder: Path) -> list[list[float]]:
+    """Learning rates of whole trainings: accumulated over 1 and 3 batches, each with selection and without."""
+    result = []
+    for accumulated in (1, 3):
+        options = {
+            "gradient_accumulation_steps": accumulated,
+            "lr_scheduler_type": "cosine",
+            "warmup_steps": 4,
+        }
+        for trainer, selection in (
+            (SpectralTrainer, {"batch_sampler": SpectralBatchSampler(samples(), BATCH_SIZE)}),
+            (Trainer, {}),
+        ):
+            rates, arguments = Rates(), arguments_for(folder, **options)
+            trainer(Model(), arguments, train_dataset=Named(), callbacks=[rates], **selection).train()
+            result.append(rates.rates)
+    return result
+
+
+class Classifier(nn.Module):
+    """Takes labels for its own loss, which is not weighted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = weighted.model()
+
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        logits = self.layer(inputs)
+        loss = {} if labels is None else {"loss": nn.functional.cross_entropy(logits, labels)}
+        return {**loss, "logits": logits}
+
+
+def weighted_training(folder: Path) -> dict[str, tuple[list[list[float]], float, float]]:
+    """What trainings with weights lead to, by steps of one batch and of three; the loss in evaluation, and by hand."""
+    inputs, labels = weighted.data().tensors
+    dataset = [{"inputs": row, "labels": label} for row, label in zip(inputs, labels, strict=True)]
+    result = {}
+    for name in weighted.SELECTORS:
+        for accumulated in (1, 3):
+            arguments = arguments_for(
+                folder,
+                num_train_epochs=weighted.N_EPOCHS,
+                gradient_accumulation_steps=accumulated,
+                dataloader_num_workers=2 * (name == "guard"),
+                learning_rate=weighted.LEARNING_RATE,
+                lr_scheduler_type="constant",
+                optim="sgd",
+                max_grad_norm=0.0,
+            )
+            trainer = SpectralTrainer(
+                Classifier(),
+                arguments,
+                train_dataset=dataset,
+                eval_dataset=dataset,
+                batch_sampler=weighted.make(name),
+                sample_losses=cross_entropy,
+            )
+            trainer.train()
+            layer, evaluated = trainer.model.layer, trainer.evaluate()["eval_loss"]
+            loss = weighted.losses_of(layer(inputs), labels).mean().item()
+            result[f"{name} {accumulated}"] = layer.weight.tolist(), evaluated, loss
+    return result
+
+
 def misuse(folder: Path) -> dict[str, str]:
     """What goes wrong, in words."""
     trainer = make_trainer(folder, 1)
@@ -130,6 +239,15 @@ def misuse(folder: Path) -> dict[str, str]:
     trainer.args.ignore_data_skip = False
     (checkpoint / "saln_batch_sampler.pt").unlink()
     told["no state"] = message(lambda: trainer.train(resume_from_checkpoint=str(checkpoint)))
+    longer = Subset(Named(), [*range(N_ROWS), 0])
+    told["length"] = message(lambda: make_trainer(folder, 0, train_dataset=longer).train())
+    packed = make_trainer(folder, 0, train_dataset=Subset(Named(), range(9)))
+    packed.args.packing = True
+    told["packing"] = message(packed.train)
+    infobatch = weighted.make("infobatch")
+    told["weights"] = message(lambda: make_trainer(folder, 0, batch_sampler=infobatch, weights_applied=False))
+    losses = {"sample_losses": cross_entropy, "batch_sampler": infobatch}
+    told["two losses"] = message(lambda: make_trainer(folder, 0, compute_loss_func=cross_entropy, **losses))
     trainer.args.per_device_train_batch_size = 7
     told["batch size"] = message(
         lambda: SpectralTrainer(
@@ -142,7 +260,7 @@ def misuse(folder: Path) -> dict[str, str]:
 def skipping(folder: Path) -> tuple[list[list[int]], int]:
     """The rest of a run whose checkpoint has no state of the sampler, which needs none."""
     with contextlib.suppress(Accident):
-        make_trainer(folder, 0, callbacks=[BreakOff(29)]).train()
+        make_trainer(folder, 0, callbacks=[BreakOff(n_steps_of(0) * N_EPOCHS - 1)]).train()
     (checkpoint,) = (folder / "0").glob("checkpoint-*")
     (checkpoint / "saln_batch_sampler.pt").unlink()
     trainer = make_trainer(folder, 0)

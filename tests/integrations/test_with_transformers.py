@@ -2,7 +2,8 @@
 
 import pytest
 
-from integration_cases.runs import SEEDS, expected, launch
+from integration_cases import weighted
+from integration_cases.runs import N_EPOCHS, SEEDS, expected, launch
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -16,8 +17,41 @@ def test_interrupted_runs_go_on_exactly_in_new_processes(n, tmp_path):
             assert first[rank][seed] + rest[rank][seed] == expected(seed, rank, n)
 
 
+def test_a_stop_by_max_steps_goes_on_exactly(tmp_path):
+    (runs,) = launch("with_transformers.in_parts", tmp_path)
+    for name, batches in runs.items():
+        assert batches == expected(int(name.split()[0])), name
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_steps_and_schedules_are_those_without_selection(n, tmp_path):
+    for with_one, without, with_three, without_three in launch("with_transformers.schedules", tmp_path, n=n):
+        assert len(without) == N_EPOCHS * -(-16 // n)
+        assert len(without_three) == N_EPOCHS * -(-16 // n // 3)
+        assert with_one == without
+        assert with_three == without_three
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_weights_are_applied_in_training_alone(n, tmp_path):
+    for trained in launch("with_transformers.weighted_training", tmp_path, n=n):
+        for name, (weight, evaluated, loss) in trained.items():
+            selector, per_step = name.split()[0], int(name.split()[1]) * n
+            assert weighted.differs(weight, weighted.by_hand(selector, per_step, over_batches=False)) < 1e-10
+            unweighted = weighted.by_hand(selector, per_step, weighted=False, over_batches=False)
+            assert weighted.differs(weight, unweighted) > 1e-3
+            assert evaluated == pytest.approx(loss, rel=1e-5) or n > 1  # two processes have an odd batch to share
+
+
 def test_misuse_is_told(tmp_path):
     (told,) = launch("with_transformers.misuse", tmp_path)
+    assert told["length"].startswith("ValueError: the dataset has 48 samples and the batch sampler features of 47")
+    assert "packing" not in told["length"]
+    assert told["packing"].startswith("ValueError: the dataset has 9 samples and the batch sampler features of 47")
+    assert "packing is True" in told["packing"]
+    assert "ValueError: the selector infobatch gives weights" in told["weights"]
+    assert "give sample_losses, a function" in told["weights"]
+    assert "so does compute_loss_func or label_smoothing_factor" in told["two losses"]
     assert told["ignored"].startswith("ValueError: ignore_data_skip is True, want False")
     assert "is not there, and without it the selector's memory is lost" in told["no state"]
     assert "batch_size is 3, the arguments' per_device_train_batch_size 7" in told["batch size"]
@@ -26,4 +60,4 @@ def test_misuse_is_told(tmp_path):
 def test_skipping_chooses_nothing_that_is_not_trained_on(tmp_path):
     ((batches, n_chosen),) = launch("with_transformers.skipping", tmp_path)
     assert batches == expected(0)[-len(batches) :]
-    assert n_chosen == len(batches) == 2
+    assert n_chosen == len(batches) > 0

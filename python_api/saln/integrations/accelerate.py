@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from saln.integrations.needs import missing, read_ahead
+from saln.integrations.needs import missing, read_ahead, refuse_dropping_weights, weights_at
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
 
@@ -33,7 +34,9 @@ ARGUMENTS = (
 )
 
 
-def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> SpectralLoader:
+def prepare_loader(
+    accelerator: Accelerator, loader: DataLoader[Any], *, weights_applied: bool = False
+) -> SpectralLoader:
     """In place of `accelerator.prepare` for the loader of a `SpectralBatchSampler`.
 
     Each process chooses and loads its own share of the batches only, on its device; `accelerator.save_state` and
@@ -44,6 +47,8 @@ def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> Spectra
     accelerator : Accelerator
     loader : DataLoader
         Whose batch sampler is a `SpectralBatchSampler` without a rank of its own.
+    weights_applied : bool
+        Whether the training multiplies its losses with `loader.weights`; to be said if the selector gives weights.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> Spectra
         If the loader has another batch sampler.
     ValueError
         If the sampler's rank or number of ranks is not that of the process, as where every process was to choose all
-        batches.
+        batches; if the selector gives weights that nothing applies; if the sampler is of another dataset.
 
     Examples
     --------
@@ -63,7 +68,7 @@ def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> Spectra
     >>> loader = torch.utils.data.DataLoader(torch.arange(40), batch_sampler=sampler)
     >>> loader = prepare_loader(Accelerator(cpu=True), loader)
     >>> [len(batch) for batch in loader], loader.place
-    ([4, 4], (0, 2))
+    ([4, 4, 4, 4, 4, 4, 4, 4, 4, 4], (0, 10))
     """
     sampler = sampler_of(loader)
     ours, theirs = (
@@ -74,6 +79,11 @@ def prepare_loader(accelerator: Accelerator, loader: DataLoader[Any]) -> Spectra
         raise ValueError(
             f"the sampler is of rank {ours[0]} of {ours[1]}, this process is {theirs[0]} of {theirs[1]}: leave rank "
             "and world_size out, or let accelerator.prepare shard the batches instead"
+        )
+    sampler.check_dataset(loader.dataset)
+    if not weights_applied:
+        refuse_dropping_weights(
+            sampler, "multiply the losses of a batch with loader.weights, and say prepare_loader(weights_applied=True)"
         )
     device = accelerator.device if accelerator.device_placement else None
     prepared = SpectralLoader(loader, device, non_blocking=accelerator.non_blocking)
@@ -128,6 +138,12 @@ class SpectralLoader(DataLoaderShard):
     @iteration.setter
     def iteration(self, epoch: int) -> None:
         pass
+
+    @property
+    def weights(self) -> Tensor:
+        """What to multiply the losses of the batch that came out last with, `[size]`; ones if there are no weights."""
+        epoch, step = self.place
+        return weights_at(self.spectral_sampler, (epoch, step - 1), self.device)
 
     def __iter__(self) -> Iterator[Any]:
         epoch, step = self.place = self.spectral_sampler.next_place

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from saln.integrations.needs import missing, read_ahead
+from saln.integrations.needs import missing, read_ahead, refuse_dropping_weights, weights_at
 from saln.sampling.ahead import Place
+from saln.sampling.epoch_sampler import EpochSampler
 from saln.sampling.sampler import SpectralBatchSampler
 
 try:
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
     from lightning.pytorch.utilities import CombinedLoader
 except ImportError as error:
     raise missing("lightning", error) from error
@@ -34,22 +38,39 @@ class SpectralSelection(Callback):
         That of the training loader; left out, that of a data module with `SpectralDataModule`.
     log : SelectionLog, optional
         Is told of every batch trained on.
+    weights_applied : bool
+        Whether the module multiplies its losses with `weights`; to be said if the selector gives weights.
 
     Raises
     ------
     ValueError
-        When training starts, if no sampler is found, or Lightning would put a sampler of its own in its place.
+        When training starts, if no sampler is found, if Lightning would put a sampler of its own in its place, or if
+        the selector gives weights that nothing applies.
 
     Notes
     -----
-    Lightning tells the sampler the epoch, and that on every rank. On several devices it wants
-    `Trainer(use_distributed_sampler=False)`, since the sampler shares the batches out by itself.
+    The callback counts the batches trained on by itself, since Lightning counts a stop by `max_steps` as the end of an
+    epoch: the sampler goes on with the epoch that was broken off. It goes on amid an epoch, too, where
+    `on_train_batch_start` skips the rest of one. With `limit_train_batches` every epoch of Lightning's is the beginning
+    of another epoch of the sampler's.
+
+    On several devices it wants `Trainer(use_distributed_sampler=False)`, since the sampler shares the batches out by
+    itself.
     """
 
-    def __init__(self, sampler: SpectralBatchSampler | None = None, log: SelectionLog | None = None) -> None:
+    def __init__(
+        self,
+        sampler: SpectralBatchSampler | None = None,
+        log: SelectionLog | None = None,
+        *,
+        weights_applied: bool = False,
+    ) -> None:
         self._given = sampler
         self._log = log
-        self._place: Place = (0, 0)
+        self._weights_applied = weights_applied
+        self._place: Place = (0, 0)  # the epoch, and how many of its batches are trained on
+        self._has_begun = False
+        self._device: torch.device | None = None
 
     @property
     def sampler(self) -> SpectralBatchSampler:
@@ -60,6 +81,11 @@ class SpectralSelection(Callback):
                 "with saln.integrations.lightning.SpectralDataModule"
             )
         return self._given
+
+    @property
+    def weights(self) -> Tensor:
+        """In a training step: what to multiply the losses with, `[size]`; ones if there are no weights."""
+        return weights_at(self.sampler, self._place, self._device)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Before any batch is asked for and any checkpoint is read."""
@@ -74,22 +100,47 @@ class SpectralSelection(Callback):
                 "of its own: give Trainer(use_distributed_sampler=False), and validation loaders their own "
                 "DistributedSampler"
             )
+        if not self._weights_applied:
+            refuse_dropping_weights(
+                self.sampler,
+                "multiply the losses in training_step with the callback's weights, and say "
+                "SpectralSelection(weights_applied=True)",
+            )
+        self._check_dataset(trainer)
         self.sampler.remember(BEFORE_THE_LOADER_IS_KNOWN)
+        self.sampler.sampler = _LightningEpochs(self.sampler, self._begin_epoch)
         self._place = self.sampler.next_place
+        self._has_begun = False
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """After the last batch: a training that goes on without a checkpoint goes on with a new epoch."""
+        if stage == "fit" and self._given is not None:
+            self.sampler.sampler = EpochSampler(self.sampler)
+            self.sampler.set_epoch(self._place[0] + (self._place[1] > 0))
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """As after the last batch."""
+        self.teardown(trainer, pl_module, "fit")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The loader is known."""
         loaders = trainer.train_dataloader
         loaders = loaders if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders)
         self.sampler.remember(max(read_ahead(loader) for loader in loaders.flattened))
+        self._device = pl_module.device
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """One batch more is trained on."""
-        self._place = trainer.current_epoch, batch_idx + 1
+        epoch, step = self._place
+        self._place = epoch, step + 1
         if self._log is not None:
             self._log.update(*self._place)
+        # After some checkpoints Lightning trains on one batch more of an epoch that it knows to be over.
+        is_last = trainer.is_last_batch and batch_idx < trainer.num_training_batches
+        if is_last or step + 1 == len(self.sampler):
+            self._end_epoch()
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the state after the batches trained on."""
@@ -102,6 +153,43 @@ class SpectralSelection(Callback):
             warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
             self.sampler.load_state_dict(checkpoint[KEY])
             self._place = self.sampler.next_place
+
+    def _check_dataset(self, trainer: Trainer) -> None:
+        # The sampler would find out as well, but Lightning stumbles over errors from there and raises one of its own.
+        given = getattr(getattr(trainer.fit_loop, "_data_source", None), "instance", None)
+        loaders = () if isinstance(given, (LightningModule, LightningDataModule)) else CombinedLoader(given).flattened
+        for loader in loaders:
+            if getattr(loader, "batch_sampler", None) is self.sampler:
+                self.sampler.check_dataset(loader.dataset)
+
+    def _begin_epoch(self) -> None:
+        """Lightning is about to train on batches, from the start of an epoch or, after a checkpoint, from amid one."""
+        if self._has_begun and self._place[1] > 0:  # it has broken the former one off
+            self.sampler.load_state_dict(self.sampler.state_at(*self._place))
+        else:
+            self.sampler.set_epoch(self._place[0])
+        self._has_begun = True
+
+    def _end_epoch(self) -> None:
+        """The next batch is the first of the next epoch, whatever the loader has asked for beyond the last one."""
+        epoch, step = self._place
+        if self.sampler.has_memory and self.sampler.place > (epoch, step) and step < len(self.sampler):
+            # Forget what is not going to be trained on.
+            self.sampler.load_state_dict({**self.sampler.state_at(epoch, step), "epoch": epoch + 1, "step": 0})
+        self.sampler.set_epoch(epoch + 1)
+        self._place = epoch + 1, 0
+
+
+class _LightningEpochs(EpochSampler):
+    """What Lightning tells the number of an epoch to when one begins; only that it begins is believed."""
+
+    def __init__(self, batch_sampler: SpectralBatchSampler, begin_epoch: Callable[[], None]) -> None:
+        super().__init__(batch_sampler)
+        self._begin_epoch = begin_epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning's number is not passed on."""
+        self._begin_epoch()
 
 
 class SpectralDataModule:
@@ -121,7 +209,7 @@ class SpectralDataModule:
     ...     def make_batch_sampler(self):
     ...         return SpectralBatchSampler(self.train_dataset.tensors[0], batch_size=4)
     >>> len(Data().train_dataloader())
-    2
+    10
     """
 
     train_dataset: Dataset[Any]
@@ -142,5 +230,6 @@ class SpectralDataModule:
         return self._batch_sampler
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """The loader that Lightning asks for."""
+        """The loader that Lightning asks for; a ValueError if the sampler is of another dataset."""
+        self.batch_sampler.check_dataset(self.train_dataset)
         return DataLoader(self.train_dataset, batch_sampler=self.batch_sampler, **self.loader_options)

@@ -1,8 +1,16 @@
-"""What a module of this package needs, and what a loader does ahead of its trainer."""
+"""What a module of this package needs, and what it has to know of loaders and selectors."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import torch
+from torch import Tensor
+
+from saln.sampling.ahead import Place
+from saln.sampling.sampler import SpectralBatchSampler
+from saln.selectors import Guard, InfoBatch, Selector
+from saln.selectors.wrapping import Wrapper
 
 
 def missing(library: str, error: ImportError) -> ImportError:
@@ -29,3 +37,40 @@ def read_ahead(loader: Any) -> int:
     """
     # One more for accelerate's loaders, which look whether there is a next one.
     return getattr(loader, "num_workers", 0) * (getattr(loader, "prefetch_factor", None) or 0) + 1
+
+
+def gives_weights(selector: Selector) -> bool:
+    """Whether its batches come with weights that the losses have to be multiplied with.
+
+    >>> from saln import make_selector
+    >>> from saln.integrations.needs import gives_weights
+    >>> [gives_weights(make_selector("guard", epsilon=epsilon)) for epsilon in (0.0, 0.1)]
+    [False, True]
+    """
+    if isinstance(selector, InfoBatch) or (isinstance(selector, Guard) and selector.epsilon > 0):
+        return True
+    return isinstance(selector, Wrapper) and any(gives_weights(inner) for inner in selector._inner)
+
+
+def refuse_dropping_weights(sampler: SpectralBatchSampler, remedy: str) -> None:
+    """Raise a ValueError if batches come with weights; to be called where nobody says that they are applied."""
+    if gives_weights(sampler.selector):
+        raise ValueError(
+            f"the selector {sampler.selector.name} gives weights, without which its batches are biased, and nothing "
+            f"applies them: {remedy}; or choose another selector"
+        )
+
+
+def weights_at(sampler: SpectralBatchSampler, place: Place, device: torch.device | str | None) -> Tensor:
+    """What to multiply the losses of a batch with, `[size]`: ones where its selector gives no weights.
+
+    >>> import torch
+    >>> from saln import SpectralBatchSampler
+    >>> from saln.integrations.needs import weights_at
+    >>> sampler = SpectralBatchSampler(torch.eye(8), batch_size=2)
+    >>> batch = next(iter(sampler))
+    >>> weights_at(sampler, (0, 0), "cpu")
+    tensor([1., 1.])
+    """
+    batch = sampler.served_at(*place)
+    return torch.ones(len(batch.indices), device=device) if batch.weights is None else batch.weights.to(device)

@@ -80,13 +80,13 @@ class SelectionLog:
     ...     def add_scalar(self, tag, value, step):
     ...         print(tag, round(value, 2), step) if "coverage" in tag else None
     ...     def add_histogram(self, tag, values, step): ...
-    >>> sampler = SpectralBatchSampler(torch.eye(40), 4, labels=torch.arange(40) % 2)
+    >>> sampler = SpectralBatchSampler(torch.eye(40), 4, labels=torch.arange(40) % 2, passes=1)
     >>> log = SelectionLog(sampler, Printing(), every=2)
     >>> for step, batch in enumerate(sampler):
     ...     log.update(epoch=0, n_batches=step + 1)
     saln/coverage/samples 0.2 2
     saln/coverage/classes 1.0 2
-    saln/coverage/least_class 0.75 2
+    saln/coverage/least_class 1.0 2
     """
 
     def __init__(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from saln.integrations.needs import missing
+from saln.integrations.needs import missing, refuse_dropping_weights, weights_at
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from saln.integrations.tensorboard import SelectionLog
 
 FILE = "saln_batch_sampler.pt"
+SampleLosses = Callable[[Any, Any], Tensor]
 
 
 class SpectralTrainerMixin:
@@ -38,12 +41,20 @@ class SpectralTrainerMixin:
         Of the training dataset. Its batch size is that of the training arguments.
     selection_log : SelectionLog, optional
         Is told of every step.
+    sample_losses : callable, optional
+        Of the model's outputs and the labels: each sample's loss, `[size]`, summed over its labels where it has several
+        (`cross_entropy` for a classifier). The training then minimises their sum over the number of labels, each
+        multiplied with its sample's weight: how a selector that gives weights is to be trained with. The model is
+        called without labels, as with `compute_loss_func`.
+    weights_applied : bool
+        Whether the Trainer's own loss is multiplied with `batch_weights`, as in a `compute_loss` of one's own.
 
     Raises
     ------
     ValueError
-        If the batch sizes differ; from `train`, if a checkpoint to go on from lacks the sampler's state and the
-        selector has a memory, or with `ignore_data_skip`.
+        If the batch sizes differ; if the selector gives weights that nothing applies; if `sample_losses` and another
+        loss are given; from `train`, if the dataset is not that of the sampler, if a checkpoint to go on from lacks the
+        sampler's state and the selector has a memory, or with `ignore_data_skip`.
 
     Notes
     -----
@@ -65,6 +76,8 @@ class SpectralTrainerMixin:
         *args: Any,
         batch_sampler: SpectralBatchSampler,
         selection_log: SelectionLog | None = None,
+        sample_losses: SampleLosses | None = None,
+        weights_applied: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -73,18 +86,36 @@ class SpectralTrainerMixin:
                 f"the batch sampler's batch_size is {batch_sampler.batch_size}, the arguments' "
                 f"per_device_train_batch_size {self.args.per_device_train_batch_size}: want the same"
             )
+        if sample_losses is not None:
+            self._refuse_another_loss()
+            self.compute_loss_func = self._weighted_loss
+        elif not weights_applied:
+            refuse_dropping_weights(
+                batch_sampler,
+                "give sample_losses, a function of outputs and labels as saln.integrations.transformers.cross_entropy, "
+                "or multiply the losses with the trainer's batch_weights and say weights_applied=True",
+            )
         self.batch_sampler = batch_sampler
-        self.add_callback(_Follow(batch_sampler, selection_log))  # type: ignore[attr-defined]
+        self._sample_losses = sample_losses
+        self._follow = _Follow(batch_sampler, selection_log)
+        self.add_callback(self._follow)  # type: ignore[attr-defined]
+
+    @property
+    def batch_weights(self) -> Tensor:
+        """In a training step: what to multiply the losses with, `[size]`; ones if there are no weights."""
+        place = self._follow.under_way(self.args, self.state)  # type: ignore[attr-defined]
+        return weights_at(self.batch_sampler, place, self.args.device)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The Trainer's own, with other batches."""
         # The Trainer knows best which columns of the dataset to drop, and how.
         own = super().get_train_dataloader()  # type: ignore[misc]
+        self._check_dataset(own.dataset)
         accelerator = self.accelerator  # type: ignore[attr-defined]
         accelerator._dataloaders.remove(own)
         arguments = {name: getattr(own, name) for name in ARGUMENTS if hasattr(own, name)}
         loader = DataLoader(own.dataset, batch_sampler=self.batch_sampler, **arguments)
-        return prepare_loader(accelerator, loader)
+        return prepare_loader(accelerator, loader, weights_applied=True)
 
     def train(self, resume_from_checkpoint: str | os.PathLike[str] | bool | None = None, **kwargs: Any) -> Any:
         """As the Trainer's; the sampler goes on where the checkpoint was saved."""
@@ -106,19 +137,83 @@ class SpectralTrainerMixin:
                 "saved with this mixin"
             )
 
+    def _check_dataset(self, dataset: object) -> None:
+        try:
+            self.batch_sampler.check_dataset(dataset)
+        except ValueError as error:
+            if not getattr(self.args, "packing", False):
+                raise
+            raise ValueError(
+                f"{error}. The arguments' packing is True: samples are packed, several into one, so that their number "
+                "and order are no longer those of the features; want packing=False, or features of the packed dataset "
+                "(trainer.train_dataset)"
+            ) from error
+
+    def _refuse_another_loss(self) -> None:
+        if self.compute_loss_func is not None or self.args.label_smoothing_factor:
+            raise ValueError(
+                "sample_losses decides the loss, and so does compute_loss_func or label_smoothing_factor: want one of "
+                "them"
+            )
+
+    def _weighted_loss(self, outputs: Any, labels: Any, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """What the Trainer minimises with `sample_losses`; without weights in evaluation."""
+        assert self._sample_losses is not None
+        losses = self._sample_losses(outputs, labels)  # [size]
+        if losses.shape != (len(labels),):
+            raise ValueError(f"sample_losses is of shape {list(losses.shape)}, want [{len(labels)}], one per sample")
+        n_labels: Any = len(labels) if num_items_in_batch is None else num_items_in_batch
+        if self.model.training:  # type: ignore[attr-defined]
+            losses = losses * self.batch_weights
+            if num_items_in_batch is None:
+                n_labels *= self.current_gradient_accumulation_steps  # type: ignore[attr-defined]
+        loss: Tensor = losses.sum() / n_labels
+        return loss
+
+
+def cross_entropy(outputs: Any, labels: Tensor) -> Tensor:
+    """`sample_losses` of a classifier of samples or of their tokens: of `outputs["logits"]`, labels -100 left out.
+
+    >>> import torch
+    >>> from saln.integrations.transformers import cross_entropy
+    >>> cross_entropy({"logits": torch.zeros(2, 4)}, torch.tensor([3, -100]))
+    tensor([1.3863, 0.0000])
+    """
+    logits = outputs["logits"] if isinstance(outputs, dict) else outputs[0]  # [size, ..., C]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(0, -2)
+    losses = nn.functional.cross_entropy(logits, labels.flatten(), reduction="none")
+    return losses.view(len(labels), -1).sum(dim=1)
+
 
 class _Follow(TrainerCallback):
-    """Knows which batches the Trainer has trained on."""
+    """Knows which batches the Trainer has trained on, by the Trainer's own reckoning: it resumes by it."""
 
     def __init__(self, sampler: SpectralBatchSampler, log: SelectionLog | None) -> None:
         self._sampler = sampler
         self._log = log
+        self._n_of_step = 0  # batches of the step under way that are over
+
+    def under_way(self, args: TrainingArguments, state: TrainerState) -> Place:
+        """The epoch, and how many of its batches came before the one under way."""
+        per_step = args.gradient_accumulation_steps
+        epoch, steps = divmod(state.global_step, max(1, -(-len(self._sampler) // per_step)))
+        return epoch, steps * per_step + self._n_of_step
 
     def _place(self, args: TrainingArguments, state: TrainerState) -> Place:
-        """The epoch, and how many of its batches were trained on, by the Trainer's own reckoning: it resumes by it."""
+        """The epoch, and how many of its batches were trained on, after a step."""
         per_step, n_batches = args.gradient_accumulation_steps, len(self._sampler)
         epoch, steps = divmod(state.global_step - 1, max(1, -(-n_batches // per_step)))
         return epoch, min(n_batches, (steps + 1) * per_step)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._n_of_step = 0
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._n_of_step += 1
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self._log is not None:

@@ -1,10 +1,12 @@
-"""Who iterates a batch sampler. Nothing that accelerate calls tells it; only the stack shows."""
+"""Who iterates a batch sampler. No loader tells it; only the stack shows."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from types import FrameType
+
+from torch.utils.data import DataLoader, Dataset
 
 # Who keeps every n-th batch of a batch sampler, or hands one process's batches to all.
 SHARDING = ("BatchSamplerShard", "DataLoaderDispatcher")
@@ -34,11 +36,26 @@ def thrown_away_by_caller(sampler: object) -> int:
     return 0
 
 
+def dataset_of_caller(sampler: object) -> Dataset[object] | None:
+    """The dataset of the DataLoader that iterates this batch sampler, or one that wraps it; None without a loader."""
+    for caller in _callers():
+        if isinstance(caller, DataLoader):
+            inner = caller.batch_sampler
+            while inner is not None and inner is not sampler:
+                inner = getattr(inner, "batch_sampler", None)
+            if inner is sampler:
+                return caller.dataset
+    return None
+
+
 def _accelerate_s() -> Iterator[object]:
-    """Objects of accelerate's whose methods are on the stack. Looked at once an epoch, so that it costs nothing."""
+    """Those of them that are accelerate's."""
+    return (caller for caller in _callers() if type(caller).__module__.startswith("accelerate"))
+
+
+def _callers() -> Iterator[object]:
+    """Objects whose methods are on the stack, innermost first. Looked at once an epoch, so that it costs nothing."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        caller = frame.f_locals.get("self")
-        if type(caller).__module__.startswith("accelerate"):
-            yield caller
+        yield frame.f_locals.get("self")
         frame = frame.f_back

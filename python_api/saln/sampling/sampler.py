@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.utils.data import BatchSampler
 
 from saln.sampling.ahead import Ahead, Place
-from saln.sampling.callers import refuse_double_sharding, thrown_away_by_caller
+from saln.sampling.callers import dataset_of_caller, refuse_double_sharding, thrown_away_by_caller
 from saln.sampling.chooser import Chooser
 from saln.sampling.epoch_sampler import EpochSampler
 from saln.sampling.memory_history import MemoryHistory
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks, checksum
 from saln.sampling.refresh import Refresh
-from saln.sampling.samples import samples_of
+from saln.sampling.samples import check_dataset, samples_of
 from saln.sampling.served import ServedBatch
 from saln.sampling.walk import EpochCursor, EpochWalk
 from saln.selectors import DEFAULT, Selector, make_selector
@@ -57,7 +57,8 @@ class SpectralBatchSampler(BatchSampler):
     ----------
     features : Tensor [N, d] or SuperBatch
         Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
-        where the rows are not in the dataset's order. Rows with values that are not finite are never yielded.
+        where the rows are not in the dataset's order, or of a part of it. Rows with values that are not finite are
+        never yielded.
     batch_size : int
         Samples per batch, on each rank.
     filter_ratio : float
@@ -101,7 +102,8 @@ class SpectralBatchSampler(BatchSampler):
     TypeError
         If features is neither tensor nor SuperBatch, as when a trainer makes the sampler anew around one of its own.
     ValueError
-        If an option is out of its range, or state and sampler do not belong together.
+        If an option is out of its range, or state and sampler do not belong together; from walking, if the dataset of
+        the loader is not that of the features.
     RuntimeError
         From walking, if the ranks do not agree, or accelerate shards this rank's share once more.
 
@@ -152,6 +154,7 @@ class SpectralBatchSampler(BatchSampler):
         **options: Any,
     ) -> None:
         samples = samples_of(features, labels)
+        self._whole = not (isinstance(features, SuperBatch) and features.indices is not None)
         super().__init__(EpochSampler(self), batch_size, drop_last)
         if n_epochs is not None and n_epochs < 1:
             raise ValueError(f"n_epochs is {n_epochs}, want at least 1 or None")
@@ -197,6 +200,8 @@ class SpectralBatchSampler(BatchSampler):
         """
         world_size = self.ranks.world_size
         refuse_double_sharding(world_size)
+        if (dataset := dataset_of_caller(self)) is not None:
+            self.check_dataset(dataset)
         if len(self) == 0 < self.n_batches:
             raise ValueError(f"an epoch has {self.n_batches} batches, want at least {world_size}, one per rank")
         walk = EpochWalk(self._cursor, self._serve)
@@ -281,6 +286,12 @@ class SpectralBatchSampler(BatchSampler):
     def offered_at(self, epoch: int, step: int) -> Tensor:
         """The rows of the samples that this rank's batch of a place is chosen from, `[M]` on the host."""
         return self.order.super_batch(epoch, self._chooser.number_of(step))
+
+    def check_dataset(self, dataset: object) -> None:
+        """Raise a ValueError if the features cannot be those of this dataset: they have other lengths, or indices that
+        were given beside them go beyond its end. A DataLoader's dataset is looked at whenever it iterates the sampler.
+        """
+        check_dataset(dataset, self._given, whole=self._whole)
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""

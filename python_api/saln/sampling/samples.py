@@ -6,6 +6,7 @@ import dataclasses
 
 import torch
 from torch import Tensor
+from torch.utils.data import DistributedSampler, Sampler
 
 from saln.superbatch import SuperBatch
 
@@ -37,9 +38,7 @@ def samples_of(features: Tensor | SuperBatch, labels: Tensor | None = None) -> S
         samples = SuperBatch(features, labels=labels)
     elif not isinstance(features, SuperBatch):
         raise TypeError(
-            f"features is a {type(features).__name__}, want a tensor [N, d] or a SuperBatch. If a trainer made this "
-            "sampler anew around a sampler of its own, tell it not to: with Lightning, "
-            "Trainer(use_distributed_sampler=False)"
+            f"features is a {type(features).__name__}, want a tensor [N, d] or a SuperBatch{_advice(features)}"
         )
     elif labels is not None:
         raise ValueError("labels are given twice: leave them in the SuperBatch")
@@ -48,3 +47,56 @@ def samples_of(features: Tensor | SuperBatch, labels: Tensor | None = None) -> S
     if samples.indices is None:
         samples = dataclasses.replace(samples, indices=torch.arange(len(samples), device=samples.device))
     return samples
+
+
+def _advice(given: object) -> str:
+    """What to tell somebody whose trainer made the batch sampler anew around a sampler of its own."""
+    if not isinstance(given, Sampler):
+        return ""
+    # Lightning's samplers for prediction leave no sample out and serve none twice; they are distributed ones, too.
+    if isinstance(given, DistributedSampler) and not type(given).__name__.startswith("Unrepeated"):
+        return (
+            ". A trainer made this batch sampler anew around a sampler of its own; it shares the batches out to the "
+            "ranks by itself: with Lightning, Trainer(use_distributed_sampler=False)"
+        )
+    return (
+        ". A trainer made this batch sampler anew around a sampler of its own, as Lightning's Trainer.predict and "
+        "overfit_batches do; they want every sample once and in order: give them a loader with batch_size= and "
+        "without this batch sampler"
+    )
+
+
+def check_dataset(dataset: object, samples: SuperBatch, *, whole: bool) -> None:
+    """Raise a ValueError if the samples cannot be those of a dataset; one that does not know its length passes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    samples : SuperBatch
+        With indices.
+    whole : bool
+        Whether they are to be all of the dataset; otherwise their indices say which, and have to be in it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln.sampling.samples import check_dataset, samples_of
+    >>> check_dataset(range(4), samples_of(torch.eye(3)), whole=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: the dataset has 4 samples and the batch sampler features of 3, want one row of features per sample; \
+for a part of the dataset give SuperBatch(features, indices=...), the index of each row
+    """
+    try:
+        n_samples = len(dataset)  # type: ignore[arg-type]
+    except TypeError:
+        return
+    if whole and len(samples) != n_samples:
+        raise ValueError(
+            f"the dataset has {n_samples} samples and the batch sampler features of {len(samples)}, want one row of "
+            "features per sample; for a part of the dataset give SuperBatch(features, indices=...), the index of each "
+            "row"
+        )
+    last = int(samples.require("indices", by="the sampler").max()) if len(samples) else -1
+    if last >= n_samples:
+        raise ValueError(f"the batch sampler's indices go up to {last}, the dataset has {n_samples} samples")
