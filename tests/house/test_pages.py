@@ -28,6 +28,7 @@ FILE = re.compile(
 MODULE = re.compile(r"(?<![\w./-])((?:saln|saln_kernels|bench|tools)(?:\.\w+)+)(?![\w(])")
 OUTPUTS = ("runs/", "report.pilot/")
 PROGRAM = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WITH_PROGRAMS = [page for page in PRESENT if PROGRAM.search(page.read_text("utf-8"))]
 COMMAND = re.compile(r"(?:^|`|\s)saln ([a-z]+)((?: [^`#\n]+)?)", re.MULTILINE)
 
 
@@ -101,9 +102,11 @@ def test_targets_of_make_that_are_named_are_there(page: Path) -> None:
         assert name in targets, f"make {name}"
 
 
-@pytest.mark.parametrize("page", [page for page in PRESENT if PROGRAM.search(page.read_text("utf-8"))], ids=of_page)
+@pytest.mark.parametrize("page", [page for page in WITH_PROGRAMS if page.name != "trainers.md"], ids=of_page)
 def test_programs_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ```python blocks of a page, one after the other in one namespace; ```py needs a trainer's library."""
+    """The ```python blocks of a page, one after the other in one namespace; those of trainers.md need their libraries
+    and run in tests/integrations.
+    """
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}
     for program in PROGRAM.findall(page.read_text(encoding="utf-8")):

@@ -9,8 +9,6 @@ from torch import Tensor
 
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
-from saln.selectors import Guard, InfoBatch, Selector
-from saln.selectors.wrapping import Wrapper
 
 
 def missing(library: str, error: ImportError) -> ImportError:
@@ -39,22 +37,9 @@ def read_ahead(loader: Any) -> int:
     return getattr(loader, "num_workers", 0) * (getattr(loader, "prefetch_factor", None) or 0) + 1
 
 
-def gives_weights(selector: Selector) -> bool:
-    """Whether its batches come with weights that the losses have to be multiplied with.
-
-    >>> from saln import make_selector
-    >>> from saln.integrations.needs import gives_weights
-    >>> [gives_weights(make_selector("guard", epsilon=epsilon)) for epsilon in (0.0, 0.1)]
-    [False, True]
-    """
-    if isinstance(selector, InfoBatch) or (isinstance(selector, Guard) and selector.epsilon > 0):
-        return True
-    return isinstance(selector, Wrapper) and any(gives_weights(inner) for inner in selector._inner)
-
-
 def refuse_dropping_weights(sampler: SpectralBatchSampler, remedy: str) -> None:
     """Raise a ValueError if batches come with weights; to be called where nobody says that they are applied."""
-    if gives_weights(sampler.selector):
+    if sampler.selector.gives_weights:
         raise ValueError(
             f"the selector {sampler.selector.name} gives weights, without which its batches are biased, and nothing "
             f"applies them: {remedy}; or choose another selector"
