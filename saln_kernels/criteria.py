@@ -213,18 +213,6 @@ def _roots(s: Spectrum) -> Tensor:
     return torch.where(found, torch.where(found, s.positive, torch.ones_like(s.positive)).sqrt(), s.positive)
 
 
-def _half_rank(s: Spectrum) -> Tensor:
-    p, _ = _shares(s)
-    return _roots(s._replace(positive=p)).sum(dim=-1).square()
-
-
-def _half_rank_slope(s: Spectrum, score: Tensor) -> Tensor:
-    p, total = _shares(s)
-    roots = _roots(s._replace(positive=p))
-    found = (score.sqrt() / torch.where(p > 0, roots, torch.ones_like(p)) - score) / total
-    return torch.where(p > 0, found, torch.zeros_like(p))
-
-
 def _logdet(s: Spectrum) -> Tensor:
     return torch.log1p(s.values / s.parameter**2).sum(dim=-1)
 
@@ -301,7 +289,6 @@ _TABLE = (
         _spectral_gap_slope,
     ),
     Criterion("nuclear_norm", "sum sqrt(lambda+)", "Fazel 2002", "all", "none", _nuclear_norm, _nuclear_norm_slope),
-    Criterion("half_rank", "(sum sqrt p)^2", "Hill 1973", "all", "none", _half_rank, _half_rank_slope),
     Criterion("logdet", "log det(I + K / sigma^2)", "Kulesza & Taskar 2012", "pivots", "sigma", _logdet, _logdet_slope),
     Criterion(
         "algebraic_connectivity",

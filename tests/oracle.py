@@ -102,8 +102,6 @@ def criterion(name, k, *, top=8, q=1.0, sigma=1.0, eps=2.0**-23):
         return trace / values[0]
     if name == "spectral_gap":
         return (values[0] - (values[1] if n > 1 else 0.0)) / trace
-    if name == "half_rank":
-        return float(np.sqrt(p).sum() ** 2)
     if name == "nuclear_norm":
         return float(np.sqrt(positive).sum())
     if name == "logdet":

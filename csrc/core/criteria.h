@@ -123,14 +123,6 @@ SALN_HD double nuclear_norm(const S& s) {
 }
 
 template <class S>
-SALN_HD double half_rank(const S& s) {
-  const Positive<S> positive(s);
-  const double total = positive.sum(s, [](double x) { return x; });
-  const double roots = positive.sum(s, [](double x) { return std::sqrt(x); });
-  return total > 0 ? roots * roots / total : 0;
-}
-
-template <class S>
 SALN_HD double logdet(const S& s) {
   return s.log_det;
 }

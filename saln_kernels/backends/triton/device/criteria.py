@@ -98,9 +98,6 @@ def of_spectrum(
         score = _ratio(tl.sum(tl.where(r < k, value, 0.0), axis=0), trace)
     elif CRITERION == "nuclear_norm":
         score = tl.sum(tl.sqrt(positive), axis=0) * tl.sqrt(scale.to(tl.float64))
-    elif CRITERION == "half_rank":
-        roots = tl.sum(tl.sqrt(positive), axis=0)
-        score = _ratio(roots * roots, total)
     else:
         tl.static_assert((CRITERION == "effective_rank") | (CRITERION == "vendi"), "a criterion without a formula")
         score = _hill_number(ORDER, positive, share, top, total, trace, parameter)
