@@ -103,9 +103,7 @@ def score_batches(
 check_bounds, backend
         As in `topk_eigvals`; `algebraic_connectivity` takes laplacian None as "unnormalized".
     criterion : str
-        A name in `saln_kernels.criteria.CRITERIA`, which holds formulas and papers: effective_rank, energy, vendi,
-        participation_ratio, eigenvalue_variance, stable_rank, spectral_gap, nuclear_norm, logdet,
-        algebraic_connectivity.
+        A name in `saln_kernels.criteria.CRITERIA`, which holds the formula and paper of each, as docs/design.md does.
     k : int, optional
         Of `energy`: how many eigenvalues count, min(8, b) by default. Others ignore it.
     q : float
