@@ -24,6 +24,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("backend", backends.NAMES if here else ["device"], indirect=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out of slow backends what their marks do: `limited(backend, name=values)` says which values run there."""
+    items[:] = [item for item in items if not any(_outside(item, mark) for mark in item.iter_markers("limited"))]
+
+
+def _outside(item: pytest.Item, mark: pytest.Mark) -> bool:
+    values = item.callspec.params
+    return values["backend"] in mark.args and any(values[name] not in kept for name, kept in mark.kwargs.items())
+
+
 @pytest.fixture
 def backend(request: pytest.FixtureRequest, device: torch.device) -> Backend:
     """Who answers."""

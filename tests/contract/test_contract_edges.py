@@ -10,15 +10,16 @@ from contract.checks import check
 from saln_kernels.matrices import Problem
 
 
-def every_result(problem: Problem) -> list[Call]:
-    """A call of every kind."""
+def every_result(problem: Problem, backend: Backend) -> list[Call]:
+    """A call of every kind; of fewer criteria where kernels are interpreted."""
     k = min(3, problem.candidates.shape[1])
+    criteria = ("logdet",) if backend.interpreted else ("effective_rank", "logdet", "stable_rank")
     return [
         Call(problem, "gram"),
         Call(problem, k=k),
         Call(problem, "eigh", k=k),
         Call(problem, "fiedler"),
-        *(Call(problem, "score", k=k, criterion=c) for c in ("effective_rank", "logdet", "stable_rank")),
+        *(Call(problem, "score", k=k, criterion=criterion) for criterion in criteria),
     ]
 
 
@@ -28,43 +29,47 @@ def parts(results: list) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.limited("triton_interpreted", similarity=("precomputed", "gradient"))
 def test_bad_candidates_alone_are_nan(backend: Backend, similarity: str) -> None:
     """Those that hold what is not finite or a row that is not there; the others are the same to the bit."""
     case = make(5, 4, similarity=similarity, quality=True, count=5, rows=40).definite()
     row = int(case.candidates[0, 2])
-    clean = backend.answer(*every_result(case.problem))
+    clean = backend.answer(*every_result(case.problem, backend))
     case.features[row, row if similarity == "precomputed" else 3] = torch.nan
     case.candidates[3, 1], case.candidates[4, 0] = 40, -2
     bad = (case.candidates == row).any(dim=1)
     bad[3:] = True
     assert not bad.all()
-    for found, before in zip(parts(check(backend, *every_result(case.problem))), parts(clean), strict=True):
+    for found, before in zip(parts(check(backend, *every_result(case.problem, backend))), parts(clean), strict=True):
         assert found[bad].isnan().all()
         assert torch.equal(found[~bad], before[~bad])
 
 
 @pytest.mark.parametrize("value", [torch.inf, -torch.inf])
 @pytest.mark.parametrize("similarity", ["linear", "cosine", "rbf", "gradient"])
+@pytest.mark.limited("triton_interpreted", value=(torch.inf,))
 def test_infinite(backend: Backend, similarity: str, value: float) -> None:
     case = make(5 if backend.interpreted else 9, 20, similarity=similarity, quality=True, count=3, rows=60)
     case.features[case.candidates[0, 1]] = value
-    check(backend, *every_result(case.problem))
+    check(backend, *every_result(case.problem, backend))
 
 
 @pytest.mark.parametrize("name", ["quality", "residuals"])
 def test_bad_weights(backend: Backend, name: str) -> None:
     case = make(5 if backend.interpreted else 9, 5, similarity="gradient", quality=True, count=3, rows=60)
     case.options[name][case.candidates[0, 1]] = torch.nan
-    check(backend, *every_result(case.problem))
+    check(backend, *every_result(case.problem, backend))
 
 
 def test_nothing_there(backend: Backend) -> None:
-    features = torch.randn(9, 4)
-    for result in backend.answer(*every_result(Problem(features[:0], torch.full((2, 5), -1), similarity="cosine"))):
-        assert all((part == 0).all() for part in (result.values, result.vectors, result.bounds))
-    for part in parts(backend.answer(*every_result(Problem(features[:0], torch.zeros(2, 5, dtype=torch.int32))))):
+    features, no_rows = torch.randn(9, 4), torch.zeros(0, 4)
+    padding, no_candidates = torch.full((2, 5), -1), torch.zeros(0, 5, dtype=torch.int64)
+    outside = torch.zeros(2, 5, dtype=torch.int32)
+    for part in parts(backend.answer(*every_result(Problem(no_rows, padding, similarity="cosine"), backend))):
+        assert (part == 0).all()
+    for part in parts(backend.answer(*every_result(Problem(no_rows, outside), backend))):
         assert part.isnan().all()
-    for result in backend.answer(*every_result(Problem(features, torch.zeros(0, 5, dtype=torch.int64)))):
+    for result in backend.answer(*every_result(Problem(features, no_candidates), backend)):
         assert len(result.values) == 0
 
 
@@ -74,7 +79,7 @@ def test_duplicates_zero_rows_and_single_rows(backend: Backend, similarity: str)
     features[0] = 0
     candidates = torch.tensor([[1] * 7, [0, 1, 2, 0, 1, 2, -1], [-1, -1, 4, -1, -1, -1, -1], [0] * 7, [-1] * 7])
     problem = Problem(features, candidates, similarity=similarity, gamma=0.1)
-    gram, *_ = check(backend, *every_result(problem))
+    gram, *_ = check(backend, *every_result(problem, backend))
     if similarity == "cosine":
         assert (gram.values[1, [0, 3]] == 0).all()
     centered, _ = check(backend, Call(problem._replace(center=True), "gram"), Call(problem._replace(center=True), k=7))
@@ -98,24 +103,24 @@ def test_scaled(backend: Backend, factor: float, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("b", [9, 20, 50, 100])
+@pytest.mark.limited("triton_interpreted", b=(9,))
 def test_residuals_of_several_slabs(backend: Backend, b: int, dtype: torch.dtype) -> None:
     """Features and residuals wider than kernels take at once."""
-    if backend.interpreted and b > 9:
-        pytest.skip("minutes, interpreted")
     case = make(b, 70, similarity="gradient", count=3, rows=150, dtype=dtype)
     residuals = torch.randn(150, 75, generator=torch.Generator().manual_seed(b)).to(dtype)
-    check(backend, *every_result(case.problem._replace(residuals=residuals)))
+    check(backend, *every_result(case.problem._replace(residuals=residuals), backend))
 
 
 @pytest.mark.parametrize("b", [5, 18])
+@pytest.mark.limited("triton_interpreted", b=(5,))
 def test_company(backend: Backend, b: int) -> None:
     """To the bit, whatever else is in the call."""
     case = make(b, 6, count=6, similarity="cosine", quality=True)
     case.candidates[2] = -1
     case.candidates[4, 1:] = -1
-    whole = backend.answer(*every_result(case.problem))
+    whole = backend.answer(*every_result(case.problem, backend))
     for part in ([0], [3, 4, 5], [5, 4, 1]):
-        some = backend.answer(*every_result(case.problem._replace(candidates=case.candidates[part])))
+        some = backend.answer(*every_result(case.problem._replace(candidates=case.candidates[part]), backend))
         for one, other in zip(whole, some, strict=True):
             assert torch.equal(one.values[part], other.values)
             assert not other.vectors.numel() or torch.equal(one.vectors[part], other.vectors)
