@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.utils.data import BatchSampler, RandomSampler
+from torch.utils.data import BatchSampler, DistributedSampler, RandomSampler
 
 import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch
