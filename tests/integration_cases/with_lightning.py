@@ -304,7 +304,7 @@ def other_misuse(folder: Path) -> dict[str, str]:
     return {
         "length": message(lambda: make_trainer(folder, [SpectralSelection(sampler)]).fit(Module(), longer)),
         "predict": message(lambda: make_trainer(folder, []).predict(Predicting(), loader)),
-        "overfit": message(lambda: make_trainer(folder, [], **overfit).fit(Module(), loader)),
+        "overfit": message(lambda: make_trainer(folder, [SpectralSelection(sampler)], **overfit).fit(Module(), loader)),
     }
 
 

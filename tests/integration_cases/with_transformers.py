@@ -228,6 +228,31 @@ def weighted_training(folder: Path) -> dict[str, tuple[list[list[float]], float,
     return result
 
 
+class EndEpochs(TrainerCallback):
+    """After five batches each."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        control.should_epoch_stop = state.global_step % 5 == 0
+
+
+class Weighing(SpectralTrainer):
+    """Writes down the weights that its own loss would be multiplied with."""
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        self.weights.append(self.batch_weights.tolist())
+        return super().compute_loss(*args, **kwargs)
+
+
+def ended_early(folder: Path) -> tuple[list[list[float]], str]:
+    """Weights of epochs that a callback ends; and what going on from amid them says."""
+    infobatch = {"batch_sampler": weighted.make("infobatch"), "callbacks": [EndEpochs()], "weights_applied": True}
+    arguments = arguments_for(folder, save_strategy="steps", save_steps=7)
+    trainer = Weighing(Model(), arguments, train_dataset=Named(), **infobatch)
+    trainer.weights = []
+    trainer.train()
+    return trainer.weights, message(lambda: trainer.train(resume_from_checkpoint=str(folder / "checkpoint-7")))
+
+
 def misuse(folder: Path) -> dict[str, str]:
     """What goes wrong, in words."""
     trainer = make_trainer(folder, 1)

@@ -74,6 +74,7 @@ def test_misuse_is_told(tmp_path):
         assert "NotImplementedError: SpectralDataModule wants make_batch_sampler" in told["not written"]
     (told,) = launch("with_lightning.other_misuse", tmp_path)
     assert "ValueError: the dataset has 48 samples and the batch sampler features of 47" in told["length"]
-    for name in ("predict", "overfit"):
-        assert "as Lightning's Trainer.predict and overfit_batches do" in told[name]
-        assert "use_distributed_sampler" not in told[name]
+    assert "features is a SequentialSampler" in told["predict"]
+    assert "as Lightning's Trainer.predict does" in told["predict"]
+    assert "use_distributed_sampler" not in told["predict"]
+    assert "ValueError: overfit_batches is 2, want 0" in told["overfit"]

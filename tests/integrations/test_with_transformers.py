@@ -43,6 +43,19 @@ def test_weights_are_applied_in_training_alone(n, tmp_path):
             assert evaluated == pytest.approx(loss, rel=1e-5) or n > 1  # two processes have an odd batch to share
 
 
+def test_epochs_ended_early_keep_their_weights_and_are_not_resumed_wrongly(tmp_path):
+    ((weights, told),) = launch("with_transformers.ended_early", tmp_path)
+    sampler, wanted = weighted.make("infobatch"), []
+    for epoch in range(N_EPOCHS):
+        sampler.set_epoch(epoch)
+        walk = iter(sampler)
+        for step in range(5):
+            next(walk)
+            wanted.append(sampler.served_at(epoch, step).weights.tolist())
+    assert weights == wanted
+    assert "after 2 batches of epoch 1, and the Trainer would go on after 7 of epoch 0" in told
+
+
 def test_misuse_is_told(tmp_path):
     (told,) = launch("with_transformers.misuse", tmp_path)
     assert told["length"].startswith("ValueError: the dataset has 48 samples and the batch sampler features of 47")

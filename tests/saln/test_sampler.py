@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.utils.data import BatchSampler, RandomSampler
+from torch.utils.data import BatchSampler, DistributedSampler, RandomSampler
 
 import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch
@@ -283,9 +283,19 @@ class TestEpochs:
         assert (sampler.state_dict()["epoch"], sampler.state_dict()["step"]) == (1, 3)
 
 
-@pytest.mark.parametrize("inner", [RandomSampler(range(10)), range(10), [1, 2]])
-def test_made_anew_around_another_sampler_it_gives_the_advice(inner):
-    with pytest.raises(TypeError, match=r"Trainer\(use_distributed_sampler=False\)"):
+@pytest.mark.parametrize(
+    ("inner", "advice"),
+    [
+        (
+            DistributedSampler(range(10), num_replicas=2, rank=0),
+            r"with Lightning, Trainer\(use_distributed_sampler=False\)$",
+        ),
+        (RandomSampler(range(10)), "Trainer.predict does, .*: give it a loader without this batch sampler$"),
+        ([1, 2], "features is a list, want a tensor [[]N, d[]] or a SuperBatch$"),
+    ],
+)
+def test_made_anew_around_another_sampler_it_gives_the_advice(inner, advice):
+    with pytest.raises(TypeError, match=advice):
         SpectralBatchSampler(inner, batch_size=4, drop_last=False)
 
 

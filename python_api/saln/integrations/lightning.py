@@ -44,8 +44,8 @@ class SpectralSelection(Callback):
     Raises
     ------
     ValueError
-        When training starts, if no sampler is found, if Lightning would put a sampler of its own in its place, or if
-        the selector gives weights that nothing applies.
+        When training starts, if no sampler is found, if Lightning would put a sampler of its own in its place, if the
+        selector gives weights that nothing applies, if the sampler is of another dataset, or with `overfit_batches`.
 
     Notes
     -----
@@ -99,6 +99,11 @@ class SpectralSelection(Callback):
                 "use_distributed_sampler is True, so that Lightning would make the batch sampler anew around a sampler "
                 "of its own: give Trainer(use_distributed_sampler=False), and validation loaders their own "
                 "DistributedSampler"
+            )
+        if trainer.overfit_batches:
+            raise ValueError(
+                f"overfit_batches is {trainer.overfit_batches}, want 0: it trains on the same batches in every epoch; "
+                "give it a loader without this batch sampler, and the trainer no SpectralSelection"
             )
         if not self._weights_applied:
             refuse_dropping_weights(

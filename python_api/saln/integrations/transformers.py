@@ -54,7 +54,7 @@ class SpectralTrainerMixin:
     ValueError
         If the batch sizes differ; if the selector gives weights that nothing applies; if `sample_losses` and another
         loss are given; from `train`, if the dataset is not that of the sampler, if a checkpoint to go on from lacks the
-        sampler's state and the selector has a memory, or with `ignore_data_skip`.
+        sampler's state and the selector has a memory, if epochs before it were ended early, or with `ignore_data_skip`.
 
     Notes
     -----
@@ -103,8 +103,7 @@ class SpectralTrainerMixin:
     @property
     def batch_weights(self) -> Tensor:
         """In a training step: what to multiply the losses with, `[size]`; ones if there are no weights."""
-        place = self._follow.under_way(self.args, self.state)  # type: ignore[attr-defined]
-        return weights_at(self.batch_sampler, place, self.args.device)
+        return weights_at(self.batch_sampler, self._follow.place, self.args.device)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The Trainer's own, with other batches."""
@@ -124,6 +123,7 @@ class SpectralTrainerMixin:
         self.batch_sampler.reset()
         if resume_from_checkpoint and self.args.ignore_data_skip:
             raise ValueError("ignore_data_skip is True, want False: what was trained on is not computed again")
+        self._follow.restored = None
         if resume_from_checkpoint:
             self._restore_sampler(Path(resume_from_checkpoint) / FILE)
         return super().train(resume_from_checkpoint, **kwargs)  # type: ignore[misc]
@@ -131,6 +131,7 @@ class SpectralTrainerMixin:
     def _restore_sampler(self, path: Path) -> None:
         if path.is_file():
             self.batch_sampler.load_state_dict(torch.load(path, weights_only=True))
+            self._follow.restored = self.batch_sampler.next_place
         elif self.batch_sampler.has_memory:
             raise ValueError(
                 f"{path} is not there, and without it the selector's memory is lost: go on from a checkpoint that was "
@@ -186,40 +187,47 @@ def cross_entropy(outputs: Any, labels: Tensor) -> Tensor:
 
 
 class _Follow(TrainerCallback):
-    """Knows which batches the Trainer has trained on, by the Trainer's own reckoning: it resumes by it."""
+    """Counts the batches that the Trainer trains on."""
 
     def __init__(self, sampler: SpectralBatchSampler, log: SelectionLog | None) -> None:
         self._sampler = sampler
         self._log = log
-        self._n_of_step = 0  # batches of the step under way that are over
+        self._is_first_epoch = True
+        self.place: Place = (0, 0)  # the epoch, and how many of its batches are trained on
+        self.restored: Place | None = None  # where the sampler's state says that training goes on
 
-    def under_way(self, args: TrainingArguments, state: TrainerState) -> Place:
-        """The epoch, and how many of its batches came before the one under way."""
-        per_step = args.gradient_accumulation_steps
-        epoch, steps = divmod(state.global_step, max(1, -(-len(self._sampler) // per_step)))
-        return epoch, steps * per_step + self._n_of_step
-
-    def _place(self, args: TrainingArguments, state: TrainerState) -> Place:
-        """The epoch, and how many of its batches were trained on, after a step."""
-        per_step, n_batches = args.gradient_accumulation_steps, len(self._sampler)
-        epoch, steps = divmod(state.global_step - 1, max(1, -(-n_batches // per_step)))
-        return epoch, min(n_batches, (steps + 1) * per_step)
-
-    def on_step_begin(
+    def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._n_of_step = 0
+        """The Trainer goes on by the number of its steps, as if no epoch had been broken off."""
+        per_step = args.gradient_accumulation_steps
+        epoch, steps = divmod(state.global_step, max(1, -(-len(self._sampler) // per_step)))
+        self.place, self._is_first_epoch = (epoch, steps * per_step), True
+        if self.restored not in (None, self.place):
+            raise ValueError(
+                f"the checkpoint was saved after {self.restored[1]} batches of epoch {self.restored[0]}, and the "
+                f"Trainer would go on after {self.place[1]} of epoch {self.place[0]}: epochs were ended early (by "
+                "should_epoch_stop) or had another length, and then it cannot resume"
+            )
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if not self._is_first_epoch:
+            self.place = self.place[0] + 1, 0
+        self._is_first_epoch = False
 
     def on_substep_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._n_of_step += 1
+        self.place = self.place[0], self.place[1] + 1
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.place = self.place[0], self.place[1] + 1
         if self._log is not None:
-            self._log.update(*self._place(args, state))
+            self._log.update(*self.place)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            torch.save(self._sampler.state_at(*self._place(args, state)), folder / FILE)
+            torch.save(self._sampler.state_at(*self.place), folder / FILE)

@@ -60,9 +60,8 @@ def _advice(given: object) -> str:
             "ranks by itself: with Lightning, Trainer(use_distributed_sampler=False)"
         )
     return (
-        ". A trainer made this batch sampler anew around a sampler of its own, as Lightning's Trainer.predict and "
-        "overfit_batches do; they want every sample once and in order: give them a loader with batch_size= and "
-        "without this batch sampler"
+        ". A trainer made this batch sampler anew around a sampler of its own, as Lightning's Trainer.predict does, "
+        "which wants every sample once and in order: give it a loader without this batch sampler"
     )
 
 
