@@ -16,7 +16,7 @@ PLAN = """
 import subprocess, sys
 from pathlib import Path
 import ninja, setup
-cuda = setup.Toolkit("nvcc", "none", sorted((setup.ROOT / "csrc/cuda").rglob("*.cu")), list(setup.CUDA_ARCHS))
+cuda = setup.Toolkit("nvcc", "none", list(setup.CUDA_ARCHS))
 build = setup.ROOT / "planned"
 build.mkdir()
 (build / "build.ninja").write_text(setup.ninja_file(build, build, ".so", cuda, "include", "lib"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+Kind = TypeVar("Kind", bound="Configured")
 
 
 class Configured:
@@ -24,7 +23,7 @@ class Configured:
 
     _given: dict[str, Any] = {}  # noqa: RUF012 - never changed in place
 
-    def __new__(cls, *args: Any, **options: Any) -> Self:
+    def __new__(cls: type[Kind], *args: Any, **options: Any) -> Kind:
         """Note the arguments; those that do not fit are for the constructor to refuse."""
         self = super().__new__(cls)
         try:
@@ -49,7 +48,7 @@ class Configured:
             params |= {f"{name}__{key}": value for name, found in inside.items() for key, value in found.items()}
         return params
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self: Kind, **params: Any) -> Kind:
         """Make it anew with these options changed: nothing that it remembers stays.
 
         Options of an option are named `option__name`. Errors are those of the constructor.
@@ -71,7 +70,7 @@ class Configured:
         vars(self).update(vars(made))
         return self
 
-    def clone(self) -> Self:
+    def clone(self: Kind) -> Kind:
         """One made with the same options, which remembers nothing.
 
         >>> from saln.selectors import make_selector
