@@ -12,7 +12,7 @@ from saln_kernels import validate
 
 pytestmark = pytest.mark.usefixtures("on_cpu")  # arguments are checked before anything knows of devices
 
-FEATURES = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+FEATURES = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))  # ids are made of it
 CANDIDATES = torch.arange(8).view(2, 4)
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
