@@ -95,6 +95,8 @@ def criterion(name, k, *, top=8, q=1.0, sigma=1.0, eps=2.0**-23):
             return math.exp(-float(p @ np.log(p)))
         if q == math.inf:
             return 1 / p.max()
+        if abs(q - 1) < 0.5:  # the sum is nearly 1: p^q = p + p ((p^(q-1)) - 1)
+            return math.exp(math.log1p(float(p @ np.expm1((q - 1) * np.log(p)))) / (1 - q))
         return math.exp(scipy.special.logsumexp(q * np.log(p)) / (1 - q))
     if name == "participation_ratio":
         return trace**2 / frobenius**2

@@ -13,7 +13,7 @@ READS = (
     re.compile(r"^(\w+) \?=", re.MULTILINE),
 )
 # Asked by tests alone of PyTorch's launchers and libraries, whose documentation has them.
-OF_OTHERS = {"WORLD_SIZE", "CUBLAS_WORKSPACE_CONFIG"}
+OF_OTHERS = {"WORLD_SIZE", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS"}
 
 
 def read() -> set[str]:

@@ -323,7 +323,7 @@ class TestOptions:
         assert repr(make_selector("uniform")) == "Uniform()"
         assert repr(make_selector("gstds", ratio=0.5, negative="keep")) == "GSTDS(ratio=0.5, negative='keep')"
         guard = make_selector("guard:jest:temperature=2", floor=0.0)
-        assert repr(guard) == "Guard(method=JEST(temperature=2), floor=0.0)"
+        assert repr(guard) == "Guard(method=JEST(temperature=2.0), floor=0.0)"
 
     def test_clone_is_scikit_learn_s_and_remembers_nothing(self):
         arms = make_selector("portfolio", arms=["herding", make_selector("jest", temperature=2.0)], reward="none")

@@ -10,7 +10,8 @@ import torch
 import saln
 from saln import SuperBatch, make_selector
 from saln.selectors import JEST, Guard, Portfolio, Selector
-from saln.selectors.registry import SELECTORS, option_names
+from saln.selectors.registry import SELECTORS
+from saln.selectors.support.configured import option_names
 from saln.selectors.support.grammar import Part, parse_method, read_options
 from saln.selectors.support.schedule import Schedule
 from selector_cases import cloud, generator
@@ -137,7 +138,7 @@ def _outcome(name, option, text):
 
 @pytest.mark.parametrize("name", SELECTORS)
 def test_every_option_of_every_method_has_a_type_that_can_be_written(name):
-    for option in option_names(name)[0]:
+    for option in option_names(SELECTORS[name])[0]:
         found = _outcome(name, option, "some words")
         assert found in ("some words", ["some words"]) or re.match(
             f"{option} of {name} is 'some words', want [atn]", found

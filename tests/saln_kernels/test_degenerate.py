@@ -169,17 +169,17 @@ def test_larger_orders_than_are_solved(cpu: str) -> None:
         lambda: saln_kernels.topk_eigh(features, rows, 2),
         lambda: saln_kernels.topk_eigvals(features, rows, 2, similarity="rbf"),
         lambda: saln_kernels.score_batches(features, rows, "algebraic_connectivity"),
-        lambda: saln_kernels.plan(features, rows, 2, what="eigh"),
-        lambda: saln_kernels.plan(features, rows),
+        lambda: saln_kernels.plan(saln_kernels.topk_eigh, features, rows, 2),
+        lambda: saln_kernels.plan(saln_kernels.gram, features, rows),
     ):
         with pytest.raises(ValueError, match=wanted):
             call()
     with pytest.raises(ValueError, match=r"matrices has shape .* wanted b of at most 16384"):
         saln_kernels.eigvalsh(torch.zeros(1, 1, 1).expand(1, b, b))
-    problem = (features, rows, None, None, "rbf", False, 1.0, "none", "clamp", False)
+    problem = validate.problem(features, rows, similarity="rbf")
     with pytest.raises(ValueError, match="order 16385, larger than 16384"):
         torch.ops.saln.eigvals(*problem, 1, "exact", 0, 0)
-    assert saln_kernels.plan(features, rows, 2).side == "covariance"
+    assert saln_kernels.plan(saln_kernels.topk_eigvals, features, rows, 2).side == "covariance"
     exact = torch.linalg.svdvals(features.double()).square()
     found = saln_kernels.topk_eigvals(features, rows, 3)
     torch.testing.assert_close(found[0].double(), exact, rtol=1e-5, atol=0)
