@@ -1,9 +1,6 @@
 // Launches of the greedy kernels, as planned.
 #include <cuda_runtime.h>
 
-#include <stdexcept>
-#include <string>
-
 #include "cuda/greedy/greedy.cuh"
 #include "cuda/greedy/greedy_run.h"
 #include "cuda/launch/runtime.h"
@@ -17,10 +14,6 @@ template <class K>
 __global__ void __launch_bounds__(device::GreedyGroup::threads, 1)
     greedy_kernel(const __grid_constant__ GreedyCall call) {
   device::run_greedy<K>(call, device::shared_base());
-}
-
-void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
 }
 
 using Entry = void (*)(GreedyCall);
