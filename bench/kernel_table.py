@@ -173,6 +173,7 @@ def compiled() -> list[Kernel]:
 def registered() -> dict[str, bool]:
     """Whether each op that has a kernel for the CPU has one for CUDA, by name."""
     native.require()
+    cuda.loaded()
     cpu, gpu = (
         {name for name in torch._C._dispatch_get_registrations_for_dispatch_key(key) if name.startswith("saln::")}
         for key in ("CPU", "CUDA")
