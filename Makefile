@@ -50,7 +50,7 @@ demo: $(VENV)/package  ## the pilot on built-in data, spoiled and clean: report-
 	@echo "== digits with copies and wrong labels: here selection pays"
 	$(BIN)/saln pilot --methods uniform,auto --seeds 10 --label-noise 0.3 --duplicates 0.6 --output report-spoiled.html
 	@echo "== the same digits, clean: here it does not"
-	$(BIN)/saln pilot --output report.html
+	$(BIN)/saln pilot --methods uniform,auto --seeds 10 --output report.html
 
 test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
