@@ -3,6 +3,7 @@
 SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be, auto leaves it out with one line that
 says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds
 for fewer architectures than all of CUDA_ARCHS. What ptxas says of every kernel is kept in build/*/cuda/*/ptxas.txt.
+SALN_PYTHONS="python3.12 python3.13" builds `_C` for those interpreters in place of the one that runs this.
 """
 
 import importlib.util
@@ -38,7 +39,7 @@ FLAGS = (
 # 'a': instructions of that generation alone. The last one's PTX serves what comes later.
 CUDA_ARCHS = ("80", "90a", "100a", "120")
 NVCC_FLAGS = (
-    "-std=c++20 -O3 --expt-relaxed-constexpr -prec-div=false -prec-sqrt=false -lineinfo "
+    "-std=c++20 -O3 --expt-relaxed-constexpr -prec-div=false -prec-sqrt=false "
     "-Xptxas -v,-warn-lmem-usage,-warn-spills "
     "-Xcompiler -fPIC,-fvisibility=hidden,-Werror=switch,-Werror=switch-enum"
 )
@@ -71,7 +72,8 @@ PLAN_SOURCES = (
     "cuda/plan/cost.cpp",
     "cuda/plan/greedy_plan.cpp",
 )
-MODULE_SOURCES = (*PLAN_SOURCES, "cpu/isa.cpp", "cpu/greedy_isa.cpp", "api/bindings.cpp")
+BINDINGS = "api/bindings.cpp"  # the one source that sees Python's headers
+MODULE_SOURCES = (*PLAN_SOURCES, "cpu/isa.cpp", "cpu/greedy_isa.cpp")
 CUDA_SOURCES = (*PLAN_SOURCES, "cuda/launch/ops.cpp")
 KERNEL_SOURCE, KERNEL_TABLE = "cuda/launch/kernel.cu", "cuda/kernels/kernels.def"
 
@@ -147,6 +149,17 @@ def find_toolkit() -> Toolkit:
     return Toolkit(nvcc, version, sorted(archs, key=CUDA_ARCHS.index))
 
 
+def pythons() -> dict[str, str]:
+    """Folders of the headers of the Pythons that `_C` is built for, by the ending of its name."""
+    found = {}
+    ask = "import sysconfig as s; print(s.get_config_var('EXT_SUFFIX'), s.get_paths()['include'])"
+    for interpreter in os.environ.get("SALN_PYTHONS", sys.executable).split():
+        said = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=True).stdout
+        suffix, _, include = said.strip().partition(" ")
+        found[suffix] = include
+    return found
+
+
 def torch_paths() -> tuple[str, str]:
     """Folders of PyTorch's headers and libraries, found without the seconds that importing it takes."""
     spec = importlib.util.find_spec("torch")
@@ -156,15 +169,14 @@ def torch_paths() -> tuple[str, str]:
     return str(folder / "include"), str(folder / "lib")
 
 
-def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None, include: str, library: str) -> str:
-    """The text of build.ninja: every object, the op libraries and the module, with PyTorch's headers and libraries."""
+def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: str, library: str) -> str:
+    """The text of build.ninja: every object, the op libraries and the modules, with PyTorch's headers and libraries."""
     import pybind11
 
     compiler = os.environ.get("CXX", "g++")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     major, minor = TORCH_TARGET.split(".")
     target = f"0x{int(major):02x}{int(minor):02x}000000000000"
-    python = f"-I{pybind11.get_include()} -I{sysconfig.get_paths()['include']}"
     names = {"VERSION": VERSION, "COMPILER": version, "TORCH_TARGET": TORCH_TARGET}
     if cuda:
         names |= {"NVCC": cuda.version, "CUDA_ARCHS": " ".join(cuda.archs), "CUDA_PTX": cuda.ptx}
@@ -182,9 +194,8 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None, includ
     ]
     # what a source needs beside the flags of all; names that change with every release stay out of the other objects
     extras = dict.fromkeys(TORCH_SOURCES, f"-isystem {include} -DTORCH_TARGET_VERSION={target}ULL")
-    for source in ("api/bindings.cpp", "cuda/launch/ops.cpp"):
-        defines = " ".join(f"-DSALN_{name}='\"{value}\"'" for name, value in names.items())
-        extras[source] = f"{extras.get(source, python)} {defines}"
+    defines = " ".join(f"-DSALN_{name}='\"{value}\"'" for name, value in names.items())
+    extras["cuda/launch/ops.cpp"] += f" {defines}"
 
     def compiled(source: str, rule: str = "compile", extra: str = "", name: str = "") -> str:
         path = build / f"{name or source.partition('.')[0].replace('/', '_')}.o"
@@ -206,7 +217,10 @@ def ninja_file(build: Path, out: Path, suffix: str, cuda: Toolkit | None, includ
     objects = {source: compiled(source) for source in plain}
     kernels, greedy_kernels = variants("cpu/kernels.cpp"), variants("cpu/greedy_kernels.cpp")
     linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
-    linked(f"_C{suffix}", kernels + greedy_kernels, MODULE_SOURCES)
+    for suffix, headers in pythons().items():
+        extra = f"-I{pybind11.get_include()} -I{headers} {defines}"
+        bindings = compiled(BINDINGS, extra=extra, name=f"bindings{suffix.removesuffix('.so')}")
+        linked(f"_C{suffix}", [*kernels, *greedy_kernels, bindings], MODULE_SOURCES)
     if cuda:
         command = (
             f"{cuda.nvcc} -ccbin {compiler} {NVCC_FLAGS} {cuda.targets} -I{csrc} $extra -MMD -MF $out.d -c $in -o $out"
@@ -245,19 +259,18 @@ class NinjaBuild(build_ext):
         module = Path(self.get_ext_fullpath("saln_kernels._C")).resolve()
         if self.inplace:
             module = ROOT / "saln_kernels" / module.name
-        suffix = module.name.removeprefix("_C")
         build = ROOT / "build" / f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         build.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
-        (build / "build.ninja").write_text(ninja_file(build, module.parent, suffix, cuda, *torch_paths()))
+        (build / "build.ninja").write_text(ninja_file(build, module.parent, cuda, *torch_paths()))
         executable = str(Path(ninja.BIN_DIR) / "ninja")
         jobs = ["-j", os.environ["MAX_JOBS"]] if "MAX_JOBS" in os.environ else []
         subprocess.run([executable, "-C", str(build), *jobs], check=True)
 
     def get_outputs(self) -> list[str]:
         folder = Path(self.get_ext_fullpath("saln_kernels._C")).parent
-        libraries = [folder / name for name in ("_ops.so", "_cuda.so")]
-        return [self.get_ext_fullpath("saln_kernels._C"), *(str(path) for path in libraries if path.exists())]
+        libraries = [folder / name for name in ("_ops.so", "_cuda.so", *(f"_C{suffix}" for suffix in pythons()))]
+        return [str(path) for path in libraries if path.exists()]
 
 
 if __name__ == "__main__":  # tests and tools read the lists above

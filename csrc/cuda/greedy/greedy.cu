@@ -16,17 +16,26 @@ __global__ void __launch_bounds__(device::GreedyGroup::threads, 1)
   device::run_greedy<K>(call, device::shared_base());
 }
 
-using Entry = void (*)(GreedyCall);
+template <class K>
+void launch(const GreedyCall& call, const CudaGreedyPlan& plan, int device, void* stream) {
+  static OnceADevice prepared;
+  prepare(prepared, device, reinterpret_cast<const void*>(greedy_kernel<K>));
+  greedy_kernel<K>
+      <<<unsigned(plan.grid), plan.threads, size_t(plan.shared_bytes), static_cast<cudaStream_t>(stream)>>>(call);
+  check(cudaGetLastError(), "saln_kernels: launch");
+}
+
+using Launch = void (*)(const GreedyCall&, const CudaGreedyPlan&, int device, void* stream);
 
 template <class T>
-Entry entry_of(Greedy method) {
+Launch launcher(Greedy method) {
   switch (method) {
     case Greedy::maxvol:
-      return greedy_kernel<device::GreedyMaxVol<T>>;
+      return launch<device::GreedyMaxVol<T>>;
     case Greedy::k_center:
-      return greedy_kernel<device::GreedyKCenter<T>>;
+      return launch<device::GreedyKCenter<T>>;
     case Greedy::logdet:
-      return greedy_kernel<device::GreedyLogDet<T>>;
+      return launch<device::GreedyLogDet<T>>;
   }
   __builtin_unreachable();
 }
@@ -34,7 +43,7 @@ Entry entry_of(Greedy method) {
 }  // namespace
 
 void run_cuda(const Problem& problem, const GreedyTask& task, const CudaGreedyPlan& plan, const GreedyResults& results,
-              void* workspace, void* stream) {
+              void* workspace, int device, void* stream) {
   GreedyCall call;
   call.problem = problem;
   call.task = task;
@@ -43,12 +52,7 @@ void run_cuda(const Problem& problem, const GreedyTask& task, const CudaGreedyPl
   call.matrix_is_shared = plan.matrix_is_shared;
   call.workspace = static_cast<char*>(workspace);
   call.workspace_stride = plan.workspace_bytes / plan.grid;
-  const Entry kernel = is_wide(problem) ? entry_of<double>(task.method) : entry_of<float>(task.method);
-  check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             int(plan.shared_bytes)),
-        "saln_kernels: shared memory");
-  kernel<<<unsigned(plan.grid), plan.threads, size_t(plan.shared_bytes), static_cast<cudaStream_t>(stream)>>>(call);
-  check(cudaGetLastError(), "saln_kernels: launch");
+  (is_wide(problem) ? launcher<double>(task.method) : launcher<float>(task.method))(call, plan, device, stream);
 }
 
 }  // namespace saln

@@ -4,9 +4,9 @@
 
 namespace saln {
 
-// Launches what was planned on `stream` (a cudaStream_t) of the current device, and does not wait; the workspace is the
-// plan's. Throws std::runtime_error.
+// Launches what was planned on `stream` (a cudaStream_t) of `device`, which becomes the current one, and does not wait;
+// the workspace is the plan's. Throws std::runtime_error.
 void run_cuda(const Problem& problem, const GreedyTask& task, const CudaGreedyPlan& plan, const GreedyResults& results,
-              void* workspace, void* stream);
+              void* workspace, int device, void* stream);
 
 }  // namespace saln

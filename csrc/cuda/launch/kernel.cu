@@ -14,14 +14,14 @@ __global__ void __launch_bounds__(K::threads, K::blocks) score(const __grid_cons
 }
 
 template <Kernel kKernel>
-void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, void* stream) {
+void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream) {
   using K = device::ClassOf<kKernel>;
-  check(cudaFuncSetAttribute(score<K>, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)),
-        "saln_kernels: shared memory");
+  static OnceADevice prepared;
+  prepare(prepared, device, reinterpret_cast<const void*>(score<K>));
   score<K><<<unsigned(grid), K::threads, size_t(shared_bytes), static_cast<cudaStream_t>(stream)>>>(call);
   check(cudaGetLastError(), "saln_kernels: launch");
 }
 
-template void launch<Kernel::SALN_KERNEL_NAME>(const device::Call&, int64_t, int64_t, void*);
+template void launch<Kernel::SALN_KERNEL_NAME>(const device::Call&, int64_t, int64_t, int, void*);
 
 }  // namespace saln

@@ -6,6 +6,6 @@ namespace saln {
 
 // Throws std::runtime_error. stream: a cudaStream_t.
 template <Kernel kKernel>
-void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, void* stream);
+void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream);
 
 }  // namespace saln

@@ -46,7 +46,7 @@ void launch(const Tensor& like, const saln::Problem& problem, const Task& task, 
     workspace = torch::stable::new_empty(like, {plan.workspace_bytes}, torch::headeronly::ScalarType::Byte);
     memory = workspace.mutable_data_ptr();
   }
-  saln::run_cuda(problem, task, plan, results, memory, current_stream(device));
+  saln::run_cuda(problem, task, plan, results, memory, device, current_stream(device));
 }
 
 struct Cuda {

@@ -1,7 +1,4 @@
 // From a call to a launch: the device asked once, the plan, the launcher.
-#include <array>
-#include <mutex>
-
 #include "cuda/launch/launch.h"
 #include "cuda/launch/run.h"
 #include "cuda/launch/runtime.h"
@@ -23,7 +20,7 @@ Gpu ask(int device) {
   return gpu;
 }
 
-using Launch = void (*)(const device::Call& call, int64_t grid, int64_t shared_bytes, void* stream);
+using Launch = void (*)(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream);
 
 Launch launcher(Kernel kernel) {
   switch (kernel) {
@@ -38,17 +35,15 @@ Launch launcher(Kernel kernel) {
 }  // namespace
 
 const Gpu& gpu_of(int device) {
-  constexpr int kDevices = 64;
-  static std::array<Gpu, kDevices> known;
-  static std::array<std::once_flag, kDevices> asked;
-  if (device < 0 || device >= kDevices) throw std::runtime_error("saln_kernels: a device number beyond 63");
-  std::call_once(asked[size_t(device)], [device] { known[size_t(device)] = ask(device); });
+  static std::array<Gpu, OnceADevice::kDevices> known;
+  static OnceADevice asked;
+  asked(device, [device] { known[size_t(device)] = ask(device); });
   return known[size_t(device)];
 }
 
 void run_cuda(const Problem& problem, const Task& task, const CudaPlan& plan, const Results& results, void* workspace,
-              void* stream) {
-  launcher(plan.kernel)(call_of(problem, task, results, plan, workspace), plan.grid, plan.shared_bytes, stream);
+              int device, void* stream) {
+  launcher(plan.kernel)(call_of(problem, task, results, plan, workspace), plan.grid, plan.shared_bytes, device, stream);
 }
 
 }  // namespace saln
