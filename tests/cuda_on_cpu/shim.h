@@ -161,6 +161,11 @@ inline void load_four(const float* from, float (&to)[4], const Where& where = Wh
   for (int i = 0; i < 4; ++i) to[i] = from[i];
 }
 
+inline void store_two(float* to, float a, float b, const Where& where = Where::current()) {
+  simulator::check_aligned(to, 8, "store_two", where);
+  to[0] = a;
+  to[1] = b;
+}
 inline void store_four(float* to, float a, float b, float c, float d, const Where& where = Where::current()) {
   simulator::check_aligned(to, 16, "store_four", where);
   to[0] = a;
@@ -220,6 +225,45 @@ inline void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, ui
   simulator::multiply<8>("multiply_tf32", where, c, a, b0, b1,
                          [](uint32_t x, int) { return simulator::bits_to_float(x); });
 }
+
+inline uint32_t shared_address(const void* at) { return uint32_t(static_cast<const char*>(at) - simulator::shared); }
+
+// The unit reads when it is told to, though a GPU's may do so at any time until it is waited for.
+template <bool kBfloat16, int kSize>
+void multiply_rows(float (&c)[kSize], const char* rows, const char* columns, int step, bool add,
+                   const Where& where = Where::current()) {
+  using namespace simulator;
+  meet_warp("multiply_rows", where, {{shared_address(rows), shared_address(columns), uint32_t(step)}}, false);
+  for (const char* operand : {rows, columns}) {
+    if (shared_address(operand) % 1024) fail(where, "multiply_rows: rows %u bytes off", shared_address(operand) % 1024);
+    check_shared(operand, (operand == rows ? 64 : 2 * kSize) * 128, "multiply_rows", where);
+  }
+  const auto row_of = [&](const char* operand, int r, float (&to)[16]) {
+    for (int i = 0; i < 16; ++i) {
+      const int byte = 32 * step + 2 * i, piece = (byte / 16) ^ (r % 8);
+      uint16_t bits;
+      std::memcpy(&bits, operand + 128 * r + 16 * piece + byte % 16, 2);
+      to[i] = kBfloat16 ? from_bfloat16(bits) : from_float16(bits);
+    }
+  };
+  const int lane = thread_rank() % 32, first = thread_rank() / 32 % 4 * 16 + lane / 4;
+  float mine[2][16], other[16];
+  row_of(rows, first, mine[0]);
+  row_of(rows, first + 8, mine[1]);
+  for (int t = 0; t < kSize / 4; ++t)
+    for (int e = 0; e < 2; ++e) {
+      row_of(columns, 8 * t + lane % 4 * 2 + e, other);
+      for (int half = 0; half < 2; ++half) {
+        float& sum = c[4 * t + 2 * half + e];
+        sum = multiply_and_add(add ? sum : 0, mine[half], other);
+      }
+    }
+}
+inline void begin_rows() {}
+inline void end_rows() {}
+template <int kSize>
+void hold(float (&)[kSize]) {}
+inline void show_unit() {}
 
 }  // namespace saln::device
 

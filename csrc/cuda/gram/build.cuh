@@ -3,6 +3,7 @@
 #pragma once
 #include "cuda/gram/gram.cuh"
 #include "cuda/gram/transform.cuh"
+#include "cuda/gram/unit_panels.cuh"
 #include "cuda/gram/unit_rows.cuh"
 #include "cuda/kernels/call.cuh"
 
@@ -111,7 +112,9 @@ class Builder {
     g.sync();
   }
 
-  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile. Ends with a barrier.
+  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile, by UnitPanels if kPanels.
+  // Ends with a barrier.
+  template <bool kPanels>
   SALN_DEVICE void gather(const G& g, int64_t c, Tile<T>& tile) const {
     const Problem& p = call_.problem;
     const int ahead = *ahead_;
@@ -124,6 +127,8 @@ class Builder {
     if (!now_.valid() || tile.n == 0 || (kOrder == 0 && call_.choice.side == Side::covariance)) return;
     if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
       read_entries(g, tile);
+    else if constexpr (kPanels)
+      products_in_panels(g, tile);
     else
       products(g, tile, ahead == 2);
   }
@@ -188,6 +193,10 @@ class Builder {
     }
   }
 
+  SALN_DEVICE void products_in_panels(const G& g, const Tile<T>& tile) const {
+    UnitPanels<G>(g, call_.problem.features, now_, first_, tile.data).fill(tile);
+  }
+
   SALN_DEVICE void read_entries(const G& g, const Tile<T>& tile) const {
     const bool given = call_.problem.similarity == Similarity::given;
     const View& m = given ? call_.problem.matrices : call_.problem.features;
@@ -222,7 +231,8 @@ class Builder {
   SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
     const Problem& p = call_.problem;
     const T eps = Arithmetic<T>::eps, n = T(tile.n);
-    const T rounding = product_error<T>(p.features, p.allow_tf32);
+    T rounding = product_error<T>(p.features, p.allow_tf32);
+    if (call_.choice.in_panels) rounding += UnitPanels<G>::kTruncation;
     // A NaN would not survive these two; all else hands it on.
     if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) built.bad = !is_finite(magnitude(g, tile));
     if (p.similarity == Similarity::linear) built.error = rounding * diagonal_sum(g, tile);

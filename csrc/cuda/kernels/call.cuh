@@ -13,6 +13,7 @@ struct Choice {
   int order = 0;  // of the matrix that is solved
   int count = 0;  // leading eigenvalues computed
   int n_iter = 0;
+  bool in_panels = false;        // the Gram matrix is formed by gram/unit_panels.cuh
   bool near_is_shared = true;    // vectors of a candidate lie in shared memory, not in the workspace
   bool basis_is_shared = false;  // the Krylov basis takes the place of the Gram stages
   bool in_registers = false;     // Lanczos takes a shared matrix into registers; its basis is shared then

@@ -24,9 +24,9 @@ class CandidateKernel {
   template <Part kPart>
   SALN_DEVICE bool run_part(int64_t c) const {
     G g(scratch_);
-    if constexpr (kPart == Part::gather) {
+    if constexpr (kPart == Part::gather || kPart == Part::gather_panels) {
       Tile<T> tile{tile_, 0, nullptr, 0, Self::kQuads};
-      builder_.gather(g, c, tile);
+      builder_.template gather<kPart == Part::gather_panels>(g, c, tile);
     }
     if constexpr (kPart == Part::prepare) build<false>(g, c);
     if constexpr (kPart == Part::prepare_columns) build<true>(g, c);
@@ -34,7 +34,7 @@ class CandidateKernel {
     if constexpr (kPart == Part::solve) self().reduce(g, tile());
     if constexpr (kPart == Part::write) emit(g, c);
     g.sync();
-    return kPart != Part::gather && state_->solve;
+    return kPart > Part::gather_panels && state_->solve;
   }
 
  protected:

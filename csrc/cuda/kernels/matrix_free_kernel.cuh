@@ -15,7 +15,7 @@ class MatrixFreeKernel {
  public:
   static constexpr int threads = G::threads, blocks = 1, kHeldRows = 0;
   static constexpr bool kGathers = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
-  static constexpr bool kStreams = false;
+  static constexpr bool kStreams = false, kHasPanels = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)
       : MatrixFreeKernel(call, shared, EitherMemory(call.choice.near_is_shared, shared, global), global) {}
@@ -51,7 +51,7 @@ class MatrixFreeKernel {
         weighted_(near.take<T>(call.problem.size)),
         square_(near.take<T>(call.problem.size)),
         sum_(near.take<T>(call.problem.features.cols)),
-        lanczos_(call.problem.size, call.choice.n_iter, call.choice.count, nullptr, near, global) {}
+        lanczos_(call.problem.size, call.choice.n_iter, call.choice.count, nullptr, nullptr, near, global) {}
 
   // Of `cosine` multiplied so that its row's square is plain.
   SALN_DEVICE T feature(int i, int64_t t) const {

@@ -16,7 +16,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
 
  public:
   static constexpr bool kEstimates = true, kIterates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
-  static constexpr bool kStreams = !kShared;
+  static constexpr bool kStreams = !kShared, kHasPanels = kShared;
   static constexpr int blocks = 1, kHeldRows = 0;
 
   SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
@@ -78,20 +78,21 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
       : MemoryKernel(call, shared, near, global, shared.take<char>(region_bytes(call.choice))) {}
 
   // The region is the Gram stages', then the Krylov space's. A matrix that Lanczos takes into registers lies in its
-  // rear, and is given up too.
+  // rear, and is given up too: the vectors of the tridiagonal matrix, whose arithmetic is all latency, come near.
   SALN_HD MemoryKernel(const Call& call, Memory& shared, EitherMemory near, Memory& global, char* region)
       : Base(call, shared, region, region + Base::kStage, near, call.choice.order, call.choice.count),
         matrix_(near, call.choice.in_registers ? 0 : call.choice.order),
         region_(reinterpret_cast<T*>(region)),
         spread_space_{reinterpret_cast<float*>(region + basis_bytes(call.choice))} {
     const Choice& choice = call.choice;
-    const int64_t elements = tile_elements(choice.order, kQuads);
-    this->tile_ = !kShared              ? global.take<T>(elements)
-                  : choice.in_registers ? reinterpret_cast<T*>(region + 2 * Base::kStage)
-                                        : shared.take<T>(elements);
+    this->tile_ = !kShared              ? global.take<T>(tile_size(choice))
+                  : choice.in_registers ? reinterpret_cast<T*>(region + stage_bytes(choice))
+                                        : shared.take<T>(tile_size(choice));
     if (randomized(choice))
-      lanczos_ = Lanczos<T>(choice.order, choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr, near,
-                            global);
+      lanczos_ = Lanczos<T>(
+          choice.order, choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr,
+          choice.in_registers ? reinterpret_cast<T*>(region + basis_bytes(choice) + spread_bytes(choice)) : nullptr,
+          near, global);
   }
 
   static SALN_HD bool vector_space(const Call& call, Memory& global) {
@@ -103,11 +104,22 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     if (!randomized(choice) || !choice.basis_is_shared) return 0;
     return Lanczos<T>::basis_elements(choice.order, choice.n_iter) * int64_t(sizeof(T));
   }
+  static SALN_HD int64_t stage_bytes(const Choice& choice) {
+    return choice.in_panels ? UnitPanels<G>::kStages : 2 * Base::kStage;
+  }
+  // Numbers; where the totals of panels lie too.
+  static SALN_HD int64_t tile_size(const Choice& choice) {
+    const int64_t tile = tile_elements(choice.order, kQuads);
+    return choice.in_panels && tile < UnitPanels<G>::kTotals ? UnitPanels<G>::kTotals : tile;
+  }
+  static SALN_HD int64_t spread_bytes(const Choice& choice) {
+    return choice.in_registers ? (SpreadSpace<G>::kElements * int64_t(sizeof(float)) + 15) / 16 * 16 : 0;
+  }
   static SALN_HD int64_t region_bytes(const Choice& choice) {
-    int64_t before = 2 * Base::kStage, after = basis_bytes(choice);
+    int64_t before = stage_bytes(choice), after = basis_bytes(choice);
     if (choice.in_registers) {
-      before += tile_elements(choice.order, kQuads) * int64_t(sizeof(T));
-      after += SpreadSpace<G>::kElements * int64_t(sizeof(float));
+      before += tile_size(choice) * int64_t(sizeof(T));
+      after += spread_bytes(choice) + Lanczos<T>::vector_elements(choice.n_iter, choice.count) * int64_t(sizeof(T));
     }
     return before > after ? before : after;
   }

@@ -23,7 +23,7 @@ SALN_DEVICE K shared_kernel() {
   return K(call, near, far);
 }
 
-enum class Part { gather, prepare, prepare_columns, iterate, solve, write };
+enum class Part { gather, gather_panels, prepare, prepare_columns, iterate, solve, write };
 
 // K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
@@ -45,7 +45,14 @@ SALN_DEVICE void run_block(const Call& call) {
   shared_kernel<K>().begin();
   while (shared_candidate() < shared_call().problem.n_candidates) {
     bool solve;
-    if constexpr (K::kGathers) part<K, Part::gather>();
+    if constexpr (K::kHasPanels) {
+      if (shared_call().choice.in_panels)
+        part_here<K, Part::gather_panels>();
+      else
+        part<K, Part::gather>();
+    } else if constexpr (K::kGathers) {
+      part<K, Part::gather>();
+    }
     if constexpr (K::kHasColumns)
       solve =
           shared_call().choice.side == Side::covariance ? part<K, Part::prepare_columns>() : part<K, Part::prepare>();

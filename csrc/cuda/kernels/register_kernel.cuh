@@ -12,7 +12,8 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   using G = Group<kThreads>;
 
  public:
-  static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false, kStreams = false;
+  static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false, kStreams = false,
+                        kHasPanels = false;
   static constexpr int kHeldRows = kOrder;
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;

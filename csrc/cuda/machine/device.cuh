@@ -1,6 +1,6 @@
 // What the kernels ask of the machine: thread numbers, barriers, shuffles, asynchronous copies, matrix units. The one
-// header that holds PTX. Compiled for the host, the same names come from the shim of tests/cuda_on_cpu; without it they
-// are only declared, which is enough to lay out memory.
+// header, with warpgroup.cuh, that holds PTX. Compiled for the host, the same names come from the shim of
+// tests/cuda_on_cpu; without it they are only declared, which is enough to lay out memory.
 #pragma once
 #include <cstdint>
 
@@ -31,6 +31,7 @@ void wait_copies();
 float load_here(const float* from);
 void load_four_here(const float* from, float (&to)[4]);
 void load_four(const float* from, float (&to)[4]);
+void store_two(float* to, float a, float b);
 void store_four(float* to, float a, float b, float c, float d);
 void load_blocks(const void* row, uint32_t (&to)[4]);
 void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
@@ -41,6 +42,14 @@ float reciprocal(float x);
 float reciprocal_root(float x);
 float from_bfloat16(uint16_t bits);
 float from_float16(uint16_t bits);
+uint32_t shared_address(const void* shared);
+template <bool kBfloat16, int kSize>
+void multiply_rows(float (&c)[kSize], const char* rows, const char* columns, int step, bool add);
+void begin_rows();
+void end_rows();
+template <int kSize>
+void hold(float (&c)[kSize]);
+void show_unit();
 
 }  // namespace saln::device
 #else
@@ -86,6 +95,7 @@ SALN_DEVICE T shuffle_xor(T value, int mask) {
 }
 SALN_DEVICE uint32_t ballot(bool vote) { return __ballot_sync(0xffffffffu, vote); }
 SALN_DEVICE int count_bits(uint32_t x) { return __popc(x); }
+SALN_DEVICE uint32_t shared_address(const void* shared) { return uint32_t(__cvta_generic_to_shared(shared)); }
 
 // 16 bytes of shared memory from `bytes` (0 to 16) of global memory, zeros behind them; both addresses 16-byte aligned.
 SALN_DEVICE void copy_async(void* shared, const void* global, int bytes) {
@@ -122,6 +132,8 @@ SALN_DEVICE void load_four(const float* from, float (&to)[4]) {
   to[3] = four.w;
 }
 
+// 8-byte aligned
+SALN_DEVICE void store_two(float* to, float a, float b) { *reinterpret_cast<float2*>(to) = make_float2(a, b); }
 SALN_DEVICE void store_four(float* to, float a, float b, float c, float d) {
   *reinterpret_cast<float4*>(to) = make_float4(a, b, c, d);
 }
@@ -180,4 +192,5 @@ SALN_DEVICE float from_bfloat16(uint16_t bits) { return __bfloat162float(__ushor
 SALN_DEVICE float from_float16(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
 
 }  // namespace saln::device
+#include "cuda/machine/warpgroup.cuh"
 #endif

@@ -2,6 +2,7 @@
 #pragma once
 #include "core/problem.h"
 #include "cuda/machine/device.cuh"
+#include "linalg/element.h"
 
 namespace saln::device {
 
@@ -20,10 +21,10 @@ SALN_DEVICE T entry(const View& v, int64_t at) {
   __builtin_unreachable();
 }
 
-SALN_DEVICE int size_of(DType t) { return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2; }
+SALN_HD inline int size_of(DType t) { return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2; }
 
 // Whether rows can be copied in pieces of 16 bytes.
-SALN_DEVICE bool in_pieces(const View& v) {
+SALN_HD inline bool in_pieces(const View& v) {
   return (v.col_stride == 1 || v.cols == 1) && reinterpret_cast<uintptr_t>(v.data) % 16 == 0 &&
          v.row_stride * size_of(v.dtype) % 16 == 0;
 }

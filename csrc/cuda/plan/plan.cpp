@@ -18,6 +18,15 @@ constexpr KernelFacts facts(const char* name, int registers) {
   return {name, registers, K::threads, K::kHeldRows, K::kStreams, device::footprint<K>};
 }
 
+// Whether Hopper's matrix unit can form the Gram matrix from rows in shared memory.
+bool serves_panels(const Problem& problem, const Plan& n, const Gpu& gpu) {
+  using Panels = device::UnitPanels<device::Group<256>>;
+  const bool products = problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given &&
+                        problem.similarity != Similarity::gradient;
+  return gpu.major == 9 && gpu.minor == 0 && products && n.side == Side::gram && n.order <= Panels::kRows &&
+         Panels::serves(problem.features);
+}
+
 // The first kernel that can hold the call, with what lies where.
 void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, CudaPlan& p) {
   const Plan& n = p.numbers;
@@ -44,6 +53,7 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(n.order <= 32 ? Kernel::registers32 : n.order <= 64 ? Kernel::registers64 : Kernel::registers128)) return;
   }
   if (!wide) {
+    p.choice.in_panels = serves_panels(problem, n, gpu);
     const bool registers = !exact && n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
     p.choice.basis_is_shared = !exact;
     p.choice.in_registers = registers;
@@ -53,6 +63,8 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(Kernel::shared)) return;
     p.choice.basis_is_shared = p.choice.in_registers = false;
     if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
+    if (fits(Kernel::shared)) return;
+    p.choice.in_panels = false;
     if (fits(Kernel::shared)) return;
   }
   p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";

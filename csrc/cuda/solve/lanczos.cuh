@@ -18,9 +18,9 @@ struct Lanczos {
 
   Lanczos() = default;
 
-  // basis: where it lies, or nullptr, for the workspace
+  // basis, and vectors of the tridiagonal matrix with what finds them: where they lie, or nullptr, for the workspace
   template <class Near>
-  SALN_HD Lanczos(int64_t order, int64_t steps, int64_t count, T* basis_, Near& near, Memory& far)
+  SALN_HD Lanczos(int64_t order, int64_t steps, int64_t count, T* basis_, T* vectors, Near& near, Memory& far)
       : ld(int(leading(order))),
         d(near.template take<T>(steps)),
         e(near.template take<T>(steps)),
@@ -30,12 +30,14 @@ struct Lanczos {
         truncation(near.template take<T>(count + 1)),
         basis(basis_) {
     if (!basis) basis = far.take<T>(basis_elements(order, steps));
-    ritz = far.take<T>((count + 1) * steps);
-    work = far.take<T>((count + 1) * 5 * steps);
+    ritz = vectors ? vectors : far.take<T>(vector_elements(steps, count));
+    work = ritz + (count + 1) * steps;
   }
 
   static SALN_HD int64_t leading(int64_t order) { return (order + 3) / 4 * 4; }
   static SALN_HD int64_t basis_elements(int64_t order, int64_t steps) { return (steps + 1) * leading(order); }
+
+  static SALN_HD int64_t vector_elements(int64_t steps, int64_t count) { return (count + 1) * 6 * steps; }
 
   // Fills basis, d and e; returns the length of what the space of m steps leaves over. apply(x, y) is collective: y = K
   // x, each entry by its row's thread, and returns x·y. `norm`: any number of the size of ‖K‖, to tell breakdown. In
