@@ -22,7 +22,7 @@ struct Built {
 // (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
 template <class T>
 SALN_DEVICE T sum_error(double terms) {
-  return T(Arithmetic<T>::eps * (4 + 2 * sqrt(terms)));
+  return Arithmetic<T>::eps * (4 + 2 * square_root(T(terms)));
 }
 // The same of a view's inner products, whose operands tf32 rounds to 11 bits, and split float32 leaves 2⁻²² of.
 template <class T>
@@ -128,9 +128,10 @@ class Builder {
       products(g, tile, ahead == 2);
   }
 
-  // The matrix of the candidate gathered, or the one of the covariance side (kColumns). Ends with a barrier.
+  // The matrix of the candidate gathered, or the one of the covariance side (kColumns); `square`: Σ x² over the numbers
+  // of its lower triangle that are this thread's. Ends with a barrier.
   template <bool kColumns>
-  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile) const {
+  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile, T& square) const {
     Built<T> built;
     built.real = tile.n = now_.n();
     built.bad = !now_.valid();
@@ -141,13 +142,13 @@ class Builder {
     else
       candidate_matrix(g, tile, built);
     if (built.bad) return built;
-    const T top = magnitude(g, tile);
+    const T top = magnitude(g, tile, square);
     if (!is_finite(top)) built.bad = true;
     if (built.bad || call_.choice.need == Need::nothing || top == T(0) || (top > T(1.5e-5) && top < T(65536)))
       return built;
     built.scale = power_of_two(top);
-    if (built.scale == T(0)) built.scale = sizeof(T) == 8 ? T(2.2250738585072014e-308) : T(1.17549435e-38);
-    multiply(g, tile, T(1) / built.scale);
+    if (built.scale == T(0)) built.scale = Arithmetic<T>::smallest_normal;
+    square = multiply(g, tile, T(1) / built.scale);
     tile.sigma /= built.scale;
     built.error /= built.scale;
     return built;
@@ -222,24 +223,26 @@ class Builder {
   SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
     const Problem& p = call_.problem;
     const T eps = Arithmetic<T>::eps, n = T(tile.n);
-    const T rounding = product_error<T>(p.features, p.allow_tf32);
+    T rounding = product_error<T>(p.features, p.allow_tf32);
+    clear_gaps(g, tile);
     // A NaN would not survive these two; all else hands it on.
-    if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) built.bad = !is_finite(magnitude(g, tile));
-    if (p.similarity == Similarity::linear) built.error = rounding * diagonal_sum(g, tile);
-    if (p.similarity == Similarity::gradient) {
-      built.error = (rounding + product_error<T>(p.residuals, p.allow_tf32)) * diagonal_sum(g, tile);
-      if (p.laplacian != Laplacian::none) built.bad = built.bad || !is_finite(magnitude(g, tile));
+    T raw = 0;
+    if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) {
+      raw = magnitude(g, tile);
+      built.bad = !is_finite(raw);
+      if (built.bad) return;
+      g.sync();
     }
-    if (built.bad) return;
-    if (p.similarity == Similarity::cosine) {
+    if (p.similarity == Similarity::linear || p.similarity == Similarity::gradient) {
+      if (p.similarity == Similarity::gradient) rounding += product_error<T>(p.residuals, p.allow_tf32);
+      built.error = rounding * diagonal_sum(g, tile);
+    } else if (p.similarity == Similarity::cosine) {
       rescale_rows(g, tile);
       to_cosine(g, tile, work_);
       built.error = (rounding + 4 * eps) * n;
     } else if (p.similarity == Similarity::rbf) {
-      const T top = magnitude(g, tile);
-      g.sync();
       to_rbf(g, tile, T(p.gamma), work_);
-      built.error = n * (2 * eps + 4 * T(p.gamma) * rounding * top);
+      built.error = n * (2 * eps + 4 * T(p.gamma) * rounding * raw);
     }
     if (p.center) {
       const T before = magnitude(g, tile);
@@ -261,13 +264,13 @@ class Builder {
     }
     if (p.laplacian != Laplacian::none) {
       const T weakest = to_laplacian(g, tile, p.laplacian, p.negative, work_);
-      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * magnitude(g, tile);
-    }
-    if (call_.choice.fiedler) {
       const T top = magnitude(g, tile);
-      g.sync();
-      built.empty = top == T(0);
-      deflate_and_negate(g, tile, top);
+      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * top;
+      if (call_.choice.fiedler) {
+        g.sync();
+        built.empty = top == T(0);
+        deflate_and_negate(g, tile, top);
+      }
     }
   }
 
@@ -296,6 +299,7 @@ class Builder {
     uncentered = g.sum(uncentered);
     g.sync();
     tile.n = d;
+    clear_gaps(g, tile);
     const ScaledColumns<T> columns{
         p.features, now_.row, n, unit_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
     const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };

@@ -83,10 +83,12 @@ class CandidateKernel {
   SALN_DEVICE void build(G& g, int64_t c) const {
     const Choice& choice = call_.choice;
     Tile<T> tile{tile_, 0, choice.fiedler ? trivial_ : nullptr, 0, Self::kQuads};
-    const Built<T> built = builder_.template build<kColumns>(g, tile);
+    T square = 0;
+    const Built<T> built = builder_.template build<kColumns>(g, tile, square);
     const bool good = !built.bad && built.real > 0, values = choice.need == Need::eigenvalues;
     Moments seen;
-    if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, built.real);
+    if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, square);
+    if (good && choice.need == Need::moments) seen.variance = variance(g, tile, built.real, seen.trace);
     if (good && choice.fiedler && choice.vectors) space().keep(g, tile);
     if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, 0, good && values};
     builder_.look_ahead(g, c + grid_size());

@@ -4,6 +4,8 @@
 
 namespace saln::device {
 
+SALN_DEVICE double larger_or_nan(double a, double b) { return a != a || a > b ? a : b; }
+
 // The sum over a warp, in every lane.
 template <class T>
 SALN_DEVICE T warp_sum(T x) {
@@ -45,6 +47,11 @@ class Group {
   template <class T>
   SALN_DEVICE T max(T x) {
     return reduce(x, [](T a, T b) { return a > b ? a : b; });
+  }
+  // A NaN anywhere is what is found.
+  template <class T>
+  SALN_DEVICE T max_or_nan(T x) {
+    return reduce(x, [](T a, T b) { return larger_or_nan(a, b); });
   }
   template <class T>
   SALN_DEVICE T min(T x) {
