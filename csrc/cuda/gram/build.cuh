@@ -128,30 +128,35 @@ class Builder {
       products(g, tile, ahead == 2);
   }
 
-  // The matrix of the candidate gathered, or the one of the covariance side (kColumns); `square`: Σ x² over the numbers
-  // of its lower triangle that are this thread's. Ends with a barrier.
-  template <bool kColumns>
-  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile, T& square) const {
+  // Of the tile as it was gathered: products of rows, or entries.
+  SALN_DEVICE Built<T> plain(G& g, Tile<T>& tile) const {
+    const Problem& p = call_.problem;
     Built<T> built;
     built.real = tile.n = now_.n();
     built.bad = !now_.valid();
     if (built.bad || built.real == 0) return built;
-    read_quality(g);
-    if constexpr (kColumns)
-      covariance(g, tile, built);
-    else
-      candidate_matrix(g, tile, built);
-    if (built.bad) return built;
+    clear_gaps(g, tile);
+    if (p.similarity != Similarity::linear && p.similarity != Similarity::gradient) return built;
+    T rounding = product_error<T>(p.features, p.allow_tf32);
+    if (p.similarity == Similarity::gradient) rounding += product_error<T>(p.residuals, p.allow_tf32);
+    built.error = rounding * diagonal_sum(g, tile);
+    return built;
+  }
+
+  // Brings the magnitude of a matrix that is to be solved near 1, if it is far from it. Returns Σ x² over the numbers
+  // of the triangle that are this thread's.
+  SALN_DEVICE T scale(G& g, Tile<T>& tile, Built<T>& built) const {
+    T square = 0;
+    if (built.bad || built.real == 0) return square;
     const T top = magnitude(g, tile, square);
     if (!is_finite(top)) built.bad = true;
     if (built.bad || call_.choice.need == Need::nothing || top == T(0) || (top > T(1.5e-5) && top < T(65536)))
-      return built;
+      return square;
     built.scale = power_of_two(top);
     if (built.scale == T(0)) built.scale = Arithmetic<T>::smallest_normal;
-    square = multiply(g, tile, T(1) / built.scale);
     tile.sigma /= built.scale;
     built.error /= built.scale;
-    return built;
+    return multiply(g, tile, T(1) / built.scale);
   }
 
   SALN_DEVICE const T* read_quality(const G& g) const {
@@ -220,23 +225,23 @@ class Builder {
     g.sync();
   }
 
-  SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
+ public:
+  // Of the tile once it is the candidate's matrix, which it becomes. Ends with a barrier.
+  SALN_DEVICE Built<T> transform(G& g, Tile<T>& tile) const {
     const Problem& p = call_.problem;
-    const T eps = Arithmetic<T>::eps, n = T(tile.n);
-    T rounding = product_error<T>(p.features, p.allow_tf32);
-    clear_gaps(g, tile);
+    Built<T> built = plain(g, tile);
+    if (built.bad || built.real == 0) return built;
+    const T eps = Arithmetic<T>::eps, n = T(tile.n), rounding = product_error<T>(p.features, p.allow_tf32);
+    read_quality(g);
     // A NaN would not survive these two; all else hands it on.
     T raw = 0;
     if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) {
       raw = magnitude(g, tile);
       built.bad = !is_finite(raw);
-      if (built.bad) return;
+      if (built.bad) return built;
       g.sync();
     }
-    if (p.similarity == Similarity::linear || p.similarity == Similarity::gradient) {
-      if (p.similarity == Similarity::gradient) rounding += product_error<T>(p.residuals, p.allow_tf32);
-      built.error = rounding * diagonal_sum(g, tile);
-    } else if (p.similarity == Similarity::cosine) {
+    if (p.similarity == Similarity::cosine) {
       rescale_rows(g, tile);
       to_cosine(g, tile, work_);
       built.error = (rounding + 4 * eps) * n;
@@ -259,7 +264,7 @@ class Builder {
       const T after = magnitude(g, tile);
       built.error = built.error * top * top + 3 * eps * n * after;
       built.bad = !is_finite(after);
-      if (built.bad) return;
+      if (built.bad) return built;
       g.sync();
     }
     if (p.laplacian != Laplacian::none) {
@@ -272,12 +277,18 @@ class Builder {
         deflate_and_negate(g, tile, top);
       }
     }
+    return built;
   }
 
   // X̃ᵀX̃ of the transformed rows.
-  SALN_DEVICE void covariance(G& g, Tile<T>& tile, Built<T>& built) const {
+  SALN_DEVICE Built<T> covariance(G& g, Tile<T>& tile) const {
     const Problem& p = call_.problem;
     const int n = now_.n(), d = int(p.features.cols);
+    Built<T> built;
+    built.real = tile.n = n;
+    built.bad = !now_.valid();
+    if (built.bad || n == 0) return built;
+    read_quality(g);
     find_units(g);
     const ScaledColumns<T> plain{p.features, now_.row, n, unit_, nullptr, nullptr, nullptr};
     T uncentered = 0;
@@ -318,8 +329,10 @@ class Builder {
     if (p.quality.data) each_row(g, n, [&](int i) { top = larger(top, absolute(quality_[i])); });
     top = g.max(top);
     built.error = products * diagonal_sum(g, tile) + sum_error<T>(double(d)) * uncentered * top * top;
+    return built;
   }
 
+ private:
   const Call& call_;
   char *first_, *second_;
   Selection now_, next_;

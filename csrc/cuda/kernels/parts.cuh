@@ -23,7 +23,8 @@ SALN_DEVICE K shared_kernel() {
   return K(call, near, far);
 }
 
-enum class Part { gather, prepare, prepare_columns, iterate, solve, write };
+// What only some calls ask for, `transform`, `vectors` and `pivots`, is apart, out of the way of the others.
+enum class Part { gather, transform, prepare, prepare_columns, iterate, solve, vectors, pivots, write };
 
 // K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
@@ -45,7 +46,10 @@ SALN_DEVICE void run_block(const Call& call) {
   shared_kernel<K>().begin();
   while (shared_candidate() < shared_call().problem.n_candidates) {
     bool solve;
-    if constexpr (K::kGathers) part<K, Part::gather>();
+    if constexpr (K::kHasMatrix) {
+      part<K, Part::gather>();
+      if (has_transforms(shared_call())) part<K, Part::transform>();
+    }
     if constexpr (K::kHasColumns)
       solve =
           shared_call().choice.side == Side::covariance ? part<K, Part::prepare_columns>() : part<K, Part::prepare>();
@@ -58,7 +62,11 @@ SALN_DEVICE void run_block(const Call& call) {
         part_here<K, Part::solve>();
       else
         part<K, Part::solve>();
+      if constexpr (K::kHasMatrix)
+        if (shared_call().choice.vectors) part<K, Part::vectors>();
     }
+    if constexpr (K::kHasMatrix)
+      if (shared_call().choice.need == Need::pivots) part<K, Part::pivots>();
     part<K, Part::write>();
     if (thread_rank() == 0) shared_candidate() += grid_size();
     sync_block();

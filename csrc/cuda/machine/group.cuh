@@ -62,7 +62,7 @@ class Group {
 
  private:
   SALN_DEVICE Group(double* scratch, int thread)
-      : rank(thread), lane(thread % 32), warp(warps == 1 ? 0 : thread / 32), scratch_(scratch) {}
+      : rank(thread), lane(warps == 1 ? thread : thread & 31), warp(warps == 1 ? 0 : thread >> 5), scratch_(scratch) {}
 
   // Every thread gets the same bits. Two scratch arrays in turn, so that one barrier a call is enough.
   template <class T, class Join>
