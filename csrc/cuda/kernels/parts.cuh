@@ -23,8 +23,8 @@ SALN_DEVICE K shared_kernel() {
   return K(call, near, far);
 }
 
-// What only some calls ask for, `transform`, `vectors` and `pivots`, is apart, out of the way of the others.
-enum class Part { gather, transform, prepare, prepare_columns, iterate, solve, vectors, pivots, write };
+// The last three are what only some calls ask for: apart, they are not in the way of the others.
+enum class Part { gather, prepare, prepare_columns, iterate, solve, write, transform, vectors, pivots };
 
 // K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
