@@ -8,7 +8,7 @@ namespace saln {
 inline namespace SALN_VARIANT {
 
 // Row i of a packed lower triangle starts here.
-SALN_INLINE int packed_row(int i) { return i * (i + 1) / 2; }
+SALN_INLINE int packed_row(int i) { return i * (i + 1) >> 1; }
 
 // The reflector H = I − τ u uᵀ that maps x [m] to (0, …, 0, β): u[m − 1] = 1.
 template <class V>

@@ -217,6 +217,8 @@ void arithmetic() {
 }
 
 void conversions() {
+  EXPECT(larger_or_nan(1, 2) == 2 && larger_or_nan(2, 1) == 2 && larger_or_nan(-INFINITY, 1) == 1);
+  EXPECT(std::isnan(larger_or_nan(NAN, 1)) && std::isnan(larger_or_nan(1, NAN)));
   for (const float x : {1.0f, 3.0f, -7.0f, 0x1p-60f, 1e30f}) {
     EXPECT(std::fabs(reciprocal(x) * double(x) - 1) < 0x1.1p-22);
     EXPECT(x < 0 || std::fabs(reciprocal_root(x) * std::sqrt(double(x)) - 1) < 0x1.1p-22);

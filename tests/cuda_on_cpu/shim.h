@@ -189,6 +189,8 @@ inline void load_blocks(const void* row, uint32_t (&to)[4], const Where& where =
   }
 }
 
+inline float larger_or_nan(float a, float b) { return std::isnan(a) || a > b ? a : b; }
+
 // As wrong as PTX lets them be: by 2⁻²³ and by 2⁻²²·⁴ of the result.
 inline float reciprocal(float x) { return 1 / x * (1 - 0x1p-23f); }
 inline float reciprocal_root(float x) { return 1 / std::sqrt(x) * (1 - 0x1.8p-23f); }

@@ -23,7 +23,7 @@ struct Built {
 // (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
 template <class T>
 SALN_DEVICE T sum_error(double terms) {
-  return T(Arithmetic<T>::eps * (4 + 2 * sqrt(terms)));
+  return Arithmetic<T>::eps * (4 + 2 * square_root(T(terms)));
 }
 // The same of a view's inner products, whose operands tf32 rounds to 11 bits, and split float32 leaves 2⁻²² of.
 template <class T>
@@ -133,29 +133,41 @@ class Builder {
       products(g, tile, ahead == 2);
   }
 
-  // The matrix of the candidate gathered, or the one of the covariance side (kColumns). Ends with a barrier.
-  template <bool kColumns>
-  SALN_DEVICE Built<T> build(G& g, Tile<T>& tile) const {
+  // Of the tile as it was gathered: products of rows, or entries.
+  // Of the entries as gathered, relative to the products of norms.
+  SALN_DEVICE T products_error() const {
+    const Problem& p = call_.problem;
+    T error = product_error<T>(p.features, p.allow_tf32);
+    if (p.similarity == Similarity::gradient) error += product_error<T>(p.residuals, p.allow_tf32);
+    return call_.choice.in_panels ? error + UnitPanels<G>::kTruncation : error;
+  }
+
+  SALN_DEVICE Built<T> plain(G& g, Tile<T>& tile) const {
+    const Problem& p = call_.problem;
     Built<T> built;
     built.real = tile.n = now_.n();
     built.bad = !now_.valid();
     if (built.bad || built.real == 0) return built;
-    read_quality(g);
-    if constexpr (kColumns)
-      covariance(g, tile, built);
-    else
-      candidate_matrix(g, tile, built);
-    if (built.bad) return built;
-    const T top = magnitude(g, tile);
+    clear_gaps(g, tile);
+    if (p.similarity != Similarity::linear && p.similarity != Similarity::gradient) return built;
+    built.error = products_error() * diagonal_sum(g, tile);
+    return built;
+  }
+
+  // Brings the magnitude of a matrix that is to be solved near 1, if it is far from it. Returns Σ x² over the numbers
+  // of the triangle that are this thread's.
+  SALN_DEVICE T scale(G& g, Tile<T>& tile, Built<T>& built) const {
+    T square = 0;
+    if (built.bad || built.real == 0) return square;
+    const T top = magnitude(g, tile, square);
     if (!is_finite(top)) built.bad = true;
     if (built.bad || call_.choice.need == Need::nothing || top == T(0) || (top > T(1.5e-5) && top < T(65536)))
-      return built;
+      return square;
     built.scale = power_of_two(top);
-    if (built.scale == T(0)) built.scale = sizeof(T) == 8 ? T(2.2250738585072014e-308) : T(1.17549435e-38);
-    multiply(g, tile, T(1) / built.scale);
+    if (built.scale == T(0)) built.scale = Arithmetic<T>::smallest_normal;
     tile.sigma /= built.scale;
     built.error /= built.scale;
-    return built;
+    return multiply(g, tile, T(1) / built.scale);
   }
 
   SALN_DEVICE const T* read_quality(const G& g) const {
@@ -228,28 +240,29 @@ class Builder {
     g.sync();
   }
 
-  SALN_DEVICE void candidate_matrix(G& g, Tile<T>& tile, Built<T>& built) const {
+ public:
+  // Of the tile once it is the candidate's matrix, which it becomes. Ends with a barrier.
+  SALN_DEVICE Built<T> transform(G& g, Tile<T>& tile) const {
     const Problem& p = call_.problem;
-    const T eps = Arithmetic<T>::eps, n = T(tile.n);
-    T rounding = product_error<T>(p.features, p.allow_tf32);
-    if (call_.choice.in_panels) rounding += UnitPanels<G>::kTruncation;
+    Built<T> built = plain(g, tile);
+    if (built.bad || built.real == 0) return built;
+    const T eps = Arithmetic<T>::eps, n = T(tile.n), rounding = products_error();
+    read_quality(g);
     // A NaN would not survive these two; all else hands it on.
-    if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) built.bad = !is_finite(magnitude(g, tile));
-    if (p.similarity == Similarity::linear) built.error = rounding * diagonal_sum(g, tile);
-    if (p.similarity == Similarity::gradient) {
-      built.error = (rounding + product_error<T>(p.residuals, p.allow_tf32)) * diagonal_sum(g, tile);
-      if (p.laplacian != Laplacian::none) built.bad = built.bad || !is_finite(magnitude(g, tile));
+    T raw = 0;
+    if (p.similarity == Similarity::rbf || p.laplacian != Laplacian::none) {
+      raw = magnitude(g, tile);
+      built.bad = !is_finite(raw);
+      if (built.bad) return built;
+      g.sync();
     }
-    if (built.bad) return;
     if (p.similarity == Similarity::cosine) {
       rescale_rows(g, tile);
       to_cosine(g, tile, work_);
       built.error = (rounding + 4 * eps) * n;
     } else if (p.similarity == Similarity::rbf) {
-      const T top = magnitude(g, tile);
-      g.sync();
       to_rbf(g, tile, T(p.gamma), work_);
-      built.error = n * (2 * eps + 4 * T(p.gamma) * rounding * top);
+      built.error = n * (2 * eps + 4 * T(p.gamma) * rounding * raw);
     }
     if (p.center) {
       const T before = magnitude(g, tile);
@@ -266,25 +279,31 @@ class Builder {
       const T after = magnitude(g, tile);
       built.error = built.error * top * top + 3 * eps * n * after;
       built.bad = !is_finite(after);
-      if (built.bad) return;
+      if (built.bad) return built;
       g.sync();
     }
     if (p.laplacian != Laplacian::none) {
       const T weakest = to_laplacian(g, tile, p.laplacian, p.negative, work_);
-      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * magnitude(g, tile);
-    }
-    if (call_.choice.fiedler) {
       const T top = magnitude(g, tile);
-      g.sync();
-      built.empty = top == T(0);
-      deflate_and_negate(g, tile, top);
+      built.error = (1 + 4 * square_root(n)) * built.error / weakest + 4 * eps * n * top;
+      if (call_.choice.fiedler) {
+        g.sync();
+        built.empty = top == T(0);
+        deflate_and_negate(g, tile, top);
+      }
     }
+    return built;
   }
 
   // X̃ᵀX̃ of the transformed rows.
-  SALN_DEVICE void covariance(G& g, Tile<T>& tile, Built<T>& built) const {
+  SALN_DEVICE Built<T> covariance(G& g, Tile<T>& tile) const {
     const Problem& p = call_.problem;
     const int n = now_.n(), d = int(p.features.cols);
+    Built<T> built;
+    built.real = tile.n = n;
+    built.bad = !now_.valid();
+    if (built.bad || n == 0) return built;
+    read_quality(g);
     find_units(g);
     const ScaledColumns<T> plain{p.features, now_.row, n, unit_, nullptr, nullptr, nullptr};
     T uncentered = 0;
@@ -306,6 +325,7 @@ class Builder {
     uncentered = g.sum(uncentered);
     g.sync();
     tile.n = d;
+    clear_gaps(g, tile);
     const ScaledColumns<T> columns{
         p.features, now_.row, n, unit_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
     const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
@@ -324,8 +344,10 @@ class Builder {
     if (p.quality.data) each_row(g, n, [&](int i) { top = larger(top, absolute(quality_[i])); });
     top = g.max(top);
     built.error = products * diagonal_sum(g, tile) + sum_error<T>(double(d)) * uncentered * top * top;
+    return built;
   }
 
+ private:
   const Call& call_;
   char *first_, *second_;
   Selection now_, next_;

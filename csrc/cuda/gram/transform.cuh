@@ -1,5 +1,6 @@
 // From the raw Gram tile to the matrix whose spectrum is asked for, in the order of docs/design.md. The tile is a lower
-// triangle. Packed, 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do.
+// triangle. Packed, 32 consecutive rows, or columns, of it lie in 32 different banks, since triangular numbers do. A
+// pass that does not ask where an entry stands goes straight through memory, four numbers at a time.
 #pragma once
 #include "core/problem.h"
 #include "cuda/machine/group.cuh"
@@ -10,8 +11,8 @@ namespace saln::device {
 // Where row i of a tile starts whose rows are rounded up to quads of four columns: 16-byte accesses, and the 4×4 blocks
 // on the diagonal have room for both triangles.
 SALN_HD inline int quad_row(int i) {
-  const int quad = i / 4;
-  return 4 * (quad + 1) * (2 * quad + i % 4);
+  const int quad = i >> 2;
+  return 4 * (quad + 1) * (2 * quad + (i & 3));
 }
 
 // Four consecutive numbers; float32 16-byte aligned.
@@ -42,23 +43,60 @@ struct Tile {
 
   SALN_DEVICE T* row(int i) const { return data + (quads ? quad_row(i) : packed_row(i)); }
   SALN_DEVICE T& at(int i, int j) const { return row(i)[j]; }  // j ≤ i
+  // The numbers of all rows; in rows of quads those behind the diagonal too.
+  SALN_DEVICE int extent() const { return quads ? quad_row(n) : packed_row(n); }
 };
 
 SALN_HD inline int64_t tile_elements(int64_t order, bool quads) {
   return quads ? quad_row(int(order + 3) / 4 * 4) : order * (order + 1) / 2;
 }
 
-// f(i, j, entry) for every j ≤ i, a warp a row.
-template <class T, class G, class F>
-SALN_DEVICE void each_entry(const G& g, const Tile<T>& tile, const F& f) {
-  for (int i = g.warp; i < tile.n; i += G::warps)
-    for (int j = g.lane; j <= i; j += 32) f(i, j, tile.at(i, j));
-}
-
 // f(i) for every row, a thread a row.
 template <class G, class F>
 SALN_DEVICE void each_row(const G& g, int n, const F& f) {
+#pragma unroll 1
   for (int i = g.rank; i < n; i += G::threads) f(i);
+}
+
+// f(i, j, entry) for every j ≤ i: a row is one warp's, and a lane keeps its column as long as it can.
+template <class T, class G, class F>
+SALN_DEVICE void each_entry(const G& g, const Tile<T>& tile, const F& f) {
+#pragma unroll 1
+  for (int first = 0; first < tile.n; first += 32) {
+    const int j = first + g.lane;
+#pragma unroll 1
+    for (int i = first + g.warp; i < tile.n; i += G::warps)
+      if (j <= i) f(i, j, tile.at(i, j));
+  }
+}
+
+// f(x, e) for every number of the tile, e = 0 … 3 its place in a quad: as kWrite says, x is the number or a copy of it.
+template <bool kWrite, class T, class G, class F>
+SALN_DEVICE void each_number(const G& g, const Tile<T>& tile, const F& f) {
+  const int end = tile.extent(), whole = end & ~3;
+#pragma unroll 4
+  for (int at = 4 * g.rank; at < whole; at += 4 * G::threads) {
+    T x[4];
+    load_quad(tile.data + at, x);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) f(x[e], e);
+    if constexpr (kWrite) store_quad(tile.data + at, x);
+  }
+  if (whole + g.rank >= end) return;
+  T x = tile.data[whole + g.rank];
+  f(x, 0);
+  if constexpr (kWrite) tile.data[whole + g.rank] = x;
+}
+
+// Zeros behind the diagonal, for passes that see them. Ends with a barrier, where there are any.
+template <class T, class G>
+SALN_DEVICE void clear_gaps(const G& g, const Tile<T>& tile) {
+  if (!tile.quads) return;
+  each_row(g, tile.n, [&](int i) {
+    T* row = tile.row(i);
+    for (int j = i + 1; j & 3; ++j) row[j] = T(0);
+  });
+  g.sync();
 }
 
 // Σ_j K_ij, one thread's job
@@ -75,15 +113,24 @@ SALN_DEVICE bool is_finite(T x) {
   return x - x == T(0);
 }
 
-// Largest magnitude; NaN if any entry is not finite.
+// Largest magnitude; NaN or infinite if any entry is.
 template <class T, class G>
 SALN_DEVICE T magnitude(G& g, const Tile<T>& tile) {
-  T top = 0, poison = 0;
-  each_entry(g, tile, [&](int, int, T x) {
-    top = larger(absolute(x), top);
-    poison += x * T(0);
+  T top = 0;
+  each_number<false>(g, tile, [&](T x, int) { top = larger_or_nan(absolute(x), top); });
+  return g.max_or_nan(top);
+}
+
+// The same; `square`: Σ x² over the numbers that are this thread's, infinite where it overflows.
+template <class T, class G>
+SALN_DEVICE T magnitude(G& g, const Tile<T>& tile, T& square) {
+  T top = 0, sum[2] = {};
+  each_number<false>(g, tile, [&](T x, int e) {
+    top = larger_or_nan(absolute(x), top);
+    sum[e % 2] += x * x;
   });
-  return g.max(top) + g.sum(poison);
+  square = sum[0] + sum[1];
+  return g.max_or_nan(top);
 }
 
 template <class T, class G>
@@ -93,10 +140,16 @@ SALN_DEVICE T diagonal_sum(G& g, const Tile<T>& tile) {
   return g.sum(total);
 }
 
+// Returns Σ x² over the numbers that are this thread's.
 template <class T, class G>
-SALN_DEVICE void multiply(const G& g, const Tile<T>& tile, T factor) {
-  each_entry(g, tile, [&](int, int, T& x) { x *= factor; });
+SALN_DEVICE T multiply(const G& g, const Tile<T>& tile, T factor) {
+  T square = 0;
+  each_number<true>(g, tile, [&](T& x, int) {
+    x *= factor;
+    square += x * x;
+  });
   g.sync();
+  return square;
 }
 
 // K_ij ← s_i K_ij s_j
@@ -136,7 +189,7 @@ SALN_DEVICE T cancelled(T before, int n) {
   return before * T(8 + n) * Arithmetic<T>::eps;
 }
 
-// K ← H K H, H = I − 11ᵀ/n; `before` is the magnitude of K.
+// K ← H K H, H = I − 11ᵀ/n; `before` is the magnitude of K. Ends with a barrier.
 template <class T, class G>
 SALN_DEVICE void double_center(G& g, const Tile<T>& tile, T before, T* work) {
   const int n = tile.n;
@@ -150,6 +203,7 @@ SALN_DEVICE void double_center(G& g, const Tile<T>& tile, T before, T* work) {
   each_entry(g, tile, [&](int i, int j, T& x) { x -= (work[i] - all) + work[j]; });
   g.sync();
   if (magnitude(g, tile) <= cancelled(before, n)) multiply(g, tile, T(0));
+  g.sync();
 }
 
 // W ← K without its diagonal, negatives handled; degree [n] = row sums of W.
@@ -221,30 +275,37 @@ struct Moments {
   double trace = 0, square = 0, variance = 0;  // tr K, ‖K‖_F², ‖K − (tr/n) I‖_F²/n
 };
 
-// of the real × real matrix whose nonzero part, or one with the same spectrum, is the tile
+// tr K and ‖K‖_F²; `square`: Σ x² over the numbers of the triangle that are this thread's. The variance is left out.
 template <class T, class G>
-SALN_DEVICE Moments moments(G& g, const Tile<T>& tile, int real) {
+SALN_DEVICE Moments moments(G& g, const Tile<T>& tile, T square) {
+  double trace = 0, whole = 2 * double(square);
+  each_row(g, tile.n, [&](int i) {
+    const double x = tile.at(i, i);
+    trace += x;
+    whole -= x * x;
+  });
+  Moments m;
+  m.trace = g.sum(trace);
+  m.square = g.sum(whole);
+  return m;
+}
+
+// Of the real × real matrix whose nonzero part, or one with the same spectrum, is the tile. From differences: a matrix
+// may be close to (tr/n) I.
+template <class T, class G>
+SALN_DEVICE double variance(G& g, const Tile<T>& tile, int real, double trace) {
+  const double mean = trace / real;
+  double total = 0;
+  each_row(g, tile.n, [&](int i) {
+    const double x = tile.at(i, i) - mean;
+    total += x * x;
+  });
   T off = 0;
   each_entry(g, tile, [&](int i, int j, T x) {
     if (i != j) off += x * x;
   });
-  double trace = 0, square = 0, deviation = 0;
-  each_row(g, tile.n, [&](int i) {
-    const double x = tile.at(i, i);
-    trace += x;
-    square += x * x;
-  });
-  Moments m;
-  const double rest = 2 * g.sum(double(off));
-  m.trace = g.sum(trace);
-  m.square = g.sum(square) + rest;
-  const double mean = m.trace / real;
-  each_row(g, tile.n, [&](int i) {
-    const double x = tile.at(i, i) - mean;
-    deviation += x * x;
-  });
-  m.variance = (g.sum(deviation) + mean * mean * (real - tile.n) + rest) / real;
-  return m;
+  total = g.sum(total + 2 * double(off));
+  return (total + mean * mean * (real - tile.n)) / real;
 }
 
 }  // namespace saln::device

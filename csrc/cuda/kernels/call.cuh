@@ -1,6 +1,7 @@
 // What a launch is given.
 #pragma once
 #include "core/plan.h"
+#include "linalg/element.h"
 
 namespace saln::device {
 
@@ -27,5 +28,12 @@ struct Call {
   char* workspace = nullptr;
   int64_t workspace_stride = 0;  // bytes from one block's to the next
 };
+
+// Whether the matrix of a candidate is more than products, or entries, as they come.
+SALN_HD inline bool has_transforms(const Call& call) {
+  const Problem& p = call.problem;
+  return call.choice.side == Side::gram && (p.similarity == Similarity::cosine || p.similarity == Similarity::rbf ||
+                                            p.center || p.quality.data || p.laplacian != Laplacian::none);
+}
 
 }  // namespace saln::device

@@ -7,15 +7,15 @@
 
 namespace saln::device {
 
-// Self offers reduce(g, tile): from the tile to d, e, tau and reflectors in it; and if kIterates, what comes before,
-// iterate(g, tile).
+// Self offers reduce(g, tile): from the tile to d, e, tau and reflectors in it; if kIterates, what comes before,
+// iterate(g, tile); and if kEstimates, take_estimate and expand, which say what was found otherwise.
 template <class Self, class T_, class G_, int kOrder>
 class CandidateKernel {
  public:
   using T = T_;
   using G = G_;
   static constexpr int threads = G::threads;
-  static constexpr bool kGathers = true;
+  static constexpr bool kHasMatrix = true;
   static constexpr int64_t kStage = Builder<T, G, kOrder>::Products::kStage;  // bytes
 
   SALN_DEVICE void begin() const { builder_.begin(G(scratch_)); }
@@ -25,16 +25,19 @@ class CandidateKernel {
   SALN_DEVICE bool run_part(int64_t c) const {
     G g(scratch_);
     if constexpr (kPart == Part::gather || kPart == Part::gather_panels) {
-      Tile<T> tile{tile_, 0, nullptr, 0, Self::kQuads};
+      Tile<T> tile = new_tile();
       builder_.template gather<kPart == Part::gather_panels>(g, c, tile);
     }
+    if constexpr (kPart == Part::transform) transform(g);
     if constexpr (kPart == Part::prepare) build<false>(g, c);
     if constexpr (kPart == Part::prepare_columns) build<true>(g, c);
     if constexpr (kPart == Part::iterate) self().iterate(g, tile());
     if constexpr (kPart == Part::solve) self().reduce(g, tile());
+    if constexpr (kPart == Part::vectors) find_vectors(g);
+    if constexpr (kPart == Part::pivots) find_pivots(g);
     if constexpr (kPart == Part::write) emit(g, c);
     g.sync();
-    return kPart > Part::gather_panels && state_->solve;
+    return kPart > Part::transform && state_->solve;
   }
 
  protected:
@@ -42,9 +45,11 @@ class CandidateKernel {
     Built<T> built;
     Moments moments;
     T sigma;
-    int n;      // order of the tile
-    T rest;     // of an iterative solver: what its space leaves over
-    int found;  // and how many values it found
+    int n;       // order of the tile
+    T rest;      // of an iterative solver: what its space leaves over
+    int found;   // and how many values it found
+    T residual;  // of a Fiedler pair
+    T log_det;
     bool solve;
   };
 
@@ -61,6 +66,9 @@ class CandidateKernel {
 
   SALN_DEVICE const Self& self() const { return static_cast<const Self&>(*this); }
 
+  SALN_DEVICE Tile<T> new_tile() const {
+    return Tile<T>{tile_, 0, call_.choice.fiedler ? trivial_ : nullptr, 0, Self::kQuads};
+  }
   SALN_DEVICE Tile<T> tile() const {
     return Tile<T>{tile_, state_->n, call_.choice.fiedler ? trivial_ : nullptr, state_->sigma, Self::kQuads};
   }
@@ -79,67 +87,105 @@ class CandidateKernel {
   T *trivial_, *tile_ = nullptr;
 
  private:
+  SALN_DEVICE void transform(G& g) const {
+    Tile<T> tile = new_tile();
+    const Built<T> built = builder_.transform(g, tile);
+    if (g.rank == 0) {
+      state_->built = built;
+      state_->sigma = tile.sigma;
+    }
+  }
+
   template <bool kColumns>
   SALN_DEVICE void build(G& g, int64_t c) const {
     const Choice& choice = call_.choice;
-    Tile<T> tile{tile_, 0, choice.fiedler ? trivial_ : nullptr, 0, Self::kQuads};
-    const Built<T> built = builder_.template build<kColumns>(g, tile);
+    Tile<T> tile = new_tile();
+    Built<T> built;
+    if constexpr (kColumns) {
+      built = builder_.covariance(g, tile);
+    } else if (has_transforms(call_)) {
+      built = state_->built;
+      tile.n = built.real;
+      tile.sigma = state_->sigma;
+      g.sync();
+    } else {
+      built = builder_.plain(g, tile);
+    }
+    const T square = builder_.scale(g, tile, built);
     const bool good = !built.bad && built.real > 0, values = choice.need == Need::eigenvalues;
     Moments seen;
-    if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, built.real);
+    if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, square);
+    if (good && choice.need == Need::moments) seen.variance = variance(g, tile, built.real, seen.trace);
     if (good && choice.fiedler && choice.vectors) space().keep(g, tile);
-    if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, 0, good && values};
+    if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, 0, 0, 0, good && values};
     builder_.look_ahead(g, c + grid_size());
   }
 
-  SALN_DEVICE void emit(G& g, int64_t c) const {
-    const Built<T> built = state_->built;
+  SALN_DEVICE bool estimates() const { return Self::kEstimates && call_.choice.solver == Solver::randomized; }
+
+  // Values with their vectors, and how well a Fiedler pair is one.
+  SALN_DEVICE void find_vectors(G& g) const {
     const Tile<T> whole = tile();
+    const VectorSpace<T> found = space();
+    const T* values = exact_.values;
+    if (estimates()) {
+      if constexpr (Self::kEstimates) {
+        Solution<T> s;
+        self().take_estimate(s);
+        values = s.values;
+        self().expand(g, whole, found.vectors);
+      }
+    } else {
+      const int count = exact_count(whole);
+      const T scale = exact_.find_values(g, whole.n, count);
+      found.find(g, whole, exact_, count);
+      exact_.scale_values(g, count, scale);
+    }
+    if (!call_.choice.fiedler) return;
+    Tile<T> kept = whole;
+    kept.data = found.copy;
+    const T residual = fiedler_residual(g, kept, found.vectors, values[0]);
+    if (g.rank == 0) state_->residual = residual;
+  }
+
+  SALN_DEVICE void find_pivots(G& g) const {
+    const Built<T> built = state_->built;
+    if (built.bad || built.real == 0) return;
+    const double factor = double(built.scale) / (call_.task.parameter * call_.task.parameter);
+    const T found = log_det(g, tile(), T(factor), builder_.work());
+    if (g.rank == 0) state_->log_det = found;
+  }
+
+  SALN_DEVICE void emit(G& g, int64_t c) const {
     const Emitter<T> emitter(call_);
     if (call_.choice.need == Need::nothing) {
-      emitter.gram(g, c, built, builder_.selection(), whole);
+      emitter.gram(g, c, state_->built, builder_.selection(), tile());
       return;
     }
     Solution<T> s;
+    if (state_->solve) take_spectrum(g, s);
     s.moments = state_->moments;
-    if (call_.choice.need == Need::pivots && !built.bad && built.real > 0) {
-      const double factor = double(built.scale) / (call_.task.parameter * call_.task.parameter);
-      s.log_det = log_det(g, whole, T(factor), builder_.work());
-    }
-    if (state_->solve) find_spectrum(g, whole, s);
-    emitter.spectrum(g, c, built, builder_.selection().position, s);
+    s.log_det = state_->log_det;
+    emitter.spectrum(g, c, state_->built, builder_.selection().position, s);
   }
 
-  SALN_DEVICE void find_spectrum(G& g, const Tile<T>& whole, Solution<T>& s) const {
-    const Choice& choice = call_.choice;
-    if constexpr (Self::kEstimates) {
-      if (choice.solver == Solver::randomized) {
-        self().take_estimate(g, whole, s);
-      } else {
-        find_exactly(g, whole, s);
-      }
+  SALN_DEVICE void take_spectrum(G& g, Solution<T>& s) const {
+    const Tile<T> whole = tile();
+    if (estimates()) {
+      if constexpr (Self::kEstimates) self().take_estimate(s);
     } else {
-      find_exactly(g, whole, s);
+      s.values = exact_.values;
+      s.found = exact_count(whole);
+      if (!call_.choice.vectors) exact_.scale_values(g, s.found, exact_.find_values(g, whole.n, s.found));
     }
     if (s.found > state_->built.real) s.found = state_->built.real;
-    if (!choice.fiedler || !choice.vectors) return;
-    Tile<T> kept = whole;
-    kept.data = space().copy;
-    s.residual = fiedler_residual(g, kept, s.vectors, s.values[0]);
-    g.sync();
+    if (!call_.choice.vectors) return;
+    s.vectors = space().vectors;
+    s.residual = state_->residual;
   }
 
-  SALN_DEVICE void find_exactly(G& g, const Tile<T>& whole, Solution<T>& s) const {
-    const Choice& choice = call_.choice;
-    s.values = exact_.values;
-    s.found = choice.count < whole.n ? choice.count : whole.n;
-    const T scale = exact_.find_values(g, whole.n, s.found);
-    if (choice.vectors) {
-      const VectorSpace<T> found = space();
-      found.find(g, whole, exact_, s.found);
-      s.vectors = found.vectors;
-    }
-    exact_.scale_values(g, s.found, scale);
+  SALN_DEVICE int exact_count(const Tile<T>& tile) const {
+    return call_.choice.count < tile.n ? call_.choice.count : tile.n;
   }
 };
 

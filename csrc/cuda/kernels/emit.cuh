@@ -77,34 +77,42 @@ class Emitter {
       return;
     }
     const bool fiedler = task.output == Output::fiedler;
-    const int64_t k = fiedler ? 1 : task.k, b = call_.problem.size;
-    const int kept = fiedler && built.real < 2 ? 0 : s.found;
-    for (int64_t j = g.rank; j < k; j += G::threads) {
-      const T value = j < kept && !built.empty ? s.values[j] * built.scale : T(0);
-      values_[c * k + j] = built.bad ? T(NAN) : fiedler ? T(0) - value : value;
-      bounds_[c * k + j] = built.bad ? T(NAN)
-                           : fiedler ? (kept && !built.empty ? s.residual * built.scale : T(0))
-                                     : bound(built, s, int(j));
+    const int k = fiedler ? 1 : int(task.k);
+    const int kept = fiedler && built.real < 2 ? 0 : s.found, nonzero = built.empty ? 0 : kept;
+    const T rounding = fiedler || built.bad ? T(0) : rounding_error(built, s);
+#pragma unroll 1
+    for (int j = g.rank; j < k; j += G::threads) {
+      T value = j < nonzero ? s.values[j] * built.scale : T(0), bound = 0;
+      if (fiedler) {
+        value = T(0) - value;
+        bound = nonzero ? s.residual * built.scale : T(0);
+      } else if (j < built.real) {
+        bound = s.truncation && j < s.found ? rounding + s.truncation[j] : rounding;
+        bound *= built.scale;
+      }
+      values_[c * k + j] = built.bad ? T(NAN) : value;
+      bounds_[c * k + j] = built.bad ? T(NAN) : bound;
     }
-    if (!vectors_) return;
-    T* out = vectors_ + c * b * k;
-    for (int64_t i = g.rank; i < b * k; i += G::threads) out[i] = built.bad ? T(NAN) : T(0);
-    g.sync();
-    if (built.bad) return;
-    for (int64_t at = g.rank; at < int64_t(kept) * built.real; at += G::threads) {
-      const int64_t j = at % kept, i = at / kept;
-      out[position[i] * k + j] = s.vectors[j * built.real + i];
-    }
+    if (vectors_) vectors(g, c, built, position, s, k, kept);
   }
 
  private:
-  // Rounding of the matrix, of its reduction and of the bisection, and what an iterative solver left open.
-  SALN_DEVICE T bound(const Built<T>& built, const Solution<T>& s, int j) const {
-    if (j >= built.real) return T(0);
-    const double n = built.real, norm = sqrt(s.moments.square);
-    double total = built.error + Arithmetic<T>::eps * (16 + 4 * sqrt(n)) * norm;
-    if (s.truncation && j < s.found) total += s.truncation[j];
-    return T(total * built.scale);
+  template <class G>
+  SALN_DEVICE void vectors(const G& g, int64_t c, const Built<T>& built, const int32_t* position, const Solution<T>& s,
+                           int k, int kept) const {
+    const int b = int(call_.problem.size);
+    T* out = vectors_ + c * b * k;
+    for (int64_t i = g.rank; i < int64_t(b) * k; i += G::threads) out[i] = built.bad ? T(NAN) : T(0);
+    g.sync();
+    if (built.bad) return;
+    for (int j = 0; j < kept; ++j)
+      for (int i = g.rank; i < built.real; i += G::threads)
+        out[int64_t(position[i]) * k + j] = s.vectors[int64_t(j) * built.real + i];
+  }
+
+  // Of the matrix, of its reduction and of the bisection.
+  SALN_DEVICE T rounding_error(const Built<T>& built, const Solution<T>& s) const {
+    return T(built.error + Arithmetic<T>::eps * (16 + 4 * square_root(T(built.real))) * sqrt(s.moments.square));
   }
 
   const Call& call_;

@@ -14,7 +14,7 @@ class MatrixFreeKernel {
 
  public:
   static constexpr int threads = G::threads, blocks = 1, kHeldRows = 0;
-  static constexpr bool kGathers = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
+  static constexpr bool kHasMatrix = false, kIterates = false, kSolvesInPlace = false, kHasColumns = false;
   static constexpr bool kStreams = false, kHasPanels = false;
 
   SALN_HD MatrixFreeKernel(const Call& call, Memory& shared, Memory& global)

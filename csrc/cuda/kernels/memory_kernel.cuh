@@ -62,14 +62,15 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     if (g.rank == 0) this->state_->found = found;
   }
 
-  SALN_DEVICE void take_estimate(G& g, const Tile<T>& tile, Solution<T>& s) const {
-    const Choice& choice = this->call_.choice;
+  SALN_DEVICE void take_estimate(Solution<T>& s) const {
     s.found = this->state_->found;
     s.values = lanczos_.values;
     s.truncation = lanczos_.truncation;
-    if (!choice.vectors) return;
-    s.vectors = this->space().vectors;
-    lanczos_.expand(g, tile.n, choice.n_iter, s.found, this->space().vectors);
+  }
+
+  // Vectors of an estimate. Ends with a barrier.
+  SALN_DEVICE void expand(G& g, const Tile<T>& tile, T* vectors) const {
+    lanczos_.expand(g, tile.n, this->call_.choice.n_iter, this->state_->found, vectors);
   }
 
  private:

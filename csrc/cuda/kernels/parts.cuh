@@ -23,7 +23,9 @@ SALN_DEVICE K shared_kernel() {
   return K(call, near, far);
 }
 
-enum class Part { gather, gather_panels, prepare, prepare_columns, iterate, solve, write };
+// From `prepare` on a part says whether there is something to solve. The last two are what only some calls ask for, as
+// `transform` is: apart, they are not in the way of the others.
+enum class Part { gather, gather_panels, transform, prepare, prepare_columns, iterate, solve, write, vectors, pivots };
 
 // K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
@@ -45,13 +47,16 @@ SALN_DEVICE void run_block(const Call& call) {
   shared_kernel<K>().begin();
   while (shared_candidate() < shared_call().problem.n_candidates) {
     bool solve;
-    if constexpr (K::kHasPanels) {
-      if (shared_call().choice.in_panels)
-        part_here<K, Part::gather_panels>();
-      else
+    if constexpr (K::kHasMatrix) {
+      if constexpr (K::kHasPanels) {
+        if (shared_call().choice.in_panels)
+          part_here<K, Part::gather_panels>();
+        else
+          part<K, Part::gather>();
+      } else {
         part<K, Part::gather>();
-    } else if constexpr (K::kGathers) {
-      part<K, Part::gather>();
+      }
+      if (has_transforms(shared_call())) part<K, Part::transform>();
     }
     if constexpr (K::kHasColumns)
       solve =
@@ -65,7 +70,11 @@ SALN_DEVICE void run_block(const Call& call) {
         part_here<K, Part::solve>();
       else
         part<K, Part::solve>();
+      if constexpr (K::kHasMatrix)
+        if (shared_call().choice.vectors) part<K, Part::vectors>();
     }
+    if constexpr (K::kHasMatrix)
+      if (shared_call().choice.need == Need::pivots) part<K, Part::pivots>();
     part<K, Part::write>();
     if (thread_rank() == 0) shared_candidate() += grid_size();
     sync_block();

@@ -38,6 +38,7 @@ void multiply_bfloat16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint3
 void multiply_float16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 void multiply_tf32(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 uint32_t to_tf32(float x);
+float larger_or_nan(float a, float b);
 float reciprocal(float x);
 float reciprocal_root(float x);
 float from_bfloat16(uint16_t bits);
@@ -174,6 +175,13 @@ SALN_DEVICE uint32_t to_tf32(float x) {
   uint32_t y;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
   return y;
+}
+
+// The larger, or NaN if either is.
+SALN_DEVICE float larger_or_nan(float a, float b) {
+  float x;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(x) : "f"(a), "f"(b));
+  return x;
 }
 
 // 1/x and 1/√x to two units in the last place, of normal numbers: no instructions for others.

@@ -4,6 +4,8 @@
 
 namespace saln::device {
 
+SALN_DEVICE double larger_or_nan(double a, double b) { return a != a || a > b ? a : b; }
+
 // The sum over a warp, in every lane.
 template <class T>
 SALN_DEVICE T warp_sum(T x) {
@@ -46,6 +48,11 @@ class Group {
   SALN_DEVICE T max(T x) {
     return reduce(x, [](T a, T b) { return a > b ? a : b; });
   }
+  // A NaN anywhere is what is found.
+  template <class T>
+  SALN_DEVICE T max_or_nan(T x) {
+    return reduce(x, [](T a, T b) { return larger_or_nan(a, b); });
+  }
   template <class T>
   SALN_DEVICE T min(T x) {
     return reduce(x, [](T a, T b) { return a < b ? a : b; });
@@ -55,7 +62,7 @@ class Group {
 
  private:
   SALN_DEVICE Group(double* scratch, int thread)
-      : rank(thread), lane(thread % 32), warp(warps == 1 ? 0 : thread / 32), scratch_(scratch) {}
+      : rank(thread), lane(warps == 1 ? thread : thread & 31), warp(warps == 1 ? 0 : thread >> 5), scratch_(scratch) {}
 
   // Every thread gets the same bits. Two scratch arrays in turn, so that one barrier a call is enough.
   template <class T, class Join>
