@@ -1,6 +1,7 @@
 // Lanczos from a random start with full reorthogonalisation, restarted with a fresh vector on breakdown, and the
 // certificate of what it leaves open.
 #pragma once
+#include "cuda/gram/build.cuh"
 #include "cuda/solve/tridiagonal.cuh"
 
 namespace saln::device {
@@ -88,7 +89,9 @@ struct Lanczos {
     tridiagonal_vectors(g, m, found, d, e, values, ritz, work, along);
     each_row(g, leading, [&](int j) { values[j] *= scale; });
     g.sync();
-    certify(g, n, m, found, leading, double(rest), semidefinite, trace - seen_trace, square - seen_square);
+    const double rounding = sum_error<T>(n);  // of T's entries, relative to K
+    certify(g, n, m, found, leading, double(rest), semidefinite, trace - seen_trace + rounding * trace,
+            square - seen_square + 2 * rounding * square);
     return found;
   }
 
@@ -194,7 +197,8 @@ struct Lanczos {
 
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a
   // bound on every eigenvalue of K away from them, λ_i − θ_i ≤ 2R²/(g + √(g² + 4R²)), g = θ_i − τ > 0 (Li & Li 2005,
-  // Theorem 2), and ≤ τ − θ_i + R otherwise.
+  // Theorem 2), and ≤ τ − θ_i + R otherwise. What is unseen is a difference, to which the caller has added its rounding
+  // error: a root makes much of little.
   template <class G>
   SALN_DEVICE void certify(G& g, int n, int m, int found, int leading, double rest, bool semidefinite,
                            double unseen_trace, double unseen_square) const {
