@@ -93,7 +93,7 @@ class CandidateKernel {
   }
 
   SALN_DEVICE void emit(G& g, int64_t c) const {
-    const Built<T> built = state_->built;
+    const Built<T>& built = state_->built;
     const Tile<T> whole = tile();
     const Emitter<T> emitter(call_);
     if (call_.choice.need == Need::nothing) {
@@ -101,7 +101,7 @@ class CandidateKernel {
       return;
     }
     Solution<T> s;
-    s.moments = state_->moments;
+    s.moments = &state_->moments;
     if (call_.choice.need == Need::pivots && !built.bad && built.real > 0) {
       const double factor = double(built.scale) / (call_.task.parameter * call_.task.parameter);
       s.log_det = log_det(g, whole, T(factor), builder_.work());

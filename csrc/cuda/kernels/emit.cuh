@@ -14,7 +14,8 @@ struct Solution {
   const T* truncation = nullptr;  // [found] certificates of an iterative solver
   T log_det = 0;
   T residual = 0;  // Fiedler
-  Moments moments;
+  // where they lie in shared memory: read late, they crowd no registers
+  const Moments* moments = nullptr;
 };
 
 // What core/criteria.h asks of a spectrum; every thread gets the sums.
@@ -69,10 +70,10 @@ class Emitter {
     if (task.output == Output::score) {
       double score = 0;
       if (!built.bad && built.real > 0)
-        score = score_of(
-            task.criterion,
-            Spectrum<T, G>{g, s.values, s.found, task.parameter, is_semidefinite(call_.problem), built.empty,
-                           built.real, built.scale, s.moments.trace, s.moments.square, s.moments.variance, s.log_det});
+        score = score_of(task.criterion,
+                         Spectrum<T, G>{g, s.values, s.found, task.parameter, is_semidefinite(call_.problem),
+                                        built.empty, built.real, built.scale, s.moments->trace, s.moments->square,
+                                        s.moments->variance, s.log_det});
       if (g.rank == 0) values_[c] = built.bad ? T(NAN) : T(score);
       return;
     }
@@ -101,7 +102,7 @@ class Emitter {
   // Rounding of the matrix, of its reduction and of the bisection, and what an iterative solver left open.
   SALN_DEVICE T bound(const Built<T>& built, const Solution<T>& s, int j) const {
     if (j >= built.real) return T(0);
-    const double n = built.real, norm = sqrt(s.moments.square);
+    const double n = built.real, norm = sqrt(s.moments->square);
     double total = built.error + Arithmetic<T>::eps * (16 + 4 * sqrt(n)) * norm;
     if (s.truncation && j < s.found) total += s.truncation[j];
     return T(total * built.scale);
