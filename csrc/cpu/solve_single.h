@@ -87,7 +87,9 @@ class SingleSolver {
     const T scale = tridiagonal_values(m, leading);
     tridiagonal_vectors(m, ritz_);
     for (int j = 0; j < leading; ++j) values_[j] *= scale;
-    certify(n, m, leading, double(space.rest), semidefinite, trace - seen_trace, square - seen_square);
+    const double rounding = Builder<T>::sum_error(n);  // of T's entries, relative to K
+    certify(n, m, leading, double(space.rest), semidefinite, trace - seen_trace + rounding * trace,
+            square - seen_square + 2 * rounding * square);
     if (!wants_vectors_) return;
     for (int j = 0; j < found_; ++j) {
       T* z = vectors_ + int64_t(j) * n;
@@ -144,7 +146,8 @@ class SingleSolver {
 
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a
   // bound on every eigenvalue of K away from them, λ_i − θ_i ≤ 2R²/(g + √(g² + 4R²)), g = θ_i − τ > 0 (Li & Li 2005,
-  // Theorem 2), and ≤ τ − θ_i + R otherwise.
+  // Theorem 2), and ≤ τ − θ_i + R otherwise. What is unseen is a difference, to which the caller has added its rounding
+  // error: a root makes much of little.
   void certify(int n, int m, int leading, double rest, bool semidefinite, double unseen_trace, double unseen_square) {
     double residual = 0;
     for (int j = 0; j < found_; ++j) {

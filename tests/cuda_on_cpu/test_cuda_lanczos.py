@@ -87,6 +87,19 @@ def test_matrix_in_workspace() -> None:
     assert torch.allclose(spread.values, apart.values, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [F32, torch.float64], ids=str)
+def test_small_part_unseen(dtype: torch.dtype) -> None:
+    """Certificates know that what few steps leave out may be lost in the rounding of the matrix's norm."""
+    n, count = 12, 24
+    generator = torch.Generator().manual_seed(1)
+    basis = torch.linalg.qr(torch.randn(count, n, n, generator=generator, dtype=torch.float64)).Q
+    spectra = torch.finfo(dtype).eps ** 0.5 * torch.rand(count, 1, n, generator=generator, dtype=torch.float64)
+    spectra[:, 0, :2] = torch.tensor([-1.0, 1.0])
+    matrices = torch.block_diag(*(basis * spectra @ basis.mT)).to(dtype)
+    problem = Problem(matrices, torch.arange(count * n).view(count, n), similarity="precomputed")
+    check(estimate(problem, k=4, n_iter=1))
+
+
 def same(one: Tensor, other: Tensor) -> bool:
     """To the bit."""
     return torch.equal(one.contiguous().view(torch.int32), other.contiguous().view(torch.int32))

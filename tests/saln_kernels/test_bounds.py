@@ -85,6 +85,53 @@ def test_certificates_hold(
     assert ((values.double() - exact).abs() <= bounds.double() + slack).all()
 
 
+@pytest.mark.parametrize("b", [4, 5, 7])
+def test_small_part_unseen(backend: str, b: int) -> None:
+    """Few steps leave out what is lost in the rounding of the matrix's norm, beside values as small."""
+    for seed in range(20):
+        features = features_of("clustered", b, 5, seed, torch.float64)
+        candidates = torch.randperm(3 * b, generator=torch.Generator().manual_seed(seed))[:b].unsqueeze(0)
+        values, bounds = saln_kernels.topk_eigvals(
+            features,
+            candidates,
+            3,
+            center=True,
+            solver="randomized",
+            n_iter=1,
+            seed=seed,
+            return_bounds=True,
+            backend=backend,
+        )
+        exact, own = reference.eigvals(Problem(features, candidates, center=True), 3)
+        assert ((values - exact).abs() <= bounds + own).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("n", "k"), [(5, 3), (12, 4)])
+def test_small_part_unseen_indefinite(backend: str, n: int, k: int, dtype: torch.dtype) -> None:
+    """The same where the trace says nothing: ±1 and values about the square root of the rounding unit."""
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        basis = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64)).Q
+        spectrum = torch.finfo(dtype).eps ** 0.5 * torch.rand(n, generator=generator, dtype=torch.float64)
+        spectrum[:2] = torch.tensor([-1.0, 1.0])
+        matrix = basis * spectrum @ basis.T
+        matrix = (0.5 * (matrix + matrix.T)).to(dtype)
+        values, bounds = saln_kernels.topk_eigvals(
+            matrix,
+            torch.arange(n).unsqueeze(0),
+            k,
+            similarity="precomputed",
+            solver="randomized",
+            n_iter=1,
+            seed=seed,
+            return_bounds=True,
+            backend=backend,
+        )
+        exact = torch.linalg.eigvalsh(matrix.double()).flip(0)[:k]
+        assert ((values.double() - exact).abs() <= bounds.double()).all()
+
+
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 @pytest.mark.parametrize(("laplacian", "negative"), LAPLACIANS)
 @pytest.mark.parametrize("solver", ["exact", "randomized"])

@@ -133,7 +133,6 @@ class Builder {
       products(g, tile, ahead == 2);
   }
 
-  // Of the tile as it was gathered: products of rows, or entries.
   // Of the entries as gathered, relative to the products of norms.
   SALN_DEVICE T products_error() const {
     const Problem& p = call_.problem;
@@ -142,6 +141,7 @@ class Builder {
     return call_.choice.in_panels ? error + UnitPanels<G>::kTruncation : error;
   }
 
+  // Of the tile as it was gathered: products of rows, or entries.
   SALN_DEVICE Built<T> plain(G& g, Tile<T>& tile) const {
     const Problem& p = call_.problem;
     Built<T> built;

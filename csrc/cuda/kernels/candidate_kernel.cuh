@@ -164,7 +164,7 @@ class CandidateKernel {
     }
     Solution<T> s;
     if (state_->solve) take_spectrum(g, s);
-    s.moments = state_->moments;
+    s.moments = &state_->moments;
     s.log_det = state_->log_det;
     emitter.spectrum(g, c, state_->built, builder_.selection().position, s);
   }

@@ -14,7 +14,8 @@ struct Solution {
   const T* truncation = nullptr;  // [found] certificates of an iterative solver
   T log_det = 0;
   T residual = 0;  // Fiedler
-  Moments moments;
+  // where they lie in shared memory: read late, they crowd no registers
+  const Moments* moments = nullptr;
 };
 
 // What core/criteria.h asks of a spectrum; every thread gets the sums.
@@ -69,10 +70,10 @@ class Emitter {
     if (task.output == Output::score) {
       double score = 0;
       if (!built.bad && built.real > 0)
-        score = score_of(
-            task.criterion,
-            Spectrum<T, G>{g, s.values, s.found, task.parameter, is_semidefinite(call_.problem), built.empty,
-                           built.real, built.scale, s.moments.trace, s.moments.square, s.moments.variance, s.log_det});
+        score = score_of(task.criterion,
+                         Spectrum<T, G>{g, s.values, s.found, task.parameter, is_semidefinite(call_.problem),
+                                        built.empty, built.real, built.scale, s.moments->trace, s.moments->square,
+                                        s.moments->variance, s.log_det});
       if (g.rank == 0) values_[c] = built.bad ? T(NAN) : T(score);
       return;
     }
@@ -112,7 +113,7 @@ class Emitter {
 
   // Of the matrix, of its reduction and of the bisection.
   SALN_DEVICE T rounding_error(const Built<T>& built, const Solution<T>& s) const {
-    return T(built.error + Arithmetic<T>::eps * (16 + 4 * square_root(T(built.real))) * sqrt(s.moments.square));
+    return T(built.error + Arithmetic<T>::eps * (16 + 4 * square_root(T(built.real))) * sqrt(s.moments->square));
   }
 
   const Call& call_;

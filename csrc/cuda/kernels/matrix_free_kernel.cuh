@@ -36,7 +36,7 @@ class MatrixFreeKernel {
  private:
   struct State {
     Built<T> built;
-    double trace;
+    Moments moments;  // ‖K‖_F² is not known: at most the trace squared
     int found;
     bool solve;
   };
@@ -89,7 +89,7 @@ class MatrixFreeKernel {
     built.bad = !rows_.valid();
     double trace = 0;
     if (!built.bad && built.real > 0) trace = measure(g, built);
-    if (g.rank == 0) *state_ = State{built, trace, 0, !built.bad && built.real > 0};
+    if (g.rank == 0) *state_ = State{built, Moments{trace, trace * trace, 0}, 0, !built.bad && built.real > 0};
   }
 
   // Factors and squares of the rows; the trace of K. Finds rows that are not finite.
@@ -132,7 +132,7 @@ class MatrixFreeKernel {
 
   SALN_DEVICE void solve(G& g) const {
     const Choice& choice = call_.choice;
-    const double trace = state_->trace;
+    const double trace = state_->moments.trace;
     const T rest = lanczos_.template iterate<false>(g, rows_.n(), choice.n_iter, call_.task.seed, T(trace),
                                                     [&](const T* x, T* y) { return product(g, x, y); });
     const int found = lanczos_.finish(g, rows_.n(), choice.n_iter, choice.count, rest, true, trace, double(INFINITY));
@@ -141,9 +141,8 @@ class MatrixFreeKernel {
 
   SALN_DEVICE void write(G& g, int64_t c) const {
     Solution<T> s;
+    s.moments = &state_->moments;
     if (state_->solve) {
-      s.moments.trace = state_->trace;
-      s.moments.square = state_->trace * state_->trace;
       s.values = lanczos_.values;
       s.truncation = lanczos_.truncation;
       s.found = state_->found < state_->built.real ? state_->found : state_->built.real;

@@ -184,7 +184,7 @@ SALN_DEVICE float larger_or_nan(float a, float b) {
   return x;
 }
 
-// 1/x and 1/√x to two units in the last place, of normal numbers: no instructions for others.
+// 1/x and 1/√x to two units in the last place, of normal numbers: no instructions for others. 1/0 and 1/∞ are ∞ and 0.
 SALN_DEVICE float reciprocal(float x) {
   float y;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

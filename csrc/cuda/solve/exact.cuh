@@ -1,28 +1,29 @@
 // What follows a reduction to tridiagonal form: values, vectors, the way back.
 #pragma once
+#include "cuda/solve/multisection.cuh"
 #include "cuda/solve/tridiagonal.cuh"
 
 namespace saln::device {
 
 template <class T>
 struct Exact {
-  T *d, *e, *e2, *tau;  // [order]
-  T* values;            // [count]
+  T *d, *e, *squares, *tau;  // [order], d and squares in whole blocks
+  T* values;                 // [count]
 
   template <class Near>
   SALN_HD Exact(int64_t order, int64_t count, Near& near)
-      : d(near.template take<T>(order)),
+      : d(near.template take<T>(whole_blocks(order))),
         e(near.template take<T>(order)),
-        e2(near.template take<T>(order)),
+        squares(near.template take<T>(whole_blocks(order))),
         tau(near.template take<T>(order)),
         values(near.template take<T>(count)) {}
 
   // values [count] and scale, from d and e. Ends with a barrier.
   template <class G>
   SALN_DEVICE T find_values(G& g, int n, int count) const {
-    const T scale = normalize(g, n, d, e, e2);
-    leading_values(g, n, count, d, e2, values);
-    return scale;
+    const Normalized<T> matrix = normalize(g, n, d, e, squares);
+    leading_values(g, n, count, d, squares, matrix.norm, values);
+    return matrix.scale;
   }
   template <class G>
   SALN_DEVICE void scale_values(const G& g, int count, T scale) const {

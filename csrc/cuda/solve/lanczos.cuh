@@ -1,6 +1,8 @@
 // Lanczos from a random start with full reorthogonalisation, restarted with a fresh vector on breakdown, and the
 // certificate of what it leaves open.
 #pragma once
+#include "cuda/gram/build.cuh"
+#include "cuda/solve/multisection.cuh"
 #include "cuda/solve/tridiagonal.cuh"
 
 namespace saln::device {
@@ -8,13 +10,13 @@ namespace saln::device {
 template <class T>
 struct Lanczos {
   int ld = 0;
-  T *d = nullptr, *e = nullptr, *e2 = nullptr;  // [steps] the tridiagonal matrix
-  T* values = nullptr;                          // [count + 1]
-  T* along = nullptr;                           // [steps + 1]
-  T* truncation = nullptr;                      // [count] certificates
-  T* basis = nullptr;                           // [steps + 1, ld]
-  T* ritz = nullptr;                            // [count + 1, steps] vectors of the tridiagonal matrix
-  T* work = nullptr;                            // [count + 1, 5 steps]
+  T *d = nullptr, *e = nullptr, *squares = nullptr;  // [steps] the tridiagonal matrix; d and squares in whole blocks
+  T* values = nullptr;                               // [count + 1]
+  T* along = nullptr;                                // [steps + 1]
+  T* truncation = nullptr;                           // [count] certificates
+  T* basis = nullptr;                                // [steps + 1, ld]
+  T* ritz = nullptr;                                 // [count + 1, steps] vectors of the tridiagonal matrix
+  T* work = nullptr;                                 // [count + 1, 5 steps]
 
   Lanczos() = default;
 
@@ -22,9 +24,9 @@ struct Lanczos {
   template <class Near>
   SALN_HD Lanczos(int64_t order, int64_t steps, int64_t count, T* basis_, T* vectors, Near& near, Memory& far)
       : ld(int(leading(order))),
-        d(near.template take<T>(steps)),
+        d(near.template take<T>(whole_blocks(steps))),
         e(near.template take<T>(steps)),
-        e2(near.template take<T>(steps)),
+        squares(near.template take<T>(whole_blocks(steps))),
         values(near.template take<T>(count + 1)),
         along(near.template take<T>(steps + 1)),
         truncation(near.template take<T>(count + 1)),
@@ -85,12 +87,14 @@ struct Lanczos {
     seen_square = g.sum(seen_square);
     g.sync();
     const int found = count < m ? count : m, leading = found < m ? found + 1 : found;
-    const T scale = normalize(g, m, d, e, e2);
-    leading_values(g, m, leading, d, e2, values);
+    const Normalized<T> matrix = normalize(g, m, d, e, squares);
+    leading_values(g, m, leading, d, squares, matrix.norm, values);
     tridiagonal_vectors(g, m, found, d, e, values, ritz, work, along);
-    each_row(g, leading, [&](int j) { values[j] *= scale; });
+    each_row(g, leading, [&](int j) { values[j] *= matrix.scale; });
     g.sync();
-    certify(g, n, m, found, leading, double(rest), semidefinite, trace - seen_trace, square - seen_square);
+    const double rounding = sum_error<T>(n);  // of T's entries, relative to K
+    certify(g, n, m, found, leading, double(rest), semidefinite, trace - seen_trace + rounding * trace,
+            square - seen_square + 2 * rounding * square);
     return found;
   }
 
@@ -196,7 +200,8 @@ struct Lanczos {
 
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a
   // bound on every eigenvalue of K away from them, λ_i − θ_i ≤ 2R²/(g + √(g² + 4R²)), g = θ_i − τ > 0 (Li & Li 2005,
-  // Theorem 2), and ≤ τ − θ_i + R otherwise.
+  // Theorem 2), and ≤ τ − θ_i + R otherwise. What is unseen is a difference, to which the caller has added its rounding
+  // error: a root makes much of little.
   template <class G>
   SALN_DEVICE void certify(G& g, int n, int m, int found, int leading, double rest, bool semidefinite,
                            double unseen_trace, double unseen_square) const {

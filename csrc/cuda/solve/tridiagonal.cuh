@@ -1,79 +1,10 @@
-// Eigenpairs of a symmetric tridiagonal matrix by the threads of a group: multisection on Sturm counts
-// (linalg/sturm.h), inverse iteration (linalg/inverse_iteration.h), and the way back through the reflectors.
+// Eigenvectors of a symmetric tridiagonal matrix by the threads of a group: inverse iteration
+// (linalg/inverse_iteration.h), and the way back through the reflectors.
 #pragma once
 #include "cuda/gram/transform.cuh"
 #include "linalg/inverse_iteration.h"
-#include "linalg/sturm.h"
 
 namespace saln::device {
-
-// As linalg's normalize_tridiagonal. Ends with a barrier.
-template <class T, class G>
-SALN_DEVICE T normalize(G& g, int n, T* d, T* e, T* e2) {
-  T norm = 0;
-  each_row(g, n, [&](int i) {
-    T reach = absolute(d[i]);
-    if (i > 0) reach += absolute(e[i - 1]);
-    if (i + 1 < n) reach += absolute(e[i]);
-    norm = larger(norm, reach);
-  });
-  const T scale = power_of_two(g.max(norm));
-  const T inverse = T(0) < scale ? T(1) / scale : T(0);
-  g.sync();
-  each_row(g, n, [&](int i) {
-    d[i] *= inverse;
-    if (i + 1 == n) return;
-    e[i] *= inverse;
-    e2[i] = larger(e[i] * e[i], Arithmetic<T>::off_floor);
-  });
-  g.sync();
-  return scale;
-}
-
-// J eigenvalues a thread, or `lanes` threads an eigenvalue: every round splits an interval at `lanes` points.
-template <int J, class T, class G>
-SALN_DEVICE void multisect(const G& g, int n, int first, int count, int lanes, const T* d, const T* e2, T* out) {
-  const int each = G::threads / lanes, mine = g.rank / lanes, place = g.rank % lanes;
-  if (first + g.warp * 32 / lanes >= count) return;
-  const T part = T(1) / T(lanes + 1), enough = T(4) / T(uint64_t(1) << Arithmetic<T>::bisections);
-  T low[J], width = T(4);
-  BitsOf<T> limit[J];
-  for (int q = 0; q < J; ++q) {
-    const int index = first + q * each + mine;
-    limit[q] = index < n ? n - index : 0;
-    low[q] = T(-2);
-  }
-  for (; width > enough; width *= part) {
-    T x[J];
-    BitsOf<T> below[J];
-    for (int q = 0; q < J; ++q) x[q] = low[q] + width * (part * T(place + 1));
-    count_below<J, T>(n, [d](int i) { return d[i]; }, [e2](int i) { return e2[i]; }, x, below);
-    for (int q = 0; q < J; ++q) {
-      const uint32_t votes = ballot(below[q] < limit[q]) >> (g.lane - place);
-      const int under = count_bits(votes & uint32_t((uint64_t(1) << lanes) - 1));
-      low[q] += width * (part * T(under));
-    }
-  }
-  for (int q = 0; q < J; ++q) {
-    const int index = first + q * each + mine;
-    if (place == 0 && index < count) out[index] = low[q] + T(0.5) * width;
-  }
-}
-
-// out [count]: the leading eigenvalues of the normalised matrix, descending. Ends with a barrier.
-template <class T, class G>
-SALN_DEVICE void leading_values(const G& g, int n, int count, const T* d, const T* e2, T* out) {
-  // Small groups share a multiprocessor with many: few points at a time cost the fewest instructions. Large ones are
-  // alone, and wait least for many.
-  int lanes = G::threads < 128 ? 4 : 32;
-  while (lanes > 1 && lanes * count > G::threads) lanes /= 2;
-  const int each = G::threads / lanes;
-  if (count > each)
-    for (int first = 0; first < count; first += 2 * each) multisect<2>(g, n, first, count, lanes, d, e2, out);
-  else
-    multisect<1>(g, n, 0, count, lanes, d, e2, out);
-  g.sync();
-}
 
 // z loses its parts along vectors first … j − 1 of basis [.., n]: their coefficients at once, a warp a vector.
 // along [j]; ends with a barrier.
