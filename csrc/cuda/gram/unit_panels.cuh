@@ -32,20 +32,12 @@ class UnitPanels {
 
   // stages: kStages bytes of shared memory; totals: kTotals numbers, 16-byte aligned, which the results may overlap.
   SALN_DEVICE UnitPanels(const G& g, const View& view, const Selection& rows, char* stages, float* totals)
-      : g_(g),
-        view_(view),
-        rows_(rows),
-        n_(rows.n()),
-        width_(view.cols * 2),
-        piece_(g.rank % kPieces),
-        to_(align(stages) + g.rank / kPieces * kSlab + (piece_ ^ g.rank / kPieces % 8) * 16),
-        stage_(align(stages)),
-        totals_(totals) {}
+      : g_(g), view_(view), rows_(rows), stage_(align(stages)), totals_(totals) {}
 
   // Fills a tile of quads. Ends with a barrier.
   SALN_DEVICE void fill(const Tile<float>& tile) const {
     Sums sums;
-    const int slabs = int((width_ + kSlab - 1) / kSlab);
+    const int slabs = int((view_.cols * 2 + kSlab - 1) / kSlab);
     send(0);
 #pragma unroll 1
     for (int slab = 0; slab < slabs; ++slab) {
@@ -59,15 +51,8 @@ class UnitPanels {
         multiply<true>(now, add, sums);
       else
         multiply<false>(now, add, sums);
-      if (slab % kFlush == kFlush - 1 && slab + 1 < slabs) {
-        const bool first = slab < kFlush;
-        each_total(sums, [&](float (&sum)[4], float* total) {
-          if (!first) add_total(sum, total);
-          store_four(total, sum[0], sum[1], sum[2], sum[3]);
-        });
-      }
+      if (slabs > kFlush && (slab % kFlush == kFlush - 1 || slab + 1 == slabs)) add_totals(slab >= kFlush, sums);
     }
-    if (slabs > kFlush) each_total(sums, [](float (&sum)[4], float* total) { add_total(sum, total); });
     g_.sync();
     const Place place(thread_rank() / 128);
     store<16>(tile, place.whole, 0, sums.whole);
@@ -122,28 +107,36 @@ class UnitPanels {
     return stages + (kBoundary - int(shared_address(stages) % kBoundary)) % kBoundary;
   }
 
+  // A thread copies the same piece of every row of its.
   SALN_DEVICE void send(int slab) const {
-    const int64_t left = width_ - int64_t(slab) * kSlab - piece_ * 16;
+    const int rank = thread_rank(), piece = rank % kPieces, row = rank / kPieces, n = rows_.n();
+    const int64_t left = view_.cols * 2 - int64_t(slab) * kSlab - piece * 16;
     const int bytes = left >= 16 ? 16 : left > 0 ? int(left) : 0;
-    const char* from = static_cast<const char*>(view_.data) + (bytes ? int64_t(slab) * kSlab + piece_ * 16 : 0);
-    char* to = to_ + slab % 2 * kSlabBytes;
+    const char* from = static_cast<const char*>(view_.data) + (bytes ? int64_t(slab) * kSlab + piece * 16 : 0);
+    char* to = stage_ + slab % 2 * kSlabBytes + row * kSlab + (piece ^ row % 8) * 16;
 #pragma unroll 4
     for (int q = 0; q < kCopies; ++q) {
-      const int first = q * (G::threads / kPieces), r = first + g_.rank / kPieces;
-      const bool inside = r < n_;
-      copy_async(to + first * kSlab, inside ? from + rows_.row[r] * view_.row_stride * 2 : view_.data,
+      const int first = q * (G::threads / kPieces);
+      const bool inside = first + row < n;
+      copy_async(to + first * kSlab, inside ? from + rows_.row[first + row] * view_.row_stride * 2 : view_.data,
                  inside ? bytes : 0);
     }
     commit_copies();
   }
 
-  // visit(four entries, where their totals are) for all of this warp's that are not above the diagonal.
-  template <class Visit>
-  SALN_DEVICE void each_total(Sums& sums, const Visit& visit) const {
+  // All sums of this warp's that are not above the diagonal become totals, and the totals are kept, `later` than the
+  // first time.
+  SALN_DEVICE void add_totals(bool later, Sums& sums) const {
     const int w = g_.warp % 4, under = 2 * (w + 1);  // eighths of a block on the diagonal that reach under it
     // Warps before this one have 28 + 4 v blocks of 16 × 8 each.
     float* total = totals_ + ((g_.warp / 4 * 136 + 28 * w + 2 * w * (w - 1)) * 32 + g_.lane) * 4;
-    const auto four = [&](float* sum, int at) { visit(*reinterpret_cast<float (*)[4]>(sum), total + at * 128); };
+    const auto four = [&](float* sum, int at) {
+      float before[4] = {};
+      if (later) load_four(total + at * 128, before);
+#pragma unroll
+      for (int e = 0; e < 4; ++e) sum[e] += before[e];
+      store_four(total + at * 128, sum[0], sum[1], sum[2], sum[3]);
+    };
 #pragma unroll
     for (int t = 0; t < 16; ++t) four(sums.whole + 4 * t, t);
 #pragma unroll
@@ -153,20 +146,10 @@ class UnitPanels {
     for (int t = 0; t < 8; ++t)
       if (t < under) four(sums.corner + 4 * t, 24 + under + t);
   }
-  static SALN_DEVICE void add_total(float (&sum)[4], const float* total) {
-    float before[4];
-    load_four(total, before);
-#pragma unroll
-    for (int e = 0; e < 4; ++e) sum[e] += before[e];
-  }
 
   const G& g_;
   const View& view_;
   const Selection& rows_;
-  const int n_;
-  const int64_t width_;  // bytes
-  const int piece_;
-  char* const to_;
   char* const stage_;
   float* const totals_;
 };
