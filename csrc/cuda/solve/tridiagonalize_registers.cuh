@@ -55,9 +55,13 @@ class RegisterMatrix {
     const int last = packed_row(tile.n - 1);
 #pragma unroll
     for (int s = 0; s < kRows; ++s) {
-      const int i = g.rank + s * kThreads, row = packed_row(i);
+      const int i = g.rank + s * kThreads;
+      const float* from = tile.data + packed_row(i);  // along the row, and from the diagonal on down the column
 #pragma unroll
-      for (int j = 0; j < kOrder; ++j) a_[s][j] = load_here(tile.data + (j <= i ? row + j : packed_row(j) + i));
+      for (int j = 0; j < kOrder; ++j) {
+        a_[s][j] = load_here(from + j);
+        if (j >= (s + 1) * kThreads || (j >= s * kThreads && j >= i)) from += j;
+      }
       set(i, i < tile.n - 1 ? tile.data[last + i] : 0.0f, 0, 0);
     }
     if (g.rank == 0) d[tile.n - 1] = tile.data[last + tile.n - 1];
