@@ -113,6 +113,9 @@ inline uint32_t ballot(bool vote, const Where& where = Where::current()) {
 }
 inline int count_bits(uint32_t x) { return std::popcount(x); }
 
+template <class T>
+void forget(T&) {}
+
 // Until it is waited for, the destination is unreadable to AddressSanitizer and NaN; both the start and the end of a
 // copy are writes that may race.
 inline void copy_async(void* shared, const void* global, int bytes, const Where& where = Where::current()) {
@@ -129,6 +132,9 @@ inline void copy_async(void* shared, const void* global, int bytes, const Where&
   for (int i = 0; i < kCopyBytes; ++i) to[i] = char(0xff);
   SALN_POISON(to, kCopyBytes);
   current->copies.push_back({to, from, bytes, current->group});
+}
+inline void copy_async_if(uint32_t wanted, void* shared, const void* global, const Where& where = Where::current()) {
+  if (wanted) copy_async(shared, global, simulator::kCopyBytes, where);
 }
 inline void commit_copies() { ++simulator::current->group; }
 template <int pending>

@@ -33,7 +33,7 @@ SALN_DEVICE T product_error(const View& v, bool allow_tf32) {
   return products + (allow_tf32 ? T(9.8e-4) : T(4.8e-7));
 }
 
-// Columns of the gathered rows x̃_i = q_i (x_i/‖x_i‖ − mean), staged as rows: the covariance side.
+// Columns of the gathered rows x̃_i = q_i (x_i/‖x_i‖ − mean): the covariance side.
 template <class T>
 struct ScaledColumns {
   const View& view;
@@ -42,20 +42,31 @@ struct ScaledColumns {
   const UnitRow<T>* unit;
   const T *quality, *mean, *live;  // quality and mean may be null
 
-  static constexpr int kPer = kSlab / sizeof(T);
-
-  SALN_DEVICE int64_t slabs() const { return (n + kPer - 1) / kPer; }
   SALN_DEVICE T value(int i, int64_t t) const {
     T x = entry<T>(view, row[i] * view.row_stride + t * view.col_stride) * unit[i].rescaled * unit[i].inverse;
     if (mean) x = (x - mean[t]) * live[t];
     return quality ? x * quality[i] : x;
   }
+};
+
+// These, staged as rows.
+template <class T, int kRows, int kSlab>
+struct StagedColumns {
+  const ScaledColumns<T>& columns;
+  Panels panels;
+
+  static constexpr int kPer = kSlab / sizeof(T), kPerPiece = kPiece / sizeof(T);
+
+  SALN_DEVICE int slabs() const { return (columns.n + kPer - 1) / kPer; }
   template <class G>
-  SALN_DEVICE void stage(const G& g, int64_t slab, int first, int tall, char* to) const {
+  SALN_DEVICE void stage(const G& g, int slab, char* to) const {
+    const int tall = panels.second < 0 ? panels.count : kRows;
     for (int at = g.rank; at < tall * kPer; at += G::threads) {
-      const int r = at % tall, t = at / tall;
-      const int64_t i = slab * kPer + t;
-      reinterpret_cast<T*>(to + r * kPitch)[t] = i < n && first + r < view.cols ? value(int(i), first + r) : T(0);
+      const int place_of = at % tall, t = at / tall, piece = t / kPerPiece;
+      const int r = panels.row<kRows>(place_of), i = slab * kPer + t;
+      if (r < 0) continue;
+      char* there = to + piece / 4 * (kRows * kSheet) + place(place_of, piece % 4);
+      reinterpret_cast<T*>(there)[t % kPerPiece] = i < columns.n ? columns.value(i, r) : T(0);
     }
   }
 };
@@ -63,15 +74,15 @@ struct ScaledColumns {
 template <class T, class G, int kOrder>
 class Builder {
  public:
-  using Products = Gram<G, kOrder, sizeof(T) == 8 ? 64 : 128>;
+  using Products = Gram<T, G, kOrder>;
 
-  // Stages of Products::kStage bytes in shared memory, the second of which may be the tile's; the rest is taken from
-  // `near`. Sizes are constants where kOrder is.
+  // `count` stages as Products takes them, of which all but the first may be the tile's; the rest is taken from `near`.
+  // Sizes are constants where kOrder is.
   template <class Near>
-  SALN_HD Builder(const Call& call, char* first, char* second, Near& near)
+  SALN_HD Builder(const Call& call, char* stages, int count, Near& near)
       : call_(call),
-        first_(first),
-        second_(second),
+        stages_(stages),
+        count_(count),
         now_(near, kOrder ? kOrder : call.problem.size),
         next_(near, kOrder),
         quality_(near.template take<T>(kOrder ? kOrder : call.problem.size)),
@@ -104,10 +115,8 @@ class Builder {
     const bool send = next_.valid() && next_.n() > 0;
     if constexpr (kOrder > 0)
       if (send)
-        with_kind<T>(p.features, p.allow_tf32, [&](auto kind) {
-          Products(first_, second_)
-              .prefetch(g, GatheredRows<typename decltype(kind)::Element>(p.features, next_), next_.n());
-        });
+        Products(stages_, count_)
+            .prefetch(g, typename Products::Rows(p.features, next_.row, Panels{0, next_.n(), -1}, 0));
     if (g.rank == 0) *ahead_ = send ? 2 : 1;
     g.sync();
   }
@@ -193,20 +202,20 @@ class Builder {
   // X Xᵀ, times R Rᵀ entry by entry for `gradient`
   SALN_DEVICE void products(const G& g, const Tile<T>& tile, bool ready) const {
     const Problem& p = call_.problem;
+#pragma unroll 1
     for (int factor = 0; factor < (p.similarity == Similarity::gradient ? 2 : 1); ++factor) {
       const View& view = factor ? p.residuals : p.features;
-      // A second stage in the tile is gone once there are products of the features in it.
-      const Products gram(first_, factor && kOrder > 0 ? nullptr : second_);
-      with_kind<T>(view, p.allow_tf32, [&](auto kind) {
-        using Kind = decltype(kind);
-        gram.template triangle<Kind>(g, GatheredRows<typename Kind::Element>(view, now_), tile.n, ready && factor == 0,
-                                     [&](int i, int j, T x) { tile.at(i, j) = factor ? tile.at(i, j) * x : x; });
-      });
+      // What lies in the tile is gone once there are products of the features in it.
+      const Products gram(stages_, factor && kOrder > 0 ? 1 : count_);
+      gram.triangle(
+          g, [&](const Panels& panels, int slab) { return typename Products::Rows(view, now_.row, panels, slab); },
+          [&](const auto& with) { with_kind<T>(view.dtype, p.allow_tf32, with); }, tile, factor > 0,
+          ready && factor == 0);
     }
   }
 
   SALN_DEVICE void products_in_panels(const G& g, const Tile<T>& tile) const {
-    UnitPanels<G>(g, call_.problem.features, now_, first_, tile.data).fill(tile);
+    UnitPanels<G>(g, call_.problem.features, now_, stages_, tile.data).fill(tile);
   }
 
   SALN_DEVICE void read_entries(const G& g, const Tile<T>& tile) const {
@@ -328,18 +337,23 @@ class Builder {
     clear_gaps(g, tile);
     const ScaledColumns<T> columns{
         p.features, now_.row, n, unit_, p.quality.data ? quality_ : nullptr, p.center ? mean_ : nullptr, live_};
-    const auto set = [&](int i, int j, T x) { tile.at(i, j) = x; };
-    const Products gram(first_, second_);
+    Products(stages_, count_)
+        .triangle(
+            g,
+            [&](const Panels& panels, int) {
+              return StagedColumns<T, Products::kRows, Products::kSlab>{columns, panels};
+            },
+            [&](const auto& with) {
+              if constexpr (sizeof(T) == 8)
+                with(Doubles());
+              else if (p.allow_tf32)
+                with(RoundedFloats());
+              else
+                with(Floats());
+            },
+            tile, false, false);
     T products = sum_error<T>(double(n));
-    if constexpr (sizeof(T) == 8) {
-      gram.template triangle<Doubles>(g, columns, d, false, set);
-    } else if (p.allow_tf32) {
-      gram.template triangle<RoundedFloats>(g, columns, d, false, set);
-      products += T(9.8e-4);
-    } else {
-      gram.template triangle<Floats>(g, columns, d, false, set);
-      products += T(4.8e-7);
-    }
+    if (sizeof(T) == 4) products += p.allow_tf32 ? T(9.8e-4) : T(4.8e-7);
     T top = 1;
     if (p.quality.data) each_row(g, n, [&](int i) { top = larger(top, absolute(quality_[i])); });
     top = g.max(top);
@@ -349,7 +363,8 @@ class Builder {
 
  private:
   const Call& call_;
-  char *first_, *second_;
+  char* stages_;
+  int count_;
   Selection now_, next_;
   T *quality_, *work_, *mean_, *live_;
   UnitRow<T>* unit_;

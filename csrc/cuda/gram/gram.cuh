@@ -1,153 +1,123 @@
-// Gram matrices of gathered rows: slabs of the rows travel through two stages of shared memory, one in flight while the
-// other is multiplied.
+// Gram matrices of gathered rows: slabs of the rows travel through stages of shared memory, some in flight while one is
+// multiplied.
 #pragma once
 #include "cuda/gram/products.cuh"
-#include "cuda/gram/selection.cuh"
-#include "cuda/machine/elements.cuh"
+#include "cuda/gram/rows.cuh"
+#include "cuda/gram/transform.cuh"
 #include "cuda/machine/group.cuh"
 
 namespace saln::device {
 
-// The lower triangle of R Rᵀ, R [n, width] the rows that `Source` stages: kOrder rows at most, or any number (0), and
-// then kPanel rows against as many others at a time.
-template <class G, int kOrder, int kPanel = 128>
+// The lower triangle of R Rᵀ, R the rows that a source stages: of up to kRows rows at once, and of more (where kOrder
+// is 0) kRows / 2 rows against as many others at a time.
+template <class T, class G, int kOrder>
 class Gram {
-  static constexpr bool kOneWarp = G::warps == 1;
-  static constexpr int kStrips = (kOrder ? kOrder : kPanel) / kStrip;
-  static constexpr int kBlocks = (kOrder ? kStrips * (kStrips + 1) / 2 : kStrips * kStrips) / G::warps;
-  static_assert(kOneWarp || kBlocks * G::warps >= kStrips * (kStrips + 1) / 2);
-
  public:
-  static constexpr int kStage = (kOrder ? kOrder : 2 * kPanel) * kPitch;  // bytes
+  static constexpr int kRows = kOrder ? kOrder : sizeof(T) == 8 ? 128 : 256;  // of a stage
+  // Bytes of each row in a stage. Of 64 rows in one warp twelve blocks are to be resident, which leaves no room for
+  // more, and whose registers hold no fragments of more.
+  static constexpr int kSlab = kOrder == 64 && G::warps == 1 ? 64 : 128;
+  static constexpr int kStages = kOrder > 32 ? 3 : 2;
+  static constexpr int kStage = kRows * kSlab;  // bytes
 
-  // In shared memory, kStage bytes each: `first` is in use between `prefetch` and the end of `triangle`, `second` only
-  // in `triangle`. Without a second one nothing is in flight while products are formed.
-  SALN_HD Gram(char* first, char* second) : first_(first), second_(second) {}
+  using Rows = GatheredRows<G::threads, kRows, kSlab>;
+
+  // `stages`, kStage bytes each, in shared memory: the first is in use between `prefetch` and the end of `triangle`,
+  // the others only in `triangle`. With one stage in place of kStages nothing is in flight while products are formed.
+  SALN_HD Gram(char* stages, int count) : stages_(stages), count_(count) {}
 
   // Sends the first slab on its way.
   template <class Source>
-  SALN_DEVICE void prefetch(const G& g, const Source& source, int n) const {
+  SALN_DEVICE void prefetch(const G& g, Source&& source) const {
     static_assert(kOrder > 0);
-    source.stage(g, 0, 0, pad(n), first_);
+    source.stage(g, 0, stages_);
     commit_copies();
   }
 
-  // store(i, j, value) for every j ≤ i < n; `ready`: the first slab was sent for. Ends with a barrier.
-  template <class Kind, class Source, class Store>
-  SALN_DEVICE void triangle(const G& g, const Source& source, int n, bool ready, const Store& store) const {
-    const auto keep = [&](int i, int j, auto value) {
-      if (i < n && j <= i) store(i, j, value);
-    };
-    if constexpr (kOneWarp) {
-      WarpTriangle<Kind, kStrips> products(n);
-      multiply(g, source, 0, 0, n, ready, products);
-      products.each(g.lane, keep);
+  // The products become the tile's entries, or its entries are multiplied by them. open(panels, slab) is a source of
+  // the slabs from number `slab` on, pick(with) calls with(Kind()); `ready`: the first slab was sent for. Ends with a
+  // barrier.
+  template <class Open, class Pick>
+  SALN_DEVICE void triangle(const G& g, const Open& open, const Pick& pick, const Tile<T>& tile, bool multiply,
+                            bool ready) const {
+    const int n = tile.n;
+    if constexpr (G::warps == 1) {
+      WarpTriangle<T, kRows, kSlab> products(n);
+      each_slab(g, open(Panels{0, n, -1}, int(ready)), ready, [&](const char* stage) {
+        pick([&](auto kind) { products.template add<decltype(kind)>(stage, g.lane); });
+      });
+      put(products, multiply, [&](int i) { return tile.row(i); });
     } else {
+      constexpr int kPanel = kOrder ? kRows : kRows / 2, kStrips = kPanel / kStrip;
+      constexpr int kBlocks = (kOrder ? kStrips * (kStrips + 1) / 2 : kStrips * kStrips) / G::warps;
 #pragma unroll 1
       for (int rows = 0; rows < n; rows += kPanel)
 #pragma unroll 1
         for (int columns = 0; columns <= rows; columns += kPanel) {
-          const int strips = pad(smaller_of(n - rows)) / kStrip;
-          const int across = rows == columns ? 0 : kPanel / kStrip;
-          const int blocks = across ? strips * across : strips * (strips + 1) / 2;
+          const bool square = columns < rows;
+          const int tall = n - rows < kPanel ? n - rows : kPanel, strips = (tall + kStrip - 1) / kStrip;
+          const int across = square ? kPanel / kStrip : 0;
+          const int blocks = square ? strips * across : strips * (strips + 1) / 2;
           const int each = (blocks + G::warps - 1) / G::warps;
           const int first = g.warp * each, end = first + each < blocks ? first + each : blocks;
-          BlockRun<Kind, kBlocks> products(first, end, across);
-          multiply(g, source, rows, columns, n, ready, products);
-          products.each(g.lane, [&](int i, int j, auto value) { keep(rows + i, columns + j, value); });
+          BlockRun<T, kBlocks, kRows, kSlab> products(first, end, across);
+          each_slab(g, open(Panels{rows, tall, square ? columns : -1}, int(ready)), ready, [&](const char* stage) {
+            pick([&](auto kind) {
+              products.template add<decltype(kind)>(stage, stage + (square ? kRows / 2 * kSheet : 0), g.lane);
+            });
+          });
+          put(products, multiply, tall, [&](int i) { return tile.row(rows + i) + columns; });
         }
     }
     g.sync();
   }
 
  private:
-  static SALN_DEVICE int pad(int n) { return (n + kStrip - 1) / kStrip * kStrip; }
-  static SALN_DEVICE int smaller_of(int n) { return n < kPanel ? n : kPanel; }
+  template <class Products, class... Where>
+  static SALN_DEVICE void put(const Products& products, bool multiply, const Where&... where) {
+    if (multiply)
+      products.put(where..., [](T& entry, T x) { entry *= x; });
+    else
+      products.put(where..., [](T& entry, T x) { entry = x; });
+  }
 
-  template <class Source, class Products>
-  SALN_DEVICE void multiply(const G& g, const Source& source, int rows, int columns, int n, bool ready,
-                            Products& products) const {
-    const int64_t slabs = source.slabs();
-    const int tall = kOrder ? pad(n) : pad(smaller_of(n - rows));
-    const auto place = [&](int64_t slab) { return second_ && slab % 2 ? second_ : first_; };
+  // add(stage) for every slab in turn. Ends with a barrier.
+  template <class Source, class Add>
+  SALN_DEVICE void each_slab(const G& g, Source source, bool ready, const Add& add) const {
+    const int slabs = source.slabs(), ahead = count_ - 1, end = count_ * kStage;
+    // The stage of number `slab`. Number `slab` + `ahead` is sent for, to the stage of the one before, which is done.
+    int now = ahead ? (int(ready) + 1) % kStages * kStage : 0;
 #pragma unroll 1
-    for (int64_t slab = ready || !second_ ? 0 : -1; slab < slabs; ++slab) {
-      const int64_t next = second_ ? slab + 1 : slab;
-      if (next < slabs && !(ready && next == 0)) {
-        char* to = place(next);
-        source.stage(g, next, rows, tall, to);
-        if (!kOrder && rows != columns) source.stage(g, next, columns, kPanel, to + kPanel * kPitch);
-        commit_copies();
+    for (int slab = int(ready) - ahead; slab < slabs; ++slab) {
+      if (slab >= 0) {
+        wait_copies<kStages - 2>();
+        g.sync();
       }
-      if (slab < 0) continue;
-      if (slab < next && next < slabs)
-        wait_copies<1>();
-      else
+      if (slab + ahead < slabs) source.stage(g, slab + ahead, stages_ + (now > 0 ? now : end) - kStage);
+      commit_copies();
+      if (ahead == 0) {
         wait_copies<0>();
-      g.sync();
-      const char* now = place(slab);
-      if constexpr (kOneWarp)
-        products.add(now, g.lane);
-      else
-        products.add(now, !kOrder && rows != columns ? now + kPanel * kPitch : now, g.lane);
-      g.sync();
-    }
-  }
-
-  char *first_, *second_;
-};
-
-// Rows of a view of elements E, as they lie there.
-template <class E>
-struct GatheredRows {
-  const View& view;
-  const int64_t* row;
-  int n;
-  bool pieces;  // rows are copied 16 bytes at a time
-
-  static constexpr int kPer = kSlab / sizeof(E);
-
-  SALN_DEVICE GatheredRows(const View& v, const Selection& s) : view(v), row(s.row), n(s.n()), pieces(in_pieces(v)) {}
-
-  SALN_DEVICE int64_t slabs() const { return (view.cols + kPer - 1) / kPer; }
-
-  // Rows first … first + tall − 1 of the selection, those beyond its end zero.
-  template <class G>
-  SALN_DEVICE void stage(const G& g, int64_t slab, int first, int tall, char* to) const {
-    const int64_t left = view.cols - slab * kPer;  // columns, of which this slab takes kPer
-    if (pieces) {
-      const char* from = static_cast<const char*>(view.data) + slab * kSlab;
-      const int64_t stride = view.row_stride * int64_t(sizeof(E));
-#pragma unroll 1
-      for (int piece = g.rank; piece < tall * 4; piece += G::threads) {
-        const int r = piece / 4, part = piece % 4;
-        const int64_t bytes = left * int64_t(sizeof(E)) - part * 16;
-        const bool inside = first + r < n && bytes > 0;
-        copy_async(to + r * kPitch + part * 16, inside ? from + row[first + r] * stride + part * 16 : from,
-                   !inside      ? 0
-                   : bytes < 16 ? int(bytes)
-                                : 16);
+        g.sync();
       }
-      return;
+      if (slab >= 0) add(stages_ + now);
+      now = now + kStage < end ? now + kStage : 0;
     }
-    for (int at = g.rank; at < tall * kPer; at += G::threads) {
-      const int r = at / kPer, t = at % kPer;
-      const bool inside = first + r < n && t < left;
-      const int64_t from = inside ? row[first + r] * view.row_stride + (slab * kPer + t) * view.col_stride : 0;
-      reinterpret_cast<E*>(to + r * kPitch)[t] = inside ? static_cast<const E*>(view.data)[from] : E(0);
-    }
+    g.sync();
   }
+
+  char* stages_;
+  int count_;
 };
 
-// Calls with(Kind) for the way products of this view's rows are formed.
+// with(Kind()) for the way products of a view's rows are formed.
 template <class T, class With>
-SALN_DEVICE void with_kind(const View& view, bool allow_tf32, const With& with) {
+SALN_DEVICE void with_kind(DType type, bool allow_tf32, const With& with) {
   if constexpr (sizeof(T) == 8) {
     with(Doubles());
   } else {
-    if (view.dtype == DType::bfloat16)
+    if (type == DType::bfloat16)
       with(Halves<DType::bfloat16>());
-    else if (view.dtype == DType::float16)
+    else if (type == DType::float16)
       with(Halves<DType::float16>());
     else if (allow_tf32)
       with(RoundedFloats());

@@ -1,6 +1,6 @@
 // Inner products of rows staged in shared memory, in blocks of 16×16, one warp a block. A stage holds a slab of every
-// row: 64 bytes, 80 apart, so that eight rows lie in eight different groups of banks. Lane l of a warp holds, of a
-// block, entries [half][e]: row l / 4 + 8 (e / 2), column 8 half + 2 (l % 4) + e % 2.
+// row, in sheets of 64 bytes a row. Lane l of a warp holds, of a block, entries [half][e]: row l / 4 + 8 (e / 2),
+// column 8 half + 2 (l % 4) + e % 2.
 #pragma once
 #include "core/problem.h"
 #include "cuda/machine/device.cuh"
@@ -8,46 +8,74 @@
 
 namespace saln::device {
 
-constexpr int kSlab = 64, kSteps = kSlab / 32, kPitch = 80, kStrip = 16;
+constexpr int kStrip = 16;               // rows of a block
+constexpr int kSheet = 64, kPiece = 16;  // bytes of a row in a sheet, and of one copy
+constexpr int kStep = 32;                // bytes of a row that a matrix unit takes at once
 
-SALN_DEVICE const char* block_row(const char* strip, int step, int lane) {
-  return strip + ((lane / 8 % 2) * 8 + lane % 8) * kPitch + (2 * step + lane / 16) * 16;
+// Where a sheet holds a piece, 0 to 3, of a row: eight rows' pieces of one number, and eight consecutive pieces, lie in
+// eight different groups of banks.
+SALN_HD inline int place(int row, int piece) { return row * kSheet + (piece ^ row / 2 % 4) * kPiece; }
+
+// What lane l names of an even or odd step of a strip for load_blocks: as rows, 16 × 16 bytes one after the other; as
+// columns, the two halves of eight rows together, since both are what a product takes of columns.
+SALN_DEVICE const char* row_piece(const char* strip, int odd, int lane) {
+  return strip + (place(lane % 16, lane / 16) ^ kStep * odd);
+}
+SALN_DEVICE const char* column_piece(const char* strip, int odd, int lane) {
+  return strip + (place(lane / 16 * 8 + lane % 8, lane / 8 % 2) ^ kStep * odd);
 }
 
-// How the products of one element type are formed. A fragment is what a lane holds of a strip's 16 rows × 32 bytes.
+// How the products of one element type are formed. A fragment is what a lane holds of a step of a strip, taken as rows
+// or as columns. Of kTogether steps the fragments are held, and a matrix unit sums the products: it cuts sums off
+// where ordinary additions round, an error that grows with their number, so that the rest is added up outside.
 template <DType kType>
 struct Halves {
-  using Element = uint16_t;
-  using Number = float;
-  static constexpr int kTogether = 2;  // steps whose fragments are held, and whose products a unit sums
+  static constexpr int kTogether = 4;
   struct Fragment {
     uint32_t part[4];
   };
-  static SALN_DEVICE void load(const char* strip, int step, int lane, Fragment& f) {
-    load_blocks(block_row(strip, step, lane), f.part);
+  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
+    load_blocks(row_piece(strip, odd, lane), f.part);
+  }
+  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
+    load_blocks(column_piece(strip, odd, lane), f.part);
   }
   static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
 #pragma unroll
     for (int half = 0; half < 2; ++half)
       if constexpr (kType == DType::bfloat16)
-        multiply_bfloat16(c[half], a.part, b.part[half], b.part[half + 2]);
+        multiply_bfloat16(c[half], a.part, b.part[2 * half], b.part[2 * half + 1]);
       else
-        multiply_float16(c[half], a.part, b.part[half], b.part[half + 2]);
+        multiply_float16(c[half], a.part, b.part[2 * half], b.part[2 * half + 1]);
   }
 };
 
 // float32 on the tf32 units: each number is the sum of two of 11 bits, and only the product of the two small parts is
 // left out, so that an error of 2⁻²² a product remains (Markidis et al. 2018; Ootomo & Yokota 2022).
 struct Floats {
-  using Element = float;
-  using Number = float;
   static constexpr int kTogether = 1;
   struct Fragment {
     uint32_t large[4], small[4];
   };
-  static SALN_DEVICE void load(const char* strip, int step, int lane, Fragment& f) {
+  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
+    load(row_piece(strip, odd, lane), f);
+  }
+  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
+    load(column_piece(strip, odd, lane), f);
+  }
+  static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      multiply_tf32(c[half], a.small, b.large[2 * half], b.large[2 * half + 1]);
+      multiply_tf32(c[half], a.large, b.small[2 * half], b.small[2 * half + 1]);
+      multiply_tf32(c[half], a.large, b.large[2 * half], b.large[2 * half + 1]);
+    }
+  }
+
+ private:
+  static SALN_DEVICE void load(const char* piece, Fragment& f) {
     uint32_t bits[4];
-    load_blocks(block_row(strip, step, lane), bits);
+    load_blocks(piece, bits);
 #pragma unroll
     for (int q = 0; q < 4; ++q) {
       const float x = from_bits(bits[q]);
@@ -55,54 +83,49 @@ struct Floats {
       f.small[q] = to_tf32(x - from_bits(f.large[q]));
     }
   }
-  static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      multiply_tf32(c[half], a.small, b.large[half], b.large[half + 2]);
-      multiply_tf32(c[half], a.large, b.small[half], b.small[half + 2]);
-      multiply_tf32(c[half], a.large, b.large[half], b.large[half + 2]);
-    }
-  }
 };
 
 // float32 rounded to tf32, where PyTorch's switch allows it.
 struct RoundedFloats {
-  using Element = float;
-  using Number = float;
-  static constexpr int kTogether = 2;
+  static constexpr int kTogether = 4;
   struct Fragment {
     uint32_t part[4];
   };
-  static SALN_DEVICE void load(const char* strip, int step, int lane, Fragment& f) {
-    load_blocks(block_row(strip, step, lane), f.part);
-#pragma unroll
-    for (int q = 0; q < 4; ++q) f.part[q] = to_tf32(from_bits(f.part[q]));
+  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
+    load(row_piece(strip, odd, lane), f);
+  }
+  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
+    load(column_piece(strip, odd, lane), f);
   }
   static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) multiply_tf32(c[half], a.part, b.part[half], b.part[half + 2]);
+    for (int half = 0; half < 2; ++half) multiply_tf32(c[half], a.part, b.part[2 * half], b.part[2 * half + 1]);
+  }
+
+ private:
+  static SALN_DEVICE void load(const char* piece, Fragment& f) {
+    load_blocks(piece, f.part);
+#pragma unroll
+    for (int q = 0; q < 4; ++q) f.part[q] = to_tf32(from_bits(f.part[q]));
   }
 };
 
 struct Doubles {
-  using Element = double;
-  using Number = double;
   static constexpr int kTogether = 1;
   struct Fragment {
-    const double* row;  // the lane's own, or column's
+    const char* strip;
+    int odd;
   };
-  static constexpr int kPer = kPitch / 8;
-  static SALN_DEVICE void load(const char* strip, int step, int, Fragment& f) {
-    f.row = reinterpret_cast<const double*>(strip) + 4 * step;
-  }
+  static SALN_DEVICE void load_rows(const char* strip, int odd, int, Fragment& f) { f = {strip, odd}; }
+  static SALN_DEVICE void load_columns(const char* strip, int odd, int, Fragment& f) { f = {strip, odd}; }
   static SALN_DEVICE void multiply(double (&c)[2][4], const Fragment& a, const Fragment& b) {
     const int lane = thread_rank() % 32, i = lane / 4, j = lane % 4 * 2;
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
-      const double first = a.row[i * kPer + k], second = a.row[(i + 8) * kPer + k];
+      const double first = value(a, i, k), second = value(a, i + 8, k);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const double x = b.row[(8 * half + j) * kPer + k], y = b.row[(8 * half + j + 1) * kPer + k];
+        const double x = value(b, 8 * half + j, k), y = value(b, 8 * half + j + 1, k);
         c[half][0] += first * x;
         c[half][1] += first * y;
         c[half][2] += second * x;
@@ -110,85 +133,110 @@ struct Doubles {
       }
     }
   }
-};
 
-template <class Kind>
-struct Held {
-  typename Kind::Fragment step[Kind::kTogether];
-
-  SALN_DEVICE void load(const char* stage, int strip, int first, int lane) {
-#pragma unroll
-    for (int q = 0; q < Kind::kTogether; ++q) Kind::load(stage + strip * kStrip * kPitch, first + q, lane, step[q]);
+ private:
+  static SALN_DEVICE double value(const Fragment& f, int row, int k) {
+    return reinterpret_cast<const double*>(f.strip + (place(row, k / 2) ^ kStep * f.odd))[k % 2];
   }
 };
 
-// A matrix unit truncates its sums: it adds up a step or two, and ordinary additions the rest.
-template <class Number>
+// Steps, kMost at most, of a strip of a stage of kRows rows, kSlab bytes of each.
+template <class Kind, int kRows, int kSlab, int kMost>
+struct Steps {
+  static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kMost ? Kind::kTogether : kMost;
+  typename Kind::Fragment step[kTogether];
+
+  static SALN_DEVICE const char* sheet(const char* strip, int step) { return strip + step / 2 * (kRows * kSheet); }
+  SALN_DEVICE void load_rows(const char* strip, int first, int lane) {
+#pragma unroll
+    for (int q = 0; q < kTogether; ++q) Kind::load_rows(sheet(strip, first + q), (first + q) % 2, lane, step[q]);
+  }
+  SALN_DEVICE void load_columns(const char* strip, int first, int lane) {
+#pragma unroll
+    for (int q = 0; q < kTogether; ++q) Kind::load_columns(sheet(strip, first + q), (first + q) % 2, lane, step[q]);
+  }
+};
+
+template <class T>
 struct Block {
-  Number total[2][4];
+  T total[2][4];
 
   SALN_DEVICE void clear() {
     for (int half = 0; half < 2; ++half)
       for (int e = 0; e < 4; ++e) total[half][e] = 0;
   }
-  template <class Kind>
-  SALN_DEVICE void add(const Held<Kind>& a, const Held<Kind>& b) {
-    Number part[2][4] = {};
+  template <class Kind, int... kSizes>
+  SALN_DEVICE void add(const Steps<Kind, kSizes...>& a, const Steps<Kind, kSizes...>& b) {
+    T part[2][4] = {};
 #pragma unroll
-    for (int step = 0; step < Kind::kTogether; ++step) Kind::multiply(part, a.step[step], b.step[step]);
+    for (int step = 0; step < a.kTogether; ++step) Kind::multiply(part, a.step[step], b.step[step]);
     for (int half = 0; half < 2; ++half)
       for (int e = 0; e < 4; ++e) total[half][e] += part[half][e];
   }
-  // visit(row, column, value), counted from the block's corner
-  template <class Visit>
-  SALN_DEVICE void each(int lane, const Visit& visit) const {
+  // put(entry, value) for what this lane holds of one of its two rows, which starts at `to`; of a block on the
+  // diagonal, up to the diagonal.
+  template <class Put>
+  SALN_DEVICE void put_row(int which, bool diagonal, int lane, T* to, const Put& put) const {
 #pragma unroll
     for (int half = 0; half < 2; ++half)
 #pragma unroll
-      for (int e = 0; e < 4; ++e) visit(lane / 4 + e / 2 * 8, 8 * half + lane % 4 * 2 + e % 2, total[half][e]);
+      for (int e = 0; e < 2; ++e)
+        if (!diagonal || half < which || (half == which && lane % 4 * 2 + e <= lane / 4))
+          put(to[lane % 4 * 2 + 8 * half + e], total[half][2 * which + e]);
   }
 };
 
-// All blocks on and under the diagonal of up to kStrips strips, in one warp; fragments serve rows and columns.
-template <class Kind, int kStrips>
+// All blocks on and under the diagonal of up to kRows rows, in one warp; fragments serve rows and columns.
+template <class T, int kRows, int kSlab>
 struct WarpTriangle {
-  static constexpr int kBlocks = kStrips * (kStrips + 1) / 2;
-  Block<typename Kind::Number> block[kBlocks];
-  int strips;  // those that hold rows
+  static constexpr int kStrips = kRows / kStrip;
+  Block<T> block[kStrips * (kStrips + 1) / 2];
+  int n;  // rows there are
 
-  SALN_DEVICE WarpTriangle(int n) : strips((n + kStrip - 1) / kStrip) {
+  SALN_DEVICE explicit WarpTriangle(int n_) : n(n_) {
 #pragma unroll
-    for (int t = 0; t < kBlocks; ++t) block[t].clear();
+    for (Block<T>& b : block) b.clear();
   }
+  template <class Kind>
   SALN_DEVICE void add(const char* stage, int lane) {
+    using Held = Steps<Kind, kRows, kSlab, kSlab / kStep>;
 #pragma unroll 1
-    for (int step = 0; step < kSteps; step += Kind::kTogether) {
-      Held<Kind> held[kStrips];
+    for (int step = 0; step < Held::kCount; step += Held::kTogether) {
+      Held columns[kStrips];
 #pragma unroll
       for (int i = 0; i < kStrips; ++i) {
-        if (i >= strips) break;
-        held[i].load(stage, i, step, lane);
+        if (i * kStrip >= n) break;
+        const char* strip = stage + i * kStrip * kSheet;
+        Held rows;
+        rows.load_rows(strip, step, lane);
+        columns[i].load_columns(strip, step, lane);
 #pragma unroll
-        for (int j = 0; j <= i; ++j) block[i * (i + 1) / 2 + j].template add<Kind>(held[i], held[j]);
+        for (int j = 0; j <= i; ++j) block[i * (i + 1) / 2 + j].add(rows, columns[j]);
       }
     }
   }
-  template <class Visit>
-  SALN_DEVICE void each(int lane, const Visit& visit) const {
+  // put(entry, value) for the entries of the triangle; row(i) is where row i of it lies.
+  template <class Row, class Put>
+  SALN_DEVICE void put(const Row& row, const Put& put) const {
+    const int lane = thread_rank() % 32;
 #pragma unroll
     for (int i = 0; i < kStrips; ++i)
 #pragma unroll
-      for (int j = 0; j <= i; ++j)
-        block[i * (i + 1) / 2 + j].each(
-            lane, [&](int r, int c, auto value) { visit(i * kStrip + r, j * kStrip + c, value); });
+      for (int which = 0; which < 2; ++which) {
+        const int at = i * kStrip + 8 * which + lane / 4;
+        if (at >= n) continue;
+        T* to = row(at);
+#pragma unroll
+        for (int j = 0; j <= i; ++j) block[i * (i + 1) / 2 + j].put_row(which, i == j, lane, to + j * kStrip, put);
+      }
   }
 };
 
 // kBlocks consecutive blocks of a panel of rows against another, `across` strips wide, or of its lower triangle against
 // itself (across = 0).
-template <class Kind, int kBlocks>
+template <class T, int kBlocks, int kRows, int kSlab>
 struct BlockRun {
-  Block<typename Kind::Number> block[kBlocks];
+  Block<T> block[kBlocks];
   int across, count, row = 0, column = 0;  // the first block, in strips
 
   SALN_DEVICE BlockRun(int first, int end, int across_) : across(across_) {
@@ -201,7 +249,7 @@ struct BlockRun {
       column = first - row * (row + 1) / 2;
     }
 #pragma unroll
-    for (int t = 0; t < kBlocks; ++t) block[t].clear();
+    for (Block<T>& b : block) b.clear();
   }
   SALN_DEVICE void next(int& i, int& j) const {
     if (++j == (across > 0 ? across : i + 1)) {
@@ -209,29 +257,42 @@ struct BlockRun {
       ++i;
     }
   }
+  template <class Kind>
   SALN_DEVICE void add(const char* rows, const char* columns, int lane) {
+    using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
 #pragma unroll 1
-    for (int step = 0; step < kSteps; step += Kind::kTogether) {
-      Held<Kind> a, b;
+    for (int step = 0; step < Held::kCount; step += Held::kTogether) {
+      Held a, b;
       int i = row, j = column, loaded = -1;
+      forget(i);
+      forget(j);
 #pragma unroll
       for (int t = 0; t < kBlocks; ++t) {
         if (t >= count) continue;
-        if (i != loaded) a.load(rows, i, step, lane);
+        if (i != loaded) a.load_rows(rows + i * kStrip * kSheet, step, lane);
         loaded = i;
-        b.load(columns, j, step, lane);
-        block[t].template add<Kind>(a, b);
+        b.load_columns(columns + j * kStrip * kSheet, step, lane);
+        block[t].add(a, b);
         next(i, j);
       }
     }
   }
-  template <class Visit>
-  SALN_DEVICE void each(int lane, const Visit& visit) const {
-    int i = row, j = column;
+  // put(entry, value) for entries of the first `tall` rows; row(i) is where row i of the panel lies, at its first
+  // column.
+  template <class Row, class Put>
+  SALN_DEVICE void put(int tall, const Row& row, const Put& put) const {
+    const int lane = thread_rank() % 32;
+    int i = this->row, j = column;
+    forget(i);
+    forget(j);
 #pragma unroll
     for (int t = 0; t < kBlocks; ++t) {
       if (t >= count) continue;
-      block[t].each(lane, [&](int r, int c, auto value) { visit(i * kStrip + r, j * kStrip + c, value); });
+#pragma unroll
+      for (int which = 0; which < 2; ++which) {
+        const int at = i * kStrip + 8 * which + lane / 4;
+        if (at < tall) block[t].put_row(which, !across && i == j, lane, row(at) + j * kStrip, put);
+      }
       next(i, j);
     }
   }

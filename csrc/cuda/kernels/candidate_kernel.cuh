@@ -16,7 +16,7 @@ class CandidateKernel {
   using G = G_;
   static constexpr int threads = G::threads;
   static constexpr bool kHasMatrix = true;
-  static constexpr int64_t kStage = Builder<T, G, kOrder>::Products::kStage;  // bytes
+  using Products = typename Builder<T, G, kOrder>::Products;
 
   SALN_DEVICE void begin() const { builder_.begin(G(scratch_)); }
 
@@ -53,14 +53,14 @@ class CandidateKernel {
     bool solve;
   };
 
-  // Two stages as Builder takes them. `order`, `count`: of what is solved; constants where kOrder is.
+  // Stages as Builder takes them. `order`, `count`: of what is solved; constants where kOrder is.
   template <class Near>
-  SALN_HD CandidateKernel(const Call& call, Memory& shared, char* first, char* second, Near& near, int64_t order,
+  SALN_HD CandidateKernel(const Call& call, Memory& shared, char* stages, int n_stages, Near& near, int64_t order,
                           int64_t count)
       : call_(call),
         scratch_(shared.take<double>(2 * G::warps)),
         state_(shared.take<State>(1)),
-        builder_(call, first, second, near),
+        builder_(call, stages, n_stages, near),
         exact_(order, count, near),
         trivial_(near.template take<T>(order)) {}
 

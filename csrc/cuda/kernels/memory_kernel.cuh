@@ -81,13 +81,13 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   // The region is the Gram stages', then the Krylov space's. A matrix that Lanczos takes into registers lies in its
   // rear, and is given up too: the vectors of the tridiagonal matrix, whose arithmetic is all latency, come near.
   SALN_HD MemoryKernel(const Call& call, Memory& shared, EitherMemory near, Memory& global, char* region)
-      : Base(call, shared, region, region + Base::kStage, near, call.choice.order, call.choice.count),
+      : Base(call, shared, region, stages(call.choice), near, call.choice.order, call.choice.count),
         matrix_(near, call.choice.in_registers ? 0 : call.choice.order),
         region_(reinterpret_cast<T*>(region)),
         spread_space_{reinterpret_cast<float*>(region + basis_bytes(call.choice))} {
     const Choice& choice = call.choice;
     this->tile_ = !kShared              ? global.take<T>(tile_size(choice))
-                  : choice.in_registers ? reinterpret_cast<T*>(region + stage_bytes(choice))
+                  : choice.in_registers ? reinterpret_cast<T*>(region + stages_bytes(choice))
                                         : shared.take<T>(tile_size(choice));
     if (randomized(choice))
       lanczos_ = Lanczos<T>(
@@ -101,12 +101,17 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     return true;
   }
   static SALN_HD bool randomized(const Choice& choice) { return choice.solver == Solver::randomized; }
+  // A matrix so large that its rows do not fit a stage at once takes the room of the other stages: it is the solver
+  // that takes time.
+  static SALN_HD int stages(const Choice& choice) {
+    return kShared && choice.order > Base::Products::kRows ? 1 : Base::Products::kStages;
+  }
+  static SALN_HD int64_t stages_bytes(const Choice& choice) {
+    return choice.in_panels ? UnitPanels<G>::kStages : stages(choice) * Base::Products::kStage;
+  }
   static SALN_HD int64_t basis_bytes(const Choice& choice) {
     if (!randomized(choice) || !choice.basis_is_shared) return 0;
     return Lanczos<T>::basis_elements(choice.order, choice.n_iter) * int64_t(sizeof(T));
-  }
-  static SALN_HD int64_t stage_bytes(const Choice& choice) {
-    return choice.in_panels ? UnitPanels<G>::kStages : 2 * Base::kStage;
   }
   // Numbers; where the totals of panels lie too.
   static SALN_HD int64_t tile_size(const Choice& choice) {
@@ -117,7 +122,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     return choice.in_registers ? (SpreadSpace<G>::kElements * int64_t(sizeof(float)) + 15) / 16 * 16 : 0;
   }
   static SALN_HD int64_t region_bytes(const Choice& choice) {
-    int64_t before = stage_bytes(choice), after = basis_bytes(choice);
+    int64_t before = stages_bytes(choice), after = basis_bytes(choice);
     if (choice.in_registers) {
       before += tile_size(choice) * int64_t(sizeof(T));
       after += spread_bytes(choice) + Lanczos<T>::vector_elements(choice.n_iter, choice.count) * int64_t(sizeof(T));

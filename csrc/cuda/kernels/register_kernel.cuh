@@ -10,6 +10,7 @@ template <int kOrder, int kThreads>
 class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, float, Group<kThreads>, kOrder> {
   using Base = CandidateKernel<RegisterKernel, float, Group<kThreads>, kOrder>;
   using G = Group<kThreads>;
+  using Products = typename Base::Products;
 
  public:
   static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false, kStreams = false,
@@ -21,7 +22,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   static constexpr int blocks = kOrder <= 32 ? 20 : kOrder <= 64 ? 12 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
-      : RegisterKernel{call, shared, global, shared.take<char>(Base::kStage), shared.take<char>(kTile)} {}
+      : RegisterKernel{call, shared, global, shared.take<char>(Products::kStage + kTile)} {}
 
   // Ends with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
@@ -32,12 +33,13 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
 
  private:
   static constexpr int64_t kMatrix = kOrder * (kOrder + 1) / 2 * int64_t(sizeof(float));
-  static constexpr int64_t kTile = kMatrix > Base::kStage ? kMatrix : Base::kStage;
+  static constexpr int64_t kOthers = Products::kStage * (Products::kStages - 1);
+  static constexpr int64_t kTile = kMatrix > kOthers ? kMatrix : kOthers;
 
-  // Nothing is in the tile while rows go through the stages: it is the second of them.
-  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stage, char* tile)
-      : Base(call, shared, stage, tile, shared, kOrder, kOrder), vectors_(this->builder_.work(), shared) {
-    this->tile_ = reinterpret_cast<float*>(tile);
+  // Nothing is in the tile while rows go through the stages: all but the first of them are there.
+  SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stages)
+      : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder), vectors_(this->builder_.work(), shared) {
+    this->tile_ = reinterpret_cast<float*>(stages + Products::kStage);
     if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
   }
 

@@ -24,7 +24,10 @@ template <class T>
 T shuffle_xor(T value, int mask);
 uint32_t ballot(bool vote);
 int count_bits(uint32_t x);
+template <class T>
+void forget(T& x);
 void copy_async(void* shared, const void* global, int bytes);
+void copy_async_if(uint32_t wanted, void* shared, const void* global);
 void commit_copies();
 template <int pending>
 void wait_copies();
@@ -98,10 +101,26 @@ SALN_DEVICE uint32_t ballot(bool vote) { return __ballot_sync(0xffffffffu, vote)
 SALN_DEVICE int count_bits(uint32_t x) { return __popc(x); }
 SALN_DEVICE uint32_t shared_address(const void* shared) { return uint32_t(__cvta_generic_to_shared(shared)); }
 
+// The compiler no longer knows where x comes from: what a loop computes of it is computed anew, and not kept in
+// registers.
+template <class T>
+SALN_DEVICE void forget(T& x) {
+  static_assert(sizeof(T) == 4);
+  asm volatile("" : "+r"(x));
+}
+
 // 16 bytes of shared memory from `bytes` (0 to 16) of global memory, zeros behind them; both addresses 16-byte aligned.
 SALN_DEVICE void copy_async(void* shared, const void* global, int bytes) {
   const uint32_t to = uint32_t(__cvta_generic_to_shared(shared));
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
+}
+// 16 bytes, unless `wanted` is 0: without a branch.
+SALN_DEVICE void copy_async_if(uint32_t wanted, void* shared, const void* global) {
+  const uint32_t to = uint32_t(__cvta_generic_to_shared(shared));
+  asm volatile(
+      "{.reg .pred wanted; setp.ne.b32 wanted, %2, 0; @wanted cp.async.cg.shared.global [%0], [%1], 16;}" ::"r"(to),
+      "l"(global), "r"(wanted)
+      : "memory");
 }
 SALN_DEVICE void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits for this thread's copies, the youngest `pending` groups excepted.

@@ -23,10 +23,11 @@ SALN_DEVICE T entry(const View& v, int64_t at) {
 
 SALN_HD inline int size_of(DType t) { return t == DType::float64 ? 8 : t == DType::float32 ? 4 : 2; }
 
-// Whether rows can be copied in pieces of 16 bytes.
+// Whether rows can be copied in pieces of 16 bytes, and found by numbers and a stride of 32 bits.
 SALN_HD inline bool in_pieces(const View& v) {
-  return (v.col_stride == 1 || v.cols == 1) && reinterpret_cast<uintptr_t>(v.data) % 16 == 0 &&
-         v.row_stride * size_of(v.dtype) % 16 == 0;
+  const int64_t stride = v.row_stride * size_of(v.dtype);
+  return (v.col_stride == 1 || v.cols == 1) && reinterpret_cast<uintptr_t>(v.data) % 16 == 0 && stride % 16 == 0 &&
+         uint64_t(stride) >> 32 == 0 && v.rows >> 32 == 0;
 }
 
 }  // namespace saln::device
