@@ -3,17 +3,27 @@
 import platform
 from pathlib import Path
 
-from programs import ADDRESS, Source, program
+from bench.kernel_table import tabled
+from programs import ADDRESS, ROOT, Source, program
 
 HERE = Path(__file__).parent
 
-WARNINGS = f"-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-unknown-pragmas -I{HERE}"
+WARNINGS = f"-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-unknown-pragmas -I{HERE} -I{HERE / 'runtime'}"
 # What is declared and not set is a wild value; products and sums contract, as nvcc has them.
 KERNELS = f"-include {HERE / 'guard.h'} -O1 -ftrivial-auto-var-init=pattern -ffp-contract=fast"
 # The scheduler acts for all threads at once: no sanitizer may look on, nor be called through memset.
 SCHEDULER = "-O2 -fno-tree-loop-distribute-patterns"
 SANITIZERS = {"address": ADDRESS, "thread": "-fsanitize=thread"}
-DEFINES = {"address": "", "thread": "-DSALN_TSAN"}
+DEFINES = {"address": "-DSALN_ASAN", "thread": "-DSALN_TSAN"}
+# What plans and launches, over the runtime of the host shim.
+CSRC = ROOT / "csrc"
+PLANS = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")
+LAUNCHES = [
+    *(Source(CSRC / name) for name in PLANS),
+    Source(CSRC / "cuda/launch/run.cu", "-x c++"),
+    *(Source(CSRC / "cuda/launch/kernel.cu", f"-x c++ -DSALN_KERNEL_NAME={name}") for name in tabled()),
+    Source(HERE / "runtime/cuda_runtime.cpp"),
+]
 
 
 def on_cpu(name: str, sources: list[Source], sanitizer: str) -> Path:
