@@ -28,11 +28,15 @@ LAUNCHES = [
 
 def on_cpu(name: str, sources: list[Source], sanitizer: str) -> Path:
     """The executable made of `sources` and the scheduler, under the sanitizer "address" or "thread"."""
-    instrument, define = SANITIZERS[sanitizer], DEFINES[sanitizer]
-    flags = f"{WARNINGS} {KERNELS} {'-mfma' if has_fma() else ''} {instrument} {define}"
-    parts = [Source(source.path, f"{flags} {source.flags}") for source in sources]
-    scheduler = Source(HERE / "fibres.cpp", f"{WARNINGS} {SCHEDULER} {define}")
-    return program(f"{name}_{sanitizer}", [scheduler, *parts], instrument)
+    instrument = SANITIZERS[sanitizer]
+    return program(f"{name}_{sanitizer}", for_host(sources, DEFINES[sanitizer], instrument), instrument)
+
+
+def for_host(sources: list[Source], flags: str, instrument: str = "") -> list[Source]:
+    """Sources, as they are compiled against the shim, and its scheduler."""
+    own = f"{WARNINGS} {KERNELS} {'-mfma' if has_fma() else ''} {instrument} {flags}"
+    parts = [Source(source.path, f"{own} {source.flags}") for source in sources]
+    return [Source(HERE / "fibres.cpp", f"{WARNINGS} {SCHEDULER} {flags}"), *parts]
 
 
 def has_fma() -> bool:

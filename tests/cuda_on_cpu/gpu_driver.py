@@ -1,7 +1,7 @@
 """`python -m cuda_on_cpu.gpu_driver FILE [BUILD]`: driver.cpp made for a GPU, of the kernels that SALN_CUDA=1 compiled.
 
-It needs nvcc, no GPU and no PyTorch. With SALN_GPU_DRIVER=FILE the calls of the tests here, and of the backend `cuda_shim`
-of tests/contract, run on the GPU. Some calls for sanitizers lie beside it:
+It needs nvcc, no GPU and no PyTorch. With SALN_GPU_DRIVER=FILE the calls of the tests here, and of the backend
+`cuda_shim` of tests/contract, run on the GPU. Some calls for sanitizers lie beside it:
 `compute-sanitizer --log-file LOG FILE < FILE.requests > /dev/null`.
 """
 

@@ -9,8 +9,8 @@
 #define SALN_POISON(address, bytes) __asan_poison_memory_region(address, bytes)
 #define SALN_UNPOISON(address, bytes) __asan_unpoison_memory_region(address, bytes)
 #else
-#define SALN_POISON(address, bytes)
-#define SALN_UNPOISON(address, bytes)
+#define SALN_POISON(address, bytes) static_cast<void>(0)
+#define SALN_UNPOISON(address, bytes) static_cast<void>(0)
 #endif
 
 namespace saln::simulator {

@@ -12,7 +12,7 @@ class Driver:
     """The program, one process for many calls: a GPU takes its time to start."""
 
     def __init__(self, program: str) -> None:
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said)
         atexit.register(self._process.kill)
 

@@ -172,6 +172,4 @@ void saln_fail(const char* call) {
   const std::lock_guard lock(one_asks);
   failing = call;
 }
-
-int saln_current_device() { return current_device; }
 }
