@@ -128,7 +128,7 @@ def sanitizer(tool: str) -> Stage:
     program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     few = (PYTHON, "-m", "bench.gpu.driver", "few")
     command = (program, "--tool", tool, "--error-exitcode", str(FOUND), *OURS, *SANITIZERS[tool], *few)
-    return Stage(tool, command, 35.0, UNCACHED, proves=True, fails_with=FOUND)
+    return Stage(tool, command, 35.0, UNCACHED, proves=True, fails_with=FOUND, cannot="Device not supported")
 
 
 def go(stage: Stage, results: dict[str, Any], clock: Clock) -> Ended:

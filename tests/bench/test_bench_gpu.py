@@ -179,6 +179,9 @@ def test_stages_end() -> None:
     for code, status in ((9, "failed"), (1, "left out"), (0, "passed")):
         tool = stages.Stage("tool", (python, "-c", f"raise SystemExit({code})"), 30, fails_with=9)
         assert stages.run(tool, clock).status == status
+    refused = (python, "-c", "print('Device not supported'); raise SystemExit(9)")
+    tool = stages.Stage("tool", refused, 30, fails_with=9, cannot="Device not supported")
+    assert stages.run(tool, clock).status == "left out"
 
 
 def stage(name: str, code: str = "", proves: bool = False) -> stages.Stage:
