@@ -11,7 +11,7 @@ from programs import ROOT
 def test_host_code() -> None:
     """Every test of host_code.py passes."""
     file = Path(__file__).with_name("host_code.py")
-    options = ("-n", "0", "-p", "no:cacheprovider", "--no-header", "-x", "--durations=5")
+    options = ("-p", "no:xdist", "-p", "no:cacheprovider", "--no-header", "-x")
     command = (sys.executable, "-m", "pytest", str(file), *options)
     path = os.pathsep.join(map(str, (ROOT, ROOT / "python_api", ROOT / "tests")))
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
