@@ -21,7 +21,7 @@ def describe(module: str = "bench.report") -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "command": command(module),
-        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "--", *_sources()))},
+        "git": _commit(),
         "machine": {
             "cpu": field("/proc/cpuinfo", "model name") or platform.processor(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -43,6 +43,13 @@ def describe(module: str = "bench.report") -> dict[str, Any]:
 def command(module: str) -> str:
     """The command line, without where the interpreter lives."""
     return " ".join(["python", "-m", module, *sys.argv[1:]])
+
+
+def _commit() -> dict[str, Any]:
+    given = os.environ.get("SALN_COMMIT")  # where the sources are a copy without their history
+    if given:
+        return {"commit": given.removesuffix("-dirty"), "dirty": given.endswith("-dirty")}
+    return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "--", *_sources()))}
 
 
 def _sources() -> tuple[str, ...]:

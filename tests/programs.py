@@ -8,7 +8,6 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import ninja
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +31,8 @@ class Source:
 
 def program(name: str, sources: list[Source], link: str = "") -> Path:
     """The executable made of `sources`, linked with the flags `link`."""
+    import ninja  # not wanted where programs came ready made
+
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
     lines = [

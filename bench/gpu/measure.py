@@ -17,6 +17,7 @@ from bench.gpu.timing import Timing, interleave, prepare
 from bench.ours import exact
 from bench.timing import Variant, ratio
 from bench.truth import WrongResult
+from saln_kernels.backends.dispatch import serving
 
 ROUNDS, LATE_ROUNDS = 15, 5
 BUDGET = 25.0  # seconds of interleaved rounds
@@ -25,10 +26,13 @@ PART = 4096  # candidates of `many` before it, for memory
 
 def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROUNDS) -> dict[str, Any]:
     """Check, time and summarise every variant of a case; what is known so far is in the file at any time."""
+    backend = "cuda" if device.type == "cuda" else "cpu"
+    serving(backend, device)  # raises where it does not; where it does, it comes first
     inputs = make_inputs(case, device)
     results: dict[str, Any] = {
         **{name: str(value) if name == "dtype" else value for name, value in asdict(case).items()},
         "shape": case.shape,
+        "backend": backend,
         "turns": inputs.turns,
         "left_out": [],
         "wrong": [],

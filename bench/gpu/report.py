@@ -43,11 +43,11 @@ def _head(results: dict[str, Any]) -> str:
     lines = [
         "# GPU benchmark"
         + " (smoke run: its timings mean nothing)" * results["smoke"]
-        + ": not measured, the tests are red" * (not results["green"]),
+        + ": RED, tests failed and the figures may be of wrong results" * (not results["green"]),
         "",
         f"- {results['date']}, `{results['command']}`, commit {git['commit'][:12]}{', dirty' * git['dirty']}",
         f"- {gpu['name']}, {gpu['multiprocessors']} multiprocessors, driver {gpu['driver']}, CUDA {gpu['cuda']}; "
-        f"library {gpu['library']}",
+        f"backend {results['backend']}, library {gpu['library']}",
         "- " + ", ".join(f"{name} {value}" for name, value in versions.items()),
     ]
     return "\n".join(lines)

@@ -1,9 +1,11 @@
 """The GPU benchmark as far as it goes without a GPU: baselines, measuring, stages, the report."""
 
+import itertools
 import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,17 @@ import pytest
 import torch
 import typer
 
+from bench import machine
 from bench.cases import Inputs
 from bench.gpu import __main__ as program
-from bench.gpu import baselines, measure, ours, report, stages
+from bench.gpu import baselines, driver, library, measure, ours, report, stages
 from bench.gpu.cases import CASES, make_inputs
 from bench.gpu.timing import Timing, prepare
 from bench.machine import ROOT
 from bench.ours import exact
 from bench.timing import Variant
 from bench.truth import WrongResult, truth_of
+from on_device import FUNCTIONS
 from saln_kernels.backends import native
 
 CPU = torch.device("cpu")
@@ -111,6 +115,7 @@ def a_run(case: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "git": {"commit": "0123456789abcdef", "dirty": False},
         "versions": {"torch": "2"},
         "gpu": {"name": "H100", "multiprocessors": 132, "driver": "1", "cuda": "13", "library": "sm_90a"},
+        "backend": "cuda",
         "smoke": False,
         "green": True,
         "stages": [stage],
@@ -127,7 +132,14 @@ def test_report(measured: dict[str, Any]) -> None:
     assert targets["headline: exact top-k over the floor"].met
     assert targets[f"headline: exact top-k over the best of {baselines.XSYEV}, {baselines.CUPY}"].measured == "20.0 x"
     text = report.markdown(results, list(targets.values()))
-    for words in ("# GPU benchmark\n", "| tests | passed | 3 s | 9 passed / all |", "**exact top-k**", "3.00", "20.0"):
+    for words in (
+        "# GPU benchmark\n",
+        "backend cuda, library sm_90a",
+        "| tests | passed | 3 s | 9 passed / all |",
+        "**exact top-k**",
+        "3.00",
+        "20.0",
+    ):
         assert words in text
 
 
@@ -137,7 +149,7 @@ def test_report_of_half_a_run(measured: dict[str, Any]) -> None:
     results = a_run(half, green=False)
     assert report.judge(results) == []
     text = report.markdown(results, [])
-    assert "the tests are red" in text
+    assert "RED, tests failed" in text
     assert "**Not finished**" in text
     assert "Wrong: gram: relative error 1" in text
 
@@ -164,47 +176,106 @@ def test_stages_end() -> None:
     assert slow.seconds < 20
     assert stages.run(stages.Stage("late", (python, "-c", ""), 30), stages.Clock(0)).status == "left out"
     assert stages.run(stages.Stage("absent", ("no-such-program",), 30), clock).status == "left out"
+    for code, status in ((9, "failed"), (1, "left out"), (0, "passed")):
+        tool = stages.Stage("tool", (python, "-c", f"raise SystemExit({code})"), 30, fails_with=9)
+        assert stages.run(tool, clock).status == status
+    refused = (python, "-c", "print('Device not supported'); raise SystemExit(9)")
+    tool = stages.Stage("tool", refused, 30, fails_with=9, cannot="Device not supported")
+    assert stages.run(tool, clock).status == "left out"
+
+
+def stage(name: str, code: str = "", proves: bool = False) -> stages.Stage:
+    """A stage that stands for one of a GPU."""
+    return stages.Stage(name, (sys.executable, "-c", code), 30, proves=proves)
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Has the whole program run with such stages, and a tiny case."""
+    described = {name: a_run({})[name] for name in ("date", "command", "git", "versions", "gpu")}
+
+    def set_up(library: int = 0, tests: int = 0) -> None:
+        def there(file: Path) -> stages.Stage:
+            text = f"open({str(file)!r}, 'w').write({json.dumps(described)!r}); raise SystemExit({library})"
+            return stage("library", text)
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(program, "library", there)
+        monkeypatch.setattr(program, "checks", lambda: [stage("tests", f"raise SystemExit({tests})", proves=True)])
+        monkeypatch.setattr(program, "more_checks", lambda: [stage("racecheck")])
+        monkeypatch.setattr(program, "CASES", {"many": CASES["many"]})
+
+    return set_up
 
 
 @pytest.mark.parametrize("green", [True, False])
-def test_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, inputs: Inputs, green: bool) -> None:
-    """From build to report, with stages that stand for those of a GPU and a tiny case; nothing is measured on red."""
-
-    def stage(name: str, status: int = 0, gate: bool = False) -> stages.Stage:
-        return stages.Stage(name, (sys.executable, "-c", f"raise SystemExit({status})"), 30, gate=gate)
-
-    described = {name: a_run({})[name] for name in ("date", "command", "git", "versions", "gpu")}
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(program, "build", lambda: stage("build"))
-    monkeypatch.setattr(program, "checks", lambda: [stage("tests", 0 if green else 1, gate=True)])
-    monkeypatch.setattr(program, "more_checks", lambda: [stage("racecheck")])
-    monkeypatch.setattr(program, "describe", lambda: described)
-    monkeypatch.setattr(program, "CASES", {"many": CASES["many"]})
+def test_whole_run(pretend: Callable[..., None], tmp_path: Path, inputs: Inputs, green: bool) -> None:
+    """From library to report; what is measured while tests are red is marked."""
+    pretend(tests=0 if green else 1)
     with pytest.raises(typer.Exit) as ended:
         program.main(output=tmp_path, smoke=True)
     assert ended.value.exit_code == (0 if green else 1)
     results = json.loads((tmp_path / "h100-2026-01-02-smoke.json").read_text())
-    names = [each["name"] for each in results["stages"]]
-    assert names == (["build", "tests", "case many", "racecheck"] if green else ["build", "tests", "racecheck"])
-    assert [case["complete"] for case in results["cases"]] == [True] * green
+    assert [each["name"] for each in results["stages"]] == ["library", "tests", "case many", "racecheck"]
+    assert [case["complete"] for case in results["cases"]] == [True]
+    assert (results["backend"], results["green"]) == ("cuda", green)
     text = (tmp_path / "h100-2026-01-02-smoke.md").read_text()
-    assert ("the tests are red" in text) is not green
+    assert ("RED" in text) is not green
 
 
-def test_a_red_gate_is_remembered() -> None:
+def test_nothing_runs_without_a_library(pretend: Callable[..., None], tmp_path: Path) -> None:
+    pretend(library=1)
+    with pytest.raises(typer.Exit) as ended:
+        program.main(output=tmp_path, smoke=True)
+    assert ended.value.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_red_is_remembered() -> None:
     results: dict[str, Any] = {"green": True, "stages": []}
-    program.go(stages.Stage("fine", (sys.executable, "-c", ""), 30, gate=True), results, stages.Clock(60))
-    assert results["green"]
-    program.go(
-        stages.Stage("red", (sys.executable, "-c", "raise SystemExit(1)"), 30, gate=True), results, stages.Clock(60)
-    )
+    fails = "raise SystemExit(1)"
+    for each in (stage("fine", proves=True), stage("no proof", fails)):
+        program.go(each, results, stages.Clock(60))
+        assert results["green"]
+    program.go(stage("red", fails, proves=True), results, stages.Clock(60))
     assert not results["green"]
-    assert [stage["status"] for stage in results["stages"]] == ["passed", "failed"]
+    assert [each["status"] for each in results["stages"]] == ["passed", "failed", "failed"]
+
+
+def test_stages_of_a_gpu() -> None:
+    """What they run is there; each names its backend."""
+    before, after = program.checks(), program.more_checks()
+    assert [each.name for each in (*before, *after) if each.fails_with == 9] == list(program.SANITIZERS)
+    for each, backend in ((before[0], "cuda"), (after[-1], "triton")):
+        assert ("--backend", backend) in itertools.pairwise(each.command)
+    for file, names in program.TRITON.items():
+        text = (ROOT / file).read_text()
+        assert all(f"def test_{name}(" in text for name in names)
+
+
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+def test_prebuilt_libraries_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """Those of SALN_PREBUILT, in place of what lies there."""
+    (tmp_path / "saln_kernels").mkdir()
+    (tmp_path / "saln_kernels" / "_cuda.so").write_text("old")
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / "_cuda.so").write_text("new")
+    monkeypatch.setattr(library, "ROOT", tmp_path)
+    if place == "elsewhere":
+        monkeypatch.setenv("SALN_PREBUILT", str(tmp_path / "built"))
+    library.take_prebuilt()
+    assert (tmp_path / "saln_kernels" / "_cuda.so").read_text() == {"here": "old", "elsewhere": "new"}[place]
+
+
+def test_a_library_that_does_not_serve_says_why() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert library.lacking()
 
 
 @pytest.mark.parametrize(("capability", "arch"), [((8, 6), "80"), ((9, 0), "90a"), ((10, 0), "100a"), ((12, 1), "120")])
 def test_what_is_built_for_a_gpu(capability: tuple[int, int], arch: str) -> None:
-    assert program.arch(capability) == arch
+    assert library.arch(capability) == arch
 
 
 @pytest.mark.parametrize(
@@ -226,20 +297,29 @@ def test_without_a_gpu() -> None:
 
 
 def test_driver_is_right_and_notices_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.gpu import driver
-
     if native.missing() is not None:
         pytest.skip(str(native.missing()))
-    calls = list(driver.calls(CPU))
-    assert {call[0] for call in calls} == {"gram", "topk_eigvals", "topk_eigh", "fiedler", "score_batches", "eigh"}
-    assert [text for text in map(driver.wrong, calls[:40]) if text] == []
+    calls = list(driver.calls())
+    few = driver.few(calls)
+    assert len(few) == 20
+    assert {call[0] for call in few} == set(FUNCTIONS) - {"eigvalsh"}
+    assert len({call[1][1].shape for call in few if isinstance(call[1][1], torch.Tensor)}) > 4
+    assert [text for call in (*few, *calls[:40]) if (text := driver.wrong(call, CPU))] == []
     right = driver.saln_kernels.gram
 
     def wrong(*arguments: Any, backend: str | None = None, **options: Any) -> torch.Tensor:
         return right(*arguments, backend=backend, **options) * (1 if backend == "reference" else 1.01)
 
     monkeypatch.setattr(driver.saln_kernels, "gram", wrong)
-    assert "off by" in driver.wrong(next(call for call in calls if call[0] == "gram"))
+    assert "off by" in driver.wrong(next(call for call in calls if call[0] == "gram"), CPU)
+
+
+def test_commit_of_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources without their history have it from the environment."""
+    monkeypatch.setenv("SALN_COMMIT", "abc123-dirty")
+    assert machine.describe()["git"] == {"commit": "abc123", "dirty": True}
+    monkeypatch.setenv("SALN_COMMIT", "abc123")
+    assert machine.describe()["git"] == {"commit": "abc123", "dirty": False}
 
 
 def test_files_of_a_stage(tmp_path: Path) -> None:

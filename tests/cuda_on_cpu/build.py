@@ -3,26 +3,40 @@
 import platform
 from pathlib import Path
 
-from programs import ADDRESS, Source, program
+from bench.kernel_table import tabled
+from programs import ADDRESS, ROOT, Source, program
 
 HERE = Path(__file__).parent
 
-WARNINGS = f"-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-unknown-pragmas -I{HERE}"
+WARNINGS = f"-Wall -Wextra -Werror=switch -Werror=switch-enum -Wno-unknown-pragmas -I{HERE} -I{HERE / 'runtime'}"
 # What is declared and not set is a wild value; products and sums contract, as nvcc has them.
 KERNELS = f"-include {HERE / 'guard.h'} -O1 -ftrivial-auto-var-init=pattern -ffp-contract=fast"
 # The scheduler acts for all threads at once: no sanitizer may look on, nor be called through memset.
 SCHEDULER = "-O2 -fno-tree-loop-distribute-patterns"
 SANITIZERS = {"address": ADDRESS, "thread": "-fsanitize=thread"}
-DEFINES = {"address": "", "thread": "-DSALN_TSAN"}
+DEFINES = {"address": "-DSALN_ASAN", "thread": "-DSALN_TSAN"}
+# What plans and launches, over the runtime of the host shim.
+CSRC = ROOT / "csrc"
+PLANS = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")
+LAUNCHES = [
+    *(Source(CSRC / name) for name in PLANS),
+    Source(CSRC / "cuda/launch/run.cu", "-x c++"),
+    *(Source(CSRC / "cuda/launch/kernel.cu", f"-x c++ -DSALN_KERNEL_NAME={name}") for name in tabled()),
+    Source(HERE / "runtime/cuda_runtime.cpp"),
+]
 
 
 def on_cpu(name: str, sources: list[Source], sanitizer: str) -> Path:
     """The executable made of `sources` and the scheduler, under the sanitizer "address" or "thread"."""
-    instrument, define = SANITIZERS[sanitizer], DEFINES[sanitizer]
-    flags = f"{WARNINGS} {KERNELS} {'-mfma' if has_fma() else ''} {instrument} {define}"
-    parts = [Source(source.path, f"{flags} {source.flags}") for source in sources]
-    scheduler = Source(HERE / "fibres.cpp", f"{WARNINGS} {SCHEDULER} {define}")
-    return program(f"{name}_{sanitizer}", [scheduler, *parts], instrument)
+    instrument = SANITIZERS[sanitizer]
+    return program(f"{name}_{sanitizer}", for_host(sources, DEFINES[sanitizer], instrument), instrument)
+
+
+def for_host(sources: list[Source], flags: str, instrument: str = "") -> list[Source]:
+    """Sources, as they are compiled against the shim, and its scheduler."""
+    own = f"{WARNINGS} {KERNELS} {'-mfma' if has_fma() else ''} {instrument} {flags}"
+    parts = [Source(source.path, f"{own} {source.flags}") for source in sources]
+    return [Source(HERE / "fibres.cpp", f"{WARNINGS} {SCHEDULER} {flags}"), *parts]
 
 
 def has_fma() -> bool:

@@ -1,32 +1,29 @@
-// Runs calls of the CUDA kernels as the launcher does, on the host: requests on standard input, results on standard
-// output. Every array has just the bytes it was sent with, every output is NaN before.
+// Runs calls of the CUDA kernels as the ops do, launcher and all: requests on standard input, results on standard
+// output. Every array has just the bytes it was sent with, every output is NaN before. Made for the host, over the
+// shim, and for a GPU, with the same text: cuda_on_cpu/build.py.
+#include <cuda_runtime_api.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "core/names.h"
-#include "cuda/plan/plan.h"
-#include "kernel.h"
+#include "cuda/launch/run.h"
 #include "request.h"
 
+#if !defined(SALN_GUARD)  // a GPU: blocks run as they like, and nothing guards memory but the hardware
+#define SALN_POISON(address, bytes)
+#define SALN_UNPOISON(address, bytes)
+namespace saln::simulator {
+size_t gap;
+bool runs_backward;
+}  // namespace saln::simulator
+#endif
+
 namespace saln {
-
-#define SALN_KERNEL(name, ...) extern const SimulatedKernel name;
-#include "cuda/kernels/kernels.def"
-
 namespace {
-
-// As the launcher chooses.
-const SimulatedKernel& kernel_of(Kernel kernel) {
-  switch (kernel) {
-#define SALN_KERNEL(name, ...) \
-  case Kernel::name:           \
-    return name;
-#include "cuda/kernels/kernels.def"
-  }
-  std::abort();
-}
 
 void must(bool truth, const char* what) {
   if (truth) return;
@@ -34,23 +31,39 @@ void must(bool truth, const char* what) {
   std::exit(4);
 }
 
+void must(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  std::fprintf(stderr, "%s: %s\n", what, cudaGetErrorString(error));
+  std::exit(4);
+}
+
 void read(void* to, size_t bytes) { must(!bytes || std::fread(to, bytes, 1, stdin) == 1, "a whole request"); }
 void write(const void* from, size_t bytes) { must(!bytes || std::fwrite(from, bytes, 1, stdout) == 1, "written"); }
 
-// Memory of exactly `bytes` bytes, `misalignment` after a multiple of 256; neither side of it may be touched.
+// Device memory of exactly `bytes` bytes, `misalignment` after a multiple of 256; neither side of it may be touched.
 class Block {
  public:
   explicit Block(int64_t bytes, int64_t misalignment = 0) : bytes_(size_t(bytes)), front_(size_t(misalignment)) {
-    must(posix_memalign(&memory_, 256, bytes_ + front_) == 0, "memory");
-    std::memset(memory_, 0xff, bytes_ + front_);
+    must(cudaMalloc(&memory_, bytes_ + front_), "memory");
+    must(cudaMemset(memory_, 0xff, bytes_ + front_), "memory");
     SALN_POISON(memory_, front_);
   }
   Block(const Block&) = delete;
   ~Block() {
     SALN_UNPOISON(memory_, front_ + bytes_);
-    std::free(memory_);
+    must(cudaFree(memory_), "memory");
   }
   char* data() const { return static_cast<char*>(memory_) + front_; }
+  void receive() const {
+    std::vector<char> sent(bytes_);
+    read(sent.data(), bytes_);
+    must(cudaMemcpy(data(), sent.data(), bytes_, cudaMemcpyHostToDevice), "memory");
+  }
+  void send() const {
+    std::vector<char> found(bytes_);
+    must(cudaMemcpy(found.data(), data(), bytes_, cudaMemcpyDeviceToHost), "results");
+    write(found.data(), bytes_);
+  }
 
  private:
   void* memory_ = nullptr;
@@ -58,7 +71,7 @@ class Block {
 };
 
 struct Sent {
-  explicit Sent(const Array& a) : array(a), block(a.bytes, a.misalignment) { read(block.data(), size_t(a.bytes)); }
+  explicit Sent(const Array& a) : array(a), block(a.bytes, a.misalignment) { block.receive(); }
 
   View view() const {
     if (!array.dtype[0]) return View();
@@ -120,38 +133,35 @@ void serve(const Request& r) {
   const Results results = {values.data(), answer.vectors ? vectors.data() : nullptr,
                            answer.bounds ? bounds.data() : nullptr};
 
-  Gpu gpu;
+  Gpu gpu = gpu_of(0);
   if (r.shared_limit) gpu.shared_per_block = r.shared_limit;
   simulator::gap = 0;
-  const CudaPlan plan = make_cuda_plan(p, t, gpu);
-  const SimulatedKernel& kernel = kernel_of(plan.kernel);
-  device::Call call = call_of(p, t, results, plan, nullptr);
-  must(plan.threads == kernel.threads, "the plan knows the kernel's threads");
-  must(plan.shared_bytes == int64_t(kernel.measure(call).shared), "the plan knows the kernel's shared memory");
-  must(plan.workspace_bytes == plan.grid * int64_t(kernel.measure(call).workspace),
-       "the plan knows the kernel's workspace");
+  CudaPlan plan = make_cuda_plan(p, t, gpu);
   must(!r.shared_limit || plan.shared_bytes <= r.shared_limit, "the plan keeps to the limit");
 
-  answer.grid = r.grid ? r.grid : plan.grid;
   answer.near_is_shared = plan.choice.near_is_shared;
   answer.basis_is_shared = plan.choice.basis_is_shared;
   answer.threads = plan.threads;
   answer.shared_bytes = plan.shared_bytes;
   answer.workspace_bytes = plan.workspace_bytes;
   std::strncpy(answer.kernel, facts_of(plan.kernel).name, sizeof answer.kernel - 1);
-#if !defined(SALN_TSAN)
+#if defined(SALN_ASAN)
   simulator::gap = 64;
 #endif
-  const device::Footprint guarded = kernel.measure(call);
-  const Block workspace(answer.grid * int64_t(guarded.workspace));
-  call.workspace = workspace.data();
-  call.workspace_stride = int64_t(guarded.workspace);
-  kernel.launch(call, answer.grid, int64_t(guarded.shared), r.backward);
+  // With what guards the pieces of memory, where something does.
+  const device::Footprint guarded = facts_of(plan.kernel).measure(call_of(p, t, results, plan, nullptr));
+  if (r.grid) plan.grid = r.grid;
+  answer.grid = plan.grid;
+  plan.shared_bytes = int64_t(guarded.shared);
+  plan.workspace_bytes = plan.grid * int64_t(guarded.workspace);
+  const Block workspace(plan.workspace_bytes);
+  simulator::runs_backward = r.backward;
+  run_cuda(p, t, plan, results, workspace.data(), 0, nullptr);
+  must(cudaDeviceSynchronize(), "the kernel");
 
   write(&answer, sizeof answer);
-  write(values.data(), size_t(answer.values));
-  write(vectors.data(), size_t(answer.vectors));
-  write(bounds.data(), size_t(answer.bounds));
+  for (const Block* block : {&values, &vectors, &bounds}) block->send();
+  std::fflush(stdout);
 }
 
 }  // namespace

@@ -91,7 +91,7 @@ void prepare_stack(Thread& t, void (*entry)()) {
 
 // The first thing a fibre does wherever it goes on.
 void arrive([[maybe_unused]] void* fake_stack) {
-#if !defined(SALN_TSAN)
+#if defined(SALN_ASAN)
   const void* from = nullptr;
   size_t bytes = 0;
   __sanitizer_finish_switch_fiber(fake_stack, &from, &bytes);
@@ -107,7 +107,7 @@ void go_to(Thread* t, [[maybe_unused]] bool for_good) {
   current = t;
 #if defined(SALN_TSAN)
   __tsan_switch_to_fiber(t->fibre, __tsan_switch_to_fiber_no_sync);
-#else
+#elif defined(SALN_ASAN)
   const void* stack = t == &host ? host_stack : t->stack;
   __sanitizer_start_switch_fiber(for_good ? nullptr : &me->fake_stack, stack, t == &host ? host_stack_bytes : kStack);
 #endif
@@ -194,7 +194,7 @@ char* allocate_stacks(size_t count) {
     std::exit(2);
   }
   for (size_t i = 0; i < count; ++i) mprotect(static_cast<char*>(memory) + i * pitch, kGuard, PROT_NONE);
-#if !defined(SALN_TSAN)
+#if defined(SALN_ASAN)
   __asan_unpoison_memory_region(memory, count * pitch);
 #endif
   return static_cast<char*>(memory);
@@ -211,7 +211,9 @@ void fail(const Where& where, const char* format, ...) {
   std::vfprintf(stderr, format, arguments);
   va_end(arguments);
   std::fprintf(stderr, "\n");
+#if defined(SALN_ASAN) || defined(SALN_TSAN)
   __sanitizer_print_stack_trace();
+#endif
   _exit(3);
 }
 
@@ -269,7 +271,7 @@ void launch(int grid_, int threads_, size_t bytes, bool backward_, void (*body_)
     if (posix_memalign(&memory, 256, bytes + 16)) std::exit(2);
     std::memset(memory, 0xff, bytes + 16);
     shared_of[b] = static_cast<char*>(memory) + 16;
-#if !defined(SALN_TSAN)
+#if defined(SALN_ASAN)
     __asan_poison_memory_region(memory, 16);
 #endif
   }
@@ -299,7 +301,7 @@ void launch(int grid_, int threads_, size_t bytes, bool backward_, void (*body_)
   acquire(&all_done);
 #if defined(SALN_TSAN)
   for (size_t i = 0; i < count; ++i) __tsan_destroy_fiber(all[i].fibre);
-#else
+#elif defined(SALN_ASAN)
   for (int b = 0; b < grid; ++b) __asan_unpoison_memory_region(shared_of[b] - 16, bytes + 16);
 #endif
   munmap(stacks, count * pitch);

@@ -4,13 +4,13 @@
 #pragma once
 #include <cstddef>
 
-#if defined(SALN_TSAN)
-#define SALN_POISON(address, bytes)
-#define SALN_UNPOISON(address, bytes)
-#else
+#if defined(SALN_ASAN)
 #include <sanitizer/asan_interface.h>
 #define SALN_POISON(address, bytes) __asan_poison_memory_region(address, bytes)
 #define SALN_UNPOISON(address, bytes) __asan_unpoison_memory_region(address, bytes)
+#else
+#define SALN_POISON(address, bytes) static_cast<void>(0)
+#define SALN_UNPOISON(address, bytes) static_cast<void>(0)
 #endif
 
 namespace saln::simulator {

@@ -1,5 +1,6 @@
 """Calls of the CUDA kernels, run on the CPU thread by thread."""
 
+import os
 import struct
 from dataclasses import dataclass, field
 from functools import cache
@@ -8,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.kernel_table import tabled
 from contract import calls
-from cuda_on_cpu.build import HERE, on_cpu
-from programs import ROOT, Source, run, with_lines
+from cuda_on_cpu.build import HERE, LAUNCHES, on_cpu
+from cuda_on_cpu.on_gpu import driver
+from programs import Source, run, with_lines
 from saln_kernels.matrices import Problem, result_dtype
 
 ARRAY = "7q16s"
@@ -50,23 +51,26 @@ class Result(calls.Found):
 @cache
 def simulator(sanitizer: str) -> Path:
     """The program that runs calls, under a sanitizer."""
-    kernels = [Source(HERE / "kernel.cpp", f"-DSALN_KERNEL_NAME={name}") for name in tabled()]
-    host = [
-        HERE / "driver.cpp",
-        *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),
-    ]
-    return on_cpu("simulator", [*kernels, *map(Source, host)], sanitizer)
+    return on_cpu("simulator", [Source(HERE / "driver.cpp"), *LAUNCHES], sanitizer)
 
 
 def simulate(*given: Call, sanitizer: str = "address") -> list[Result]:
-    """Run every call in one process; a fault of any fails with what the sanitizer says."""
-    done = run(simulator(sanitizer), given=b"".join(map(encode, given)))
-    assert done.returncode == 0, with_lines(done.stderr.decode()[:20000])
+    """Run every call in one process; a fault of any fails with what the sanitizer says.
+
+    With SALN_GPU_DRIVER they run on a GPU instead, by that program of gpu_driver.py.
+    """
+    on_gpu = os.environ.get("SALN_GPU_DRIVER")
+    if on_gpu:
+        answers = b"".join(driver(on_gpu).answer(encode(call), RESPONSE) for call in given)
+    else:
+        done = run(simulator(sanitizer), given=b"".join(map(encode, given)))
+        assert done.returncode == 0, with_lines(done.stderr.decode()[:20000])
+        answers = done.stdout
     results, at = [], 0
     for call in given:
-        result, at = decode(call, done.stdout, at)
+        result, at = decode(call, answers, at)
         results.append(result)
-    assert at == len(done.stdout)
+    assert at == len(answers)
     return results
 
 

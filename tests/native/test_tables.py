@@ -51,7 +51,8 @@ def test_a_criterion_without_a_formula(build: dict[str, Any], tmp_path: Path) ->
     shutil.copytree(ROOT / "csrc", csrc)
     table = csrc / "core" / "criteria.def"
     cpu = f"{build['FLAGS']} -w -I{csrc} -DSALN_VARIANT=portable", csrc / "cpu" / "kernels.cpp"
-    gpu = f"-std=c++20 -w -I{ON_CPU} -I{csrc} -DSALN_KERNEL_NAME=registers32", ON_CPU / "kernel.cpp"
+    over_shim = f"-std=c++20 -w -x c++ -I{ON_CPU} -I{ON_CPU / 'runtime'} -I{csrc} -DSALN_KERNEL_NAME=registers32"
+    gpu = over_shim, csrc / "cuda" / "launch" / "kernel.cu"
     assert errors(*cpu) == errors(*gpu) == ""
     table.write_text(table.read_text().replace("#undef", "SALN_CRITERION(unheard_of, all, none)\n#undef"))
     for flags, source in (cpu, gpu):

@@ -1,41 +1,22 @@
-"""Backends to test, and outputs poisoned until written."""
-
-import os
-from collections.abc import Iterator
+"""The greedy functions, on the device that is given."""
 
 import pytest
 import torch
 
-from saln_kernels.backends import native
+from kernel_fixtures import backend, cpu, kernels, place, poison  # noqa: F401 - fixtures
+from on_device import on_device
+from saln_kernels import greedy_logdet, k_center, maxvol
 
-
-def require_native() -> None:
-    """Fail where the native library is missing, or skip if the environment says it may be."""
-    reason = native.missing()
-    if reason is not None:
-        if os.environ.get("SALN_TESTS_WITHOUT_NATIVE") == "1":
-            pytest.skip(reason)
-        pytest.fail(f"{reason} (SALN_TESTS_WITHOUT_NATIVE=1 skips these tests)")
-
-
-@pytest.fixture(params=["reference", "cpu"])
-def backend(request: pytest.FixtureRequest) -> str:
-    """Every backend that runs here."""
-    if request.param == "cpu":
-        require_native()
-    return request.param
-
-
-@pytest.fixture
-def cpu() -> str:
-    """The native backend alone."""
-    require_native()
-    return "cpu"
+GREEDY = (greedy_logdet, maxvol, k_center)
 
 
 @pytest.fixture(autouse=True)
-def poison() -> Iterator[None]:
-    """PyTorch fills uninitialised memory in deterministic mode: gains with NaN, positions with a huge number."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+def elsewhere(request: pytest.FixtureRequest, device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another device the functions take and return CPU tensors all the same, by whatever name a test has them."""
+    if device.type == "cpu":
+        return
+    names = vars(request.module)
+    for scope in [names, *(value for value in names.values() if isinstance(value, dict))]:
+        for name, value in list(scope.items()):
+            if any(value is function for function in GREEDY):
+                monkeypatch.setitem(scope, name, on_device(value, device))

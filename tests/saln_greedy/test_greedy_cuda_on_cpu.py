@@ -18,6 +18,8 @@ from programs import Source, run, with_lines
 from saln_kernels import Greedy, greedy_logdet, k_center, maxvol
 from saln_kernels.matrices import result_dtype
 
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 REQUEST = struct.Struct("<" + 5 * ARRAY + "9q3d32s32s")
 METHODS = {"greedy_logdet": greedy_logdet, "maxvol": maxvol, "k_center": k_center}
 

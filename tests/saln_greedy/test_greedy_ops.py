@@ -53,7 +53,7 @@ def test_invariance(cpu: str, threads: None, dtype: torch.dtype, similarity: str
     assert_same(every(case, case.candidates.int(), 60), whole, slice(None))
 
 
-def test_threads_share_one_large_super_batch(cpu: str, threads: None) -> None:
+def test_threads_share_one_large_super_batch(cpu: str, on_cpu: None, threads: None) -> None:
     """Large enough that every loop that can be divided is."""
     case = make(2600, 256, count=1, rows=3000, padding=0.01, seed=2)
     runs = {}
@@ -168,7 +168,9 @@ def test_strides(cpu: str, name: str) -> None:
         ("k_center", {"features": [1.0]}, TypeError, "features is a list; wanted a torch tensor"),
     ],
 )
-def test_wrong_arguments(name: str, options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_wrong_arguments(
+    on_cpu: None, name: str, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
     given = {"features": torch.randn(6, 3), "candidates": torch.tensor([[0, 1, 2, 3], [2, 3, 4, 5]]), "size": 2}
     with pytest.raises(error, match=message):
         ALL[name](**{**given, **options})
@@ -186,9 +188,10 @@ OPS = {"greedy_logdet": (3, 1.0), "maxvol": (3, 1.05, 10), "k_center": (3, None)
 
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
-def test_opcheck(cpu: str, name: str, dtype: torch.dtype) -> None:
+def test_opcheck(cpu: str, place: Callable[..., torch.Tensor], name: str, dtype: torch.dtype) -> None:
     case = make(6, 4, count=3, dtype=dtype, index=torch.int32)
-    torch.library.opcheck(getattr(torch.ops.saln, name), (*case.problem, *OPS[name]))
+    problem = (place(part) if isinstance(part, torch.Tensor) else part for part in case.problem)
+    torch.library.opcheck(getattr(torch.ops.saln, name), (*problem, *OPS[name]))
 
 
 def test_meta_shapes(cpu: str) -> None:
@@ -200,7 +203,7 @@ def test_meta_shapes(cpu: str) -> None:
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_compile(cpu: str, dynamic: bool) -> None:
+def test_compile(cpu: str, on_cpu: None, dynamic: bool) -> None:
     def choose(features: torch.Tensor, candidates: torch.Tensor, residuals: torch.Tensor) -> list[Greedy]:
         return [
             greedy_logdet(features, candidates, 4, similarity="gradient", residuals=residuals, center=True),
@@ -248,7 +251,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
-def test_memory(cpu: str) -> None:
+def test_memory(cpu: str, on_cpu: None) -> None:
     """Nothing of size b x b, which were 549 MiB, nor k-center's size x b, 14 MiB."""
     run = python(MEMORY)
     assert run.returncode == 0, run.stderr
@@ -274,7 +277,7 @@ print("ran")
 
 
 @pytest.mark.parametrize("isa", ["portable", "avx2", "avx512", "avx512_bf16"])
-def test_instruction_sets(cpu: str, isa: str) -> None:
+def test_instruction_sets(cpu: str, on_cpu: None, isa: str) -> None:
     """Every compiled variant gives right answers, or says clearly that this processor lacks it."""
     run = python(ISA.replace("{isa!r}", repr(isa)), SALN_CPU_ISA=isa)
     if run.returncode:

@@ -1,61 +1,17 @@
-"""Backends to test, and outputs poisoned with NaN."""
+"""The functions of spectra and scores, on the device that is given."""
 
-import os
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 import saln_kernels
-from on_device import FUNCTIONS, ONLY_ON_THE_CPU, on_device
-from saln_kernels.backends import dispatch, native
-
-
-def require_native() -> None:
-    """Fail where the native library is missing, or skip if the environment says it may be."""
-    reason = native.missing()
-    if reason is None:
-        return
-    if os.environ.get("SALN_TESTS_WITHOUT_NATIVE") == "1":
-        pytest.skip(reason)
-    pytest.fail(f"{reason} (SALN_TESTS_WITHOUT_NATIVE=1 skips these tests)")
-
-
-@pytest.fixture(params=["reference", "cpu"])
-def backend(request: pytest.FixtureRequest, kernels: str) -> str:
-    """Every backend that runs here: the reference on the CPU, and the kernels where `--device` says."""
-    if request.param == "reference" and kernels != "cpu":
-        pytest.skip(ONLY_ON_THE_CPU)
-    return kernels if request.param == "cpu" else "reference"
+from kernel_fixtures import backend, cpu, kernels, place, poison  # noqa: F401 - fixtures
+from on_device import FUNCTIONS, on_device
 
 
 @pytest.fixture
-def cpu(kernels: str) -> str:
-    """The kernels alone."""
-    return kernels
-
-
-@pytest.fixture
-def kernels(request: pytest.FixtureRequest, device: torch.device) -> str:
-    """The backend of the kernels under test: "cpu" unless `--device` and `--backend` say otherwise."""
-    if device.type == "cpu":
-        require_native()
-        return "cpu"
-    return request.config.getoption("--backend") or next(
-        (status.name for status in dispatch.table() if status.serves and status.name in ("cuda", "triton")), "cuda"
-    )
-
-
-@pytest.fixture
-def place(device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Moves a tensor to where the kernels under test run."""
-    return lambda tensor: tensor if device.type == "cpu" else tensor.to(device)
-
-
-@pytest.fixture
-def ops(kernels: str) -> Any:
+def ops(kernels: str) -> Any:  # noqa: F811 - the fixture
     """The torch ops of the kernels under test."""
     return torch.ops.saln_triton if kernels == "triton" else torch.ops.saln
 
@@ -68,11 +24,3 @@ def elsewhere(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in FUNCTIONS:
         if hasattr(saln_kernels, name):
             monkeypatch.setattr(saln_kernels, name, on_device(getattr(saln_kernels, name), device))
-
-
-@pytest.fixture(autouse=True)
-def poison(device: torch.device) -> Iterator[None]:
-    """Outputs are NaN until written: PyTorch fills uninitialised memory in deterministic mode."""
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    yield
-    torch.use_deterministic_algorithms(False)

@@ -1,6 +1,4 @@
 // Launches of the greedy kernels, as planned.
-#include <cuda_runtime.h>
-
 #include "cuda/greedy/greedy.cuh"
 #include "cuda/greedy/greedy_run.h"
 #include "cuda/launch/runtime.h"
@@ -19,10 +17,7 @@ __global__ void __launch_bounds__(device::GreedyGroup::threads, 1)
 template <class K>
 void launch(const GreedyCall& call, const CudaGreedyPlan& plan, int device, void* stream) {
   static OnceADevice prepared;
-  prepare(prepared, device, reinterpret_cast<const void*>(greedy_kernel<K>));
-  greedy_kernel<K>
-      <<<unsigned(plan.grid), plan.threads, size_t(plan.shared_bytes), static_cast<cudaStream_t>(stream)>>>(call);
-  check(cudaGetLastError(), "saln_kernels: launch");
+  launch_kernel(&greedy_kernel<K>, prepared, device, plan.grid, plan.threads, plan.shared_bytes, stream, call);
 }
 
 using Launch = void (*)(const GreedyCall&, const CudaGreedyPlan&, int device, void* stream);

@@ -1,7 +1,5 @@
 // One kernel and its launcher: the one of cuda/kernels/kernels.def that SALN_KERNEL_NAME says. Each is an object file,
 // so that they compile side by side.
-#include <cuda_runtime.h>
-
 #include "cuda/kernels/kernels.cuh"
 #include "cuda/launch/launch.h"
 #include "cuda/launch/runtime.h"
@@ -17,9 +15,7 @@ template <Kernel kKernel>
 void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream) {
   using K = device::ClassOf<kKernel>;
   static OnceADevice prepared;
-  prepare(prepared, device, reinterpret_cast<const void*>(score<K>));
-  score<K><<<unsigned(grid), K::threads, size_t(shared_bytes), static_cast<cudaStream_t>(stream)>>>(call);
-  check(cudaGetLastError(), "saln_kernels: launch");
+  launch_kernel(&score<K>, prepared, device, grid, K::threads, shared_bytes, stream, call);
 }
 
 template void launch<Kernel::SALN_KERNEL_NAME>(const device::Call&, int64_t, int64_t, int, void*);

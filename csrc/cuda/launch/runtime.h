@@ -1,6 +1,6 @@
 // What is asked of the CUDA runtime, with its errors thrown.
 #pragma once
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 
 #include <array>
 #include <mutex>
@@ -33,17 +33,27 @@ class OnceADevice {
   std::array<std::once_flag, kDevices> done_;
 };
 
-// The device becomes the calling thread's, in this copy of the runtime too: PyTorch has its own. What a kernel may take
-// of shared memory is raised to all there is, of which the cache keeps as little as it can; once a kernel and device.
-inline void prepare(OnceADevice& once, int device, const void* kernel) {
+// Launches a kernel on a device's stream. The device becomes the calling thread's, in this copy of the runtime too:
+// PyTorch has its own. Once a kernel and device, what it may take of shared memory is raised to all there is, of which
+// the cache keeps as little as it can. Written without <<< >>>, so that a host compiler takes it as well.
+template <class Call>
+void launch_kernel(void (*kernel)(Call), OnceADevice& prepared, int device, int64_t grid, int threads,
+                   int64_t shared_bytes, void* stream, const Call& call) {
   check(cudaSetDevice(device), "saln_kernels: device");
-  once(device, [=] {
+  prepared(device, [=] {
     const int all = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, all),
+    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, all),
           "saln_kernels: shared memory");
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared),
+    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
           "saln_kernels: carve-out of shared memory");
   });
+  cudaLaunchConfig_t how{};
+  how.gridDim = dim3(unsigned(grid));
+  how.blockDim = dim3(unsigned(threads));
+  how.dynamicSmemBytes = size_t(shared_bytes);
+  how.stream = static_cast<cudaStream_t>(stream);
+  check(cudaLaunchKernelEx(&how, kernel, call), "saln_kernels: launch");
 }
 
 }  // namespace saln
