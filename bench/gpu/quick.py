@@ -46,14 +46,14 @@ def facts(device: torch.device) -> dict[str, Any]:
 
 def right(device: torch.device, smoke: bool) -> dict[str, Any]:
     """Every op at every size, similarity and dtype of the sanitizers' driver, against the reference."""
-    calls = list(driver.calls(device))[: 9 if smoke else None]
-    wrong = [text for text in map(_wrong, calls) if text]
+    calls = list(driver.calls())[: 9 if smoke else None]
+    wrong = [text for text in (_wrong(call, device) for call in calls) if text]
     return {"calls": len(calls), "wrong": len(wrong), "first": " | ".join(wrong[:30])}
 
 
-def _wrong(call: driver.Call) -> str:
+def _wrong(call: driver.Call, device: torch.device) -> str:
     try:
-        return driver.wrong(call)
+        return driver.wrong(call, device)
     except Exception as error:  # one that raises leaves the others to be looked at
         return f"{call[0]} {list(call[1][0].shape)} {call[2].get('similarity')}: {type(error).__name__}: {error}"[:300]
 
