@@ -1,0 +1,102 @@
+"""A case's launch for the interpreter: the kernel's argument as the plan makes it, inputs, and the results' check."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.gpu.sass import block
+from bench.gpu.sass.code import Code, read
+from bench.gpu.sass.warp import Fault, Memory
+from bench.machine import ROOT
+
+CSRC = ROOT / "csrc"
+SOURCES = (Path(__file__).parent / "call.cpp", *(CSRC / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")))
+PROGRAM = ROOT / "build" / "sass" / "call"
+TOLERANCE = 2e-3  # of the largest eigenvalue: an instruction misread is far off
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A case, and what one block did for some of its candidates."""
+
+    name: str
+    size: int  # b
+    width: int  # d
+    k: int
+    candidates: int  # C
+    solver: str
+    taken: int  # candidates that one block takes here
+
+
+def program() -> Path:
+    """The program that says what a call is launched with, compiled where a source is newer."""
+    newest = max(path.stat().st_mtime for path in (*CSRC.rglob("*.h"), *CSRC.rglob("*.cuh"), *CSRC.rglob("*.def"), *SOURCES))
+    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < newest:
+        PROGRAM.parent.mkdir(parents=True, exist_ok=True)
+        command = ["g++", "-std=c++20", "-O1", f"-I{CSRC}", *map(str, SOURCES), "-o", str(PROGRAM)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+    return PROGRAM
+
+
+def bfloat16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Rounded to nearest, ties to even."""
+    bits = x.view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
+
+
+def launch(case: Counted, features: int, candidates: int, values: int, bounds: int, workspace: int, rows: int) -> tuple[dict[str, Any], bytes]:
+    """What the plan says, and the kernel's argument."""
+    numbers = (case.k, case.candidates, case.taken, case.size, rows, case.width, features, candidates, values, bounds, workspace)
+    command = [str(program()), "bfloat16", case.solver, *map(str, numbers)]
+    said = subprocess.run(command, capture_output=True, check=True).stdout
+    head, _, argument = said.partition(b"\n")
+    return json.loads(head), argument
+
+
+def class_of(kernel: str) -> str:
+    """The class that kernels.def has for a kernel."""
+    import re
+
+    text = (CSRC / "cuda/kernels/kernels.def").read_text()
+    found = re.search(rf"^SALN_KERNEL\({kernel},\s*\d+,\s*(.*)\)$", text, re.MULTILINE)
+    if not found:
+        raise LookupError(f"no kernel {kernel}")
+    return found[1].replace(" ", "")
+
+
+def execute(case: Counted, library: Path, arch: str = "90a") -> tuple[Code, list[int]]:
+    """The case's kernel, and how often each instruction is issued; a wrong result is a Fault."""
+    plan, _ = launch(case, 0, 0, 0, 0, 0, 1)
+    rng = np.random.default_rng(case.size)
+    rows = 4 * case.size
+    features = rng.standard_normal((rows, case.width), dtype=np.float32) + np.float32(0.1)
+    stored = bfloat16(features)
+    candidates = np.stack([rng.permutation(rows)[: case.size] for _ in range(case.taken)]).astype(np.int64)
+    memory = Memory(block.SHARED_START + plan["shared_bytes"])
+    of = memory.add(stored.reshape(-1).view(np.uint8))
+    chosen = memory.add(candidates.reshape(-1).view(np.uint8))
+    values, bounds = (memory.add(np.full(4 * case.taken * case.k, 0xFF, dtype=np.uint8)) for _ in range(2))
+    workspace = memory.add(np.full(plan["workspace_bytes"] // plan["grid"], 0xFF, dtype=np.uint8))
+    plan, argument = launch(case, of, chosen, values, bounds, workspace, rows)
+    code = read(library, arch, f"score<saln::device::{class_of(plan['kernel'])}>")
+    counts = block.run(code, argument, plan["threads"], memory)
+    check(case, stored, candidates, memory.array(values)[: 4 * case.taken * case.k].view(np.float32))
+    return code, counts
+
+
+def check(case: Counted, stored: NDArray[np.uint16], candidates: NDArray[np.int64], found: NDArray[np.float32]) -> None:
+    """Eigenvalues against NumPy's."""
+    x = (stored.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
+    for values, chosen in zip(found.reshape(case.taken, case.k), candidates, strict=True):
+        true = np.linalg.eigvalsh(x[chosen] @ x[chosen].T)[::-1][: case.k]
+        error = float(np.abs(values - true).max() / true[0])
+        print(values, true, error)
+        if not error < TOLERANCE:
+            raise Fault(f"{case.name}: eigenvalues are off by {error:.1e} of the largest")
