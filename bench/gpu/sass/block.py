@@ -37,8 +37,6 @@ def run(code: Code, arguments: bytes, threads: int, memory: Memory) -> list[int]
             for w in warps:
                 if w.live:
                     advance(code, decoder, steps, counts, w)
-            for w in warps:
-                w.at_barrier = False
     return counts
 
 
@@ -61,7 +59,6 @@ def advance(code: Code, decoder: Decoder, steps: list[Step | None], counts: list
             if following is None:
                 pc += 1
             elif following == STOP:
-                w.pc = pc + 1
                 return
             else:
                 pc = following

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,9 +42,9 @@ class Code:
     jumps: bytes  # constant bank 2: the tables of its switches
 
 
-def read(file: Path, arch: str, kernel: str) -> Code:
+def read(files: Sequence[Path], arch: str, kernel: str) -> Code:
     """The kernel whose demangled name has `kernel` in it; LookupError where there is none for `arch`."""
-    for image in images(file.read_bytes()):
+    for image in (image for file in files for image in images(file.read_bytes())):
         if f"sm_{arch}".encode() not in image:
             continue
         for section, data in sections(image).items():
@@ -52,7 +52,8 @@ def read(file: Path, arch: str, kernel: str) -> Code:
             if name != section and kernel in demangled(name).replace(" ", ""):
                 tables = sections(image).get(f".nv.constant2.{name}", b"")
                 return Code(name, tuple(disassembled(image, name, len(data) // STEP)), tables)
-    raise LookupError(f"{file} has no machine code of {kernel} for sm_{arch}, or holds it compressed")
+    names = ", ".join(map(str, files))
+    raise LookupError(f"{names} has no machine code of {kernel} for sm_{arch}, or holds it compressed")
 
 
 def images(data: bytes) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.gpu.sass.code import STEP, Instruction
 from bench.gpu.sass.decode import STOP, Decoder, Step, column, operation, predicate
-from bench.gpu.sass.warp import TRUE, Fault, Waiting, Warp, bits_of, lanes
+from bench.gpu.sass.warp import ALL, TRUE, Fault, Waiting, Warp, bits_of, lanes
 
 
 def target(text: str) -> int:
@@ -26,7 +26,7 @@ def arrive(w: Warp, group: Waiting) -> int:
 
 
 def resume(w: Warp) -> int:
-    """The next place of this warp, with the lanes there; STOP where none is left."""
+    """The next place of this warp, with the lanes there; STOP where it waits for others, or has ended."""
     if w.ready:
         place, active = w.ready.pop()
         w.take(active)
@@ -40,7 +40,8 @@ def resume(w: Warp) -> int:
         if expected & ~arrived == 0:
             w.waiting = [other for other in w.waiting if other not in together]
             w.take(arrived)
-            return group.pc + 1
+            w.pc = group.pc + 1
+            return STOP if group.block else w.pc
     if w.waiting:
         raise Fault("lanes wait for lanes that never come")
     w.live = 0
@@ -175,10 +176,7 @@ def block_barrier(d: Decoder, i: Instruction) -> Step:
         raise Fault(f"not interpreted: {i}")
 
     def step(w: Warp) -> int:
-        if w.active != w.live:
-            raise Fault("a block's barrier reached by part of a warp")
-        w.at_barrier = True
-        return STOP
+        return arrive(w, Waiting(w.pc, w.active, None, ALL, block=True))
 
     return step
 

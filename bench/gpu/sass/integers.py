@@ -124,6 +124,8 @@ def shifted_add(d: Decoder, i: Instruction) -> Step:
         ins, rest = [d.truth(rest[-1])], rest[:-1]
     shift = U64(int(rest[-1], 0))
     if "HI" in i.modifiers:
+        if rest[0].startswith(("-", "~")):
+            raise Fault(f"not interpreted: {i}")
         if "SX32" in i.modifiers:
             signed = d.integers(rest[0])
             low: Reader = lambda w: np.asarray(signed(w)).astype(I64).astype(U64)
@@ -132,8 +134,9 @@ def shifted_add(d: Decoder, i: Instruction) -> Step:
             low = lambda w: wide(words(w)) | wide(upper(w)) << U64(32)
         first: Reader = lambda w: (low(w) << shift) >> U64(32)
     else:
-        plain = d.words(rest[0])
-        first = lambda w: wide(plain(w) << U32(shift))
+        negative = rest[0].startswith("-R")
+        plain = d.words(rest[0].removeprefix("-") if negative else rest[0])
+        first = lambda w: U64(negative << 32) - wide(plain(w) << U32(shift)) if negative else wide(plain(w) << U32(shift))
     second = addend(d, rest[1])
 
     def step(w: Warp) -> None:

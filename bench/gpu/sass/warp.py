@@ -87,7 +87,6 @@ class Warp:
         self.active = ALL
         self.mask, self.whole = lanes(ALL), True
         self.live = ALL
-        self.at_barrier = False
         # Lanes elsewhere: ready at a place, or waiting there for others.
         self.ready: list[tuple[int, int]] = []
         self.waiting: list[Waiting] = []
@@ -106,8 +105,9 @@ class Warp:
 class Waiting:
     """Lanes that wait at a place for others: of a convergence barrier, or of a mask."""
 
-    def __init__(self, pc: int, lanes: int, barrier: int | None, mask: int = 0) -> None:
+    def __init__(self, pc: int, lanes: int, barrier: int | None, mask: int = 0, block: bool = False) -> None:
         self.pc, self.lanes, self.barrier, self.mask = pc, lanes, barrier, mask
+        self.block = block  # and then the warp waits for the block's others
 
     def expected(self, warp: Warp) -> int:
         """All lanes that must have come before these go on."""

@@ -1,0 +1,68 @@
+"""`python -m bench.gpu.sass`: warp instructions a candidate of each case, by phase and kind; runs no GPU.
+
+Kernels are taken from `--library`, a library, object files or cubins; compiled with -lineinfo they are told apart by
+source lines, else by functions. A result that is wrong ends it.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.gpu.sass import launch, lines
+from bench.gpu.sass.launch import CASES
+from bench.gpu.sass.phases import KINDS, OTHER, Share, shares
+from saln_kernels.backends import cuda
+
+screen = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+
+
+def main(
+    library: Annotated[list[Path], typer.Option(help="Where the kernels are; again for more.")] = [cuda.LIBRARY],  # noqa: B006
+    case: Annotated[list[str], typer.Option(help="A case; again for more.")] = list(CASES),  # noqa: B006
+    arch: Annotated[str, typer.Option(help="Of the machine code.")] = "90a",
+    top: Annotated[int, typer.Option(help="Also the source lines that take most.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+) -> None:
+    """Count the instructions that the compiled kernels are issued."""
+    totals = {}
+    for name in case:
+        try:
+            code, counts = launch.execute(CASES[name], library, arch)
+        except LookupError as error:
+            screen.print(f"{name}: {error}", soft_wrap=True)
+            continue
+        found = shares(code, counts, CASES[name].taken)
+        totals[name] = round(sum(share.total for share in found.values()))
+        out = screen if as_json else Console(width=None if sys.stdout.isatty() else 120)
+        out.print(table(name, found))
+        if top:
+            out.print(lines.table(code, counts, CASES[name].taken, top))
+    if as_json:
+        print(json.dumps(totals))
+    if not totals:
+        raise typer.Exit(1)
+
+
+def table(name: str, found: dict[str, Share]) -> Table:
+    """One case, a row a phase."""
+    kinds = [*KINDS, OTHER]
+    result = Table("phase", title=f"{name}: warp instructions a candidate")
+    for heading in ("issued", *kinds):
+        result.add_column(heading, justify="right")
+    whole = Share(
+        sum(share.total for share in found.values()),
+        {kind: sum(share.kinds.get(kind, 0) for share in found.values()) for kind in kinds},
+    )
+    for phase, share in {**found, "sum": whole}.items():
+        result.add_row(phase, f"{share.total:.0f}", *(f"{share.kinds.get(kind, 0):.0f}" for kind in kinds))
+    return result
+
+
+if __name__ == "__main__":
+    typer.run(main)
