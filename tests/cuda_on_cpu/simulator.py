@@ -53,7 +53,8 @@ def simulator(sanitizer: str) -> Path:
     kernels = [Source(HERE / "kernel.cpp", f"-DSALN_KERNEL_NAME={name}") for name in tabled()]
     host = [
         HERE / "driver.cpp",
-        *(ROOT / "csrc" / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")),
+        ROOT / "csrc/core/plan.cpp",
+        *(ROOT / "csrc/cuda/plan" / name for name in ("plan.cpp", "cost.cpp", "instructions.cpp")),
     ]
     return on_cpu("simulator", [*kernels, *map(Source, host)], sanitizer)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.gpu.sass import launch, lines
+from bench.gpu.sass.budget import BUDGETS
 from bench.gpu.sass.launch import CASES
 from bench.gpu.sass.phases import KINDS, OTHER, Share, shares
 from saln_kernels.backends import cuda
@@ -40,7 +41,7 @@ def main(
         found = shares(code, counts, CASES[name].taken)
         totals[name] = round(sum(share.total for share in found.values()))
         out = screen if as_json else Console(width=None if sys.stdout.isatty() else 120)
-        out.print(table(name, found))
+        out.print(table(name, found, launch.predicted(CASES[name])))
         if top:
             out.print(lines.table(code, counts, CASES[name].taken, top))
     if as_json:
@@ -49,18 +50,21 @@ def main(
         raise typer.Exit(1)
 
 
-def table(name: str, found: dict[str, Share]) -> Table:
+def table(name: str, found: dict[str, Share], model: dict[str, float]) -> Table:
     """One case, a row a phase."""
-    kinds = [*KINDS, OTHER]
-    result = Table("phase", title=f"{name}: warp instructions a candidate")
-    for heading in ("issued", *kinds):
+    kinds, budget = [*KINDS, OTHER], BUDGETS[name]
+    aim = "" if budget.aim is None else f", {budget.aim} aimed at"
+    result = Table("phase", title=f"{name}: warp instructions a candidate; at most {budget.most}{aim}")
+    for heading in ("issued", "model", *kinds):
         result.add_column(heading, justify="right")
     whole = Share(
         sum(share.total for share in found.values()),
         {kind: sum(share.kinds.get(kind, 0) for share in found.values()) for kind in kinds},
     )
+    predictions = {**model, "sum": sum(model.values())}
     for phase, share in {**found, "sum": whole}.items():
-        result.add_row(phase, f"{share.total:.0f}", *(f"{share.kinds.get(kind, 0):.0f}" for kind in kinds))
+        numbers = (share.total, predictions[phase], *(share.kinds.get(kind, 0) for kind in kinds))
+        result.add_row(phase, *(f"{number:.0f}" for number in numbers))
     return result
 
 

@@ -1,12 +1,11 @@
-// What a case's call is launched with, for the interpreter: one line of JSON about its plan, and behind it the bytes of
-// the kernel's argument.
+// What a case's call is launched with, for the interpreter: one line of JSON about its plan and the warp instructions
+// that the cost model predicts, and behind it the bytes of the kernel's argument.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "core/names.h"
-#include "cuda/plan/cost.h"
-#include "cuda/plan/plan.h"
+#include "cuda/plan/instructions.h"
 
 int main(int, char** arguments) {
   using namespace saln;
@@ -33,10 +32,12 @@ int main(int, char** arguments) {
   void* const workspace = pointer();
 
   const CudaPlan plan = make_cuda_plan(p, t, Gpu());
-  std::printf(
-      "{\"kernel\": \"%s\", \"threads\": %d, \"grid\": %lld, \"shared_bytes\": %lld, \"workspace_bytes\": %lld}\n",
-      facts_of(plan.kernel).name, plan.threads, static_cast<long long>(plan.grid),
-      static_cast<long long>(plan.shared_bytes), static_cast<long long>(plan.workspace_bytes));
+  const Instructions n = predict_instructions(p, plan);
+  std::printf("{\"kernel\": \"%s\", \"threads\": %d, \"grid\": %lld, \"shared_bytes\": %lld, ",
+              facts_of(plan.kernel).name, plan.threads, static_cast<long long>(plan.grid),
+              static_cast<long long>(plan.shared_bytes));
+  std::printf("\"workspace_bytes\": %lld, \"predicted\": [%.0f, %.0f, %.0f, %.0f]}\n",
+              static_cast<long long>(plan.workspace_bytes), n.gram, n.transforms, n.solve, n.values);
   p.n_candidates = interpreted;
   const device::Call call = call_of(p, t, r, plan, workspace);
   std::fwrite(&call, sizeof call, 1, stdout);

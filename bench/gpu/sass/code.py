@@ -6,7 +6,7 @@ import struct
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,7 +42,8 @@ class Code:
     jumps: bytes  # constant bank 2: the tables of its switches
 
 
-def read(files: Sequence[Path], arch: str, kernel: str) -> Code:
+@cache
+def read(files: tuple[Path, ...], arch: str, kernel: str) -> Code:
     """The kernel whose demangled name has `kernel` in it; LookupError where there is none for `arch`."""
     for image in (image for file in files for image in images(file.read_bytes())):
         if f"sm_{arch}".encode() not in image:
@@ -51,7 +52,7 @@ def read(files: Sequence[Path], arch: str, kernel: str) -> Code:
             name = section.removeprefix(".text.")
             if name != section and kernel in demangled(name).replace(" ", ""):
                 tables = sections(image).get(f".nv.constant2.{name}", b"")
-                return Code(name, tuple(disassembled(image, name, len(data) // STEP)), tables)
+                return Code(name, tuple(parsed(disassembled(image), name, len(data) // STEP)), tables)
     names = ", ".join(map(str, files))
     raise LookupError(f"{names} has no machine code of {kernel} for sm_{arch}, or holds it compressed")
 
@@ -117,13 +118,18 @@ _PLACE = re.compile(r'File "([^"]*)", line (\d+)')
 _LABEL = re.compile(r"^([^\s/][^\s]*):$")
 
 
-def disassembled(image: bytes, kernel: str, count: int) -> Iterator[Instruction]:
-    """A kernel's section, one instruction after the other."""
+def disassembled(image: bytes) -> str:
+    """What nvdisasm says of an ELF file."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(image)
         file.flush()
-        text = subprocess.run([nvdisasm(), "-c", "-gi", file.name], capture_output=True, text=True, check=True).stdout
-    body = text[text.index(f"\n.text.{kernel}:\n") :]
+        command = [nvdisasm(), "-c", "-gi", file.name]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def parsed(text: str, kernel: str, count: int) -> Iterator[Instruction]:
+    """The first instructions of a kernel's section of the disassembly."""
+    body = text[text.index(f".text.{kernel}:\n") :]
     labels: dict[str, int] = {}
     lines: list[tuple[str, str, str, tuple[Place, ...]]] = []
     places: list[Place] = []
@@ -143,8 +149,8 @@ def disassembled(image: bytes, kernel: str, count: int) -> Iterator[Instruction]
             if len(lines) == count:
                 break
     labels[kernel] = 0
-    for guard, text, function, where in lines:
-        head, _, rest = text.partition(" ")
+    for guard, instruction, function, where in lines:
+        head, _, rest = instruction.partition(" ")
         opcode, *modifiers = head.split(".")
         operands = [_resolved(part.strip(), labels) for part in rest.split(",")] if rest.strip() else []
         yield Instruction(guard, opcode, tuple(modifiers), tuple(operands), function, where)

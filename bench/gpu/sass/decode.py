@@ -79,7 +79,9 @@ class Decoder:
             at, sign, absolute = column(register[3] + register[4]), register[1], register[2]
             if at == ZERO and view in "qd":
                 at = ZERO_PAIR
-            return _signed(lambda w: getattr(w, view)[at], sign, absolute, view) if sign or absolute else _COLUMN[view](at)
+            return (
+                _signed(lambda w: getattr(w, view)[at], sign, absolute, view) if sign or absolute else _COLUMN[view](at)
+            )
         if constant:
             words = self.constants[int(constant[2], 16)]
             at = int(constant[4] or "0", 16) // 4

@@ -176,14 +176,20 @@ def to_integer(d: Decoder, i: Instruction) -> Step:
     read = d.doubles(i.operands[1]) if "F64" in i.modifiers else d.floats(i.operands[1])
     kind = kind_of(tuple(m for m in i.modifiers if m not in ("F64", "F32")), "S32")
     view = {"U32": "u", "S32": "i", "U64": "q", "S64": "q"}[kind]
-    low, high = (0, 2**int(kind[1:]) - 1) if kind[0] == "U" else (-(2 ** (int(kind[1:]) - 1)), 2 ** (int(kind[1:]) - 1) - 1)
+    low, high = (
+        (0, 2 ** int(kind[1:]) - 1) if kind[0] == "U" else (-(2 ** (int(kind[1:]) - 1)), 2 ** (int(kind[1:]) - 1) - 1)
+    )
     rounded = next((f for m, f in ROUND.items() if m in i.modifiers), np.rint)
     put = writer(i.operands[0], view)
 
     def step(w: Warp) -> None:
         x = np.broadcast_to(rounded(read(w)), 32)
-        put(w, np.array([0 if np.isnan(v) else int(min(max(float(v), low), high)) for v in x], dtype=object)
-            .astype(np.int64 if kind[0] == "S" else np.uint64))
+        put(
+            w,
+            np.array([0 if np.isnan(v) else int(min(max(float(v), low), high)) for v in x], dtype=object).astype(
+                np.int64 if kind[0] == "S" else np.uint64
+            ),
+        )
 
     return step
 

@@ -136,7 +136,9 @@ def shifted_add(d: Decoder, i: Instruction) -> Step:
     else:
         negative = rest[0].startswith("-R")
         plain = d.words(rest[0].removeprefix("-") if negative else rest[0])
-        first = lambda w: U64(negative << 32) - wide(plain(w) << U32(shift)) if negative else wide(plain(w) << U32(shift))
+        first = lambda w: (
+            U64(negative << 32) - wide(plain(w) << U32(shift)) if negative else wide(plain(w) << U32(shift))
+        )
     second = addend(d, rest[1])
 
     def step(w: Warp) -> None:
@@ -282,7 +284,9 @@ def table(a: Any, b: Any, c: Any, bits: int, full: Any) -> Any:
     total = a & ~full
     for index in range(8):
         if bits >> index & 1:
-            total = total | (a if index & 4 else a ^ full) & (b if index & 2 else b ^ full) & (c if index & 1 else c ^ full)
+            total = total | (a if index & 4 else a ^ full) & (b if index & 2 else b ^ full) & (
+                c if index & 1 else c ^ full
+            )
     return total
 
 

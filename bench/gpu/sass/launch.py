@@ -1,10 +1,11 @@
 """A case's launch for the interpreter: the kernel's argument as the plan makes it, inputs, and the results' check."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from bench.gpu import cases
 from bench.gpu.cases import Case
 from bench.gpu.sass import block
 from bench.gpu.sass.code import Code, read
+from bench.gpu.sass.phases import PHASES
 from bench.gpu.sass.warp import Fault, Memory
 from bench.machine import ROOT
 
 CSRC = ROOT / "csrc"
-SOURCES = (Path(__file__).parent / "call.cpp", *(CSRC / name for name in ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")))
+PLAN = [CSRC / "cuda/plan" / name for name in ("plan.cpp", "cost.cpp", "instructions.cpp")]
+SOURCES = (Path(__file__).parent / "call.cpp", CSRC / "core/plan.cpp", *PLAN)
 PROGRAM = ROOT / "build" / "sass" / "call"
 TOLERANCE = 2e-3  # of the largest eigenvalue: an instruction misread is far off
 
@@ -52,13 +55,16 @@ CASES = {
 
 def program() -> Path:
     """The program that says what a call is launched with, compiled where a source is newer."""
-    newest = max(path.stat().st_mtime for path in (*CSRC.rglob("*.h"), *CSRC.rglob("*.cuh"), *CSRC.rglob("*.def"), *SOURCES))
+    headers = (path for pattern in ("*.h", "*.cuh", "*.def") for path in CSRC.rglob(pattern))
+    newest = max(path.stat().st_mtime for path in (*headers, *SOURCES))
     if not PROGRAM.exists() or PROGRAM.stat().st_mtime < newest:
         PROGRAM.parent.mkdir(parents=True, exist_ok=True)
-        command = ["g++", "-std=c++20", "-O1", f"-I{CSRC}", *map(str, SOURCES), "-o", str(PROGRAM)]
+        fresh = PROGRAM.with_suffix(f".{os.getpid()}")  # several may compile it at once
+        command = ["g++", "-std=c++20", "-O1", f"-I{CSRC}", *map(str, SOURCES), "-o", str(fresh)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
+        fresh.replace(PROGRAM)
     return PROGRAM
 
 
@@ -68,13 +74,29 @@ def bfloat16(x: NDArray[np.float32]) -> NDArray[np.uint16]:
     return ((bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
 
 
-def launch(case: Counted, features: int, candidates: int, values: int, bounds: int, workspace: int, rows: int) -> tuple[dict[str, Any], bytes]:
+@dataclass(frozen=True)
+class Arrays:
+    """Addresses of a call's arrays."""
+
+    features: int = 0
+    candidates: int = 0
+    values: int = 0
+    bounds: int = 0
+    workspace: int = 0
+
+
+def planned(case: Counted, rows: int = 1, arrays: Arrays = Arrays()) -> tuple[dict[str, Any], bytes]:
     """What the plan says, and the kernel's argument."""
-    numbers = (case.k, case.candidates, case.taken, case.size, rows, case.width, features, candidates, values, bounds, workspace)
+    numbers = (case.k, case.candidates, case.taken, case.size, rows, case.width, *astuple(arrays))
     command = [str(program()), "bfloat16", case.solver, *map(str, numbers)]
     said = subprocess.run(command, capture_output=True, check=True).stdout
     head, _, argument = said.partition(b"\n")
     return json.loads(head), argument
+
+
+def predicted(case: Counted) -> dict[str, float]:
+    """What the cost model predicts of each phase."""
+    return dict(zip(PHASES, planned(case)[0]["predicted"], strict=True))
 
 
 def class_of(kernel: str) -> str:
@@ -88,22 +110,21 @@ def class_of(kernel: str) -> str:
 
 def execute(case: Counted, libraries: Sequence[Path], arch: str = "90a") -> tuple[Code, list[int]]:
     """The case's kernel, and how often each instruction is issued; a wrong result is a Fault."""
-    plan, _ = launch(case, 0, 0, 0, 0, 0, 1)
+    plan, _ = planned(case)
     rng = np.random.default_rng(case.size)
     rows = 4 * case.size
     # Columns that decay spread the eigenvalues, so that Lanczos finds them too.
-    features = rng.standard_normal((rows, case.width), dtype=np.float32) / np.sqrt(1 + np.arange(case.width, dtype=np.float32))
-    stored = bfloat16(features)
-    candidates = np.stack([rng.permutation(rows)[: case.size] for _ in range(case.taken)]).astype(np.int64)
+    decay = np.sqrt(1 + np.arange(case.width, dtype=np.float32))
+    stored = bfloat16(rng.standard_normal((rows, case.width), dtype=np.float32) / decay)
+    chosen = np.stack([rng.permutation(rows)[: case.size] for _ in range(case.taken)]).astype(np.int64)
+    results, workspace = 4 * case.taken * case.k, plan["workspace_bytes"] // plan["grid"]
     memory = Memory(block.SHARED_START + plan["shared_bytes"])
-    of = memory.add(stored.reshape(-1).view(np.uint8))
-    chosen = memory.add(candidates.reshape(-1).view(np.uint8))
-    values, bounds = (memory.add(np.full(4 * case.taken * case.k, 0xFF, dtype=np.uint8)) for _ in range(2))
-    workspace = memory.add(np.full(plan["workspace_bytes"] // plan["grid"], 0xFF, dtype=np.uint8))
-    plan, argument = launch(case, of, chosen, values, bounds, workspace, rows)
-    code = read(libraries, arch, f"score<saln::device::{class_of(plan['kernel'])}>")
+    inputs = [memory.add(array.reshape(-1).view(np.uint8)) for array in (stored, chosen)]
+    outputs = [memory.add(np.full(size, 0xFF, dtype=np.uint8)) for size in (results, results, workspace)]
+    plan, argument = planned(case, rows, Arrays(*inputs, *outputs))
+    code = read(tuple(libraries), arch, f"score<saln::device::{class_of(plan['kernel'])}>")
     counts = block.run(code, argument, plan["threads"], memory)
-    check(case, stored, candidates, memory.array(values)[: 4 * case.taken * case.k].view(np.float32))
+    check(case, stored, chosen, memory.array(outputs[0])[:results].view(np.float32))
     return code, counts
 
 

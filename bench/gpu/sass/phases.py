@@ -4,25 +4,19 @@ from dataclasses import dataclass, field
 
 from bench.gpu.sass.code import Code, Instruction
 
-GRAM, TRANSFORMS, SOLVE, VALUES, REST = (
-    "gather and Gram",
-    "transforms, moments",
-    "reduction or Lanczos",
-    "multisection",
-    "the rest",
-)
-PHASES = (GRAM, TRANSFORMS, SOLVE, VALUES, REST)
+GRAM, TRANSFORMS, SOLVE, VALUES = "gather, Gram", "transforms, moments", "reduction, Lanczos", "values, results"
+PHASES = (GRAM, TRANSFORMS, SOLVE, VALUES)  # as csrc/cuda/plan/instructions.h has them
 # By the kernel's function, numbered as `Part` of parts.cuh; the kernel itself reduces, or iterates.
 PARTS = {"0": GRAM, "1": TRANSFORMS, "2": TRANSFORMS, "3": SOLVE, "4": SOLVE, "5": VALUES}
 # But where line tables say that an instruction is from one of these. What its function was inlined into they say too,
 # and too often wrongly.
 FILES = {
-    "solve/tridiagonal.cuh": VALUES,
-    "gram/gram.cuh": GRAM,
-    "gram/products.cuh": GRAM,
-    "gram/selection.cuh": GRAM,
-    "kernels/parts.cuh": REST,
-    "kernels/emit.cuh": REST,
+    "cuda/solve/tridiagonal.cuh": VALUES,
+    "linalg/sturm.h": VALUES,
+    "linalg/inverse_iteration.h": VALUES,
+    "cuda/gram/gram.cuh": GRAM,
+    "cuda/gram/products.cuh": GRAM,
+    "cuda/gram/selection.cuh": GRAM,
 }
 
 KINDS = {
@@ -31,7 +25,21 @@ KINDS = {
     "shared": ("LDS", "STS"),
     "copies": ("LDGSTS", "LDGDEPBAR", "DEPBAR"),
     "MOV": ("MOV", "UMOV", "CS2R"),
-    "integer": ("IADD3", "VIADD", "IMAD", "LEA", "SHF", "LOP3", "ISETP", "SEL", "VIMNMX", "PRMT", "UIADD3", "ULEA", "USHF"),
+    "integer": (
+        "IADD3",
+        "VIADD",
+        "IMAD",
+        "LEA",
+        "SHF",
+        "LOP3",
+        "ISETP",
+        "SEL",
+        "VIMNMX",
+        "PRMT",
+        "UIADD3",
+        "ULEA",
+        "USHF",
+    ),
     "shuffle": ("SHFL",),
     "branch": ("BRA", "BSSY", "BSYNC", "BAR", "WARPSYNC", "BREAK", "CALL", "RET", "EXIT", "BRX", "NOP"),
 }
@@ -46,11 +54,11 @@ def kind_of(i: Instruction) -> str:
     return _KIND_OF.get(i.opcode, OTHER)
 
 
-def phase_of(i: Instruction, kernel: str) -> str:
+def phase_of(i: Instruction) -> str:
     """The part of the work."""
     part = i.function.partition("4PartE")[2][:1]
-    default = PARTS.get(part, SOLVE if i.function == kernel else REST)
-    return FILES.get(i.places[0][0].partition("csrc/cuda/")[2], default) if i.places else default
+    default = PARTS.get(part, SOLVE)
+    return FILES.get(i.places[0][0].partition("csrc/")[2], default) if i.places else default
 
 
 @dataclass
@@ -66,7 +74,7 @@ def shares(code: Code, counts: list[int], candidates: int) -> dict[str, Share]:
     found = {phase: Share() for phase in PHASES}
     for instruction, count in zip(code.instructions, counts, strict=True):
         if count:
-            share, kind = found[phase_of(instruction, code.name)], kind_of(instruction)
+            share, kind = found[phase_of(instruction)], kind_of(instruction)
             share.total += count / candidates
             share.kinds[kind] = share.kinds.get(kind, 0) + count / candidates
     return found

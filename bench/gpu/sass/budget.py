@@ -1,0 +1,20 @@
+"""What a case may take, in warp instructions a candidate: lowered as redesigns land, never raised."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that the built library may take, and what is aimed at."""
+
+    most: int
+    aim: int | None = None
+
+
+BUDGETS = {
+    "headline": Budget(48_000, aim=34_000),
+    "small": Budget(22_000, aim=12_500),
+    "wide_randomized": Budget(845_000, aim=400_000),
+    "wide_exact": Budget(2_200_000),
+}
+AGREEMENT = 0.1  # of the cost model with what is counted
