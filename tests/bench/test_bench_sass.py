@@ -171,7 +171,7 @@ MOV R7, 0x40200000
 
 
 def test_carries_of_differences() -> None:
-    """x − y of 64 bits, where the lower half of y is zero: no borrow."""
+    """Of x − y in 64 bits, where the lower half of y is zero: no borrow."""
     _, words = run(f"""
 S2R R0, SR_TID.X
 MOV R2, 0x5
@@ -187,7 +187,7 @@ def test_shuffle_reaches_other_lanes() -> None:
 
 
 def test_matrix_product() -> None:
-    """c = a bᵀ of ones in bfloat16: 16 everywhere."""
+    """Of ones in bfloat16: 16 everywhere."""
     _, words = run(f"""
 S2R R0, SR_TID.X
 MOV R4, 0x3f803f80

@@ -1,15 +1,13 @@
 """What the compiled kernels execute: within their budgets, right, and as the cost model has it."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from bench.gpu.sass import code, launch
+from bench.gpu.sass import launch
 from bench.gpu.sass.budget import AGREEMENT, BUDGETS
 from bench.gpu.sass.launch import CASES
-from bench.gpu.sass.phases import PHASES, kind_of, phase_of, shares
+from bench.gpu.sass.phases import PHASES, shares
 from saln_kernels.backends import cuda
 
 

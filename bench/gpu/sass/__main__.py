@@ -6,7 +6,6 @@ source lines, else by functions. A result that is wrong ends it.
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 

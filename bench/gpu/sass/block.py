@@ -7,8 +7,6 @@ from bench.gpu.sass.code import Code
 from bench.gpu.sass.decode import STOP, Decoder, Step, decode
 from bench.gpu.sass.warp import LANES, Fault, Memory, Warp
 
-# The guard of these is part of what they do.
-BRANCHES = ("BRA", "EXIT", "BREAK")
 # Of constant bank 0 on sm_90: sizes of block and grid, and the first byte of the arguments.
 BLOCK_SIZE, GRID_SIZE, STACK, ARGUMENTS = 0x0, 0xC, 0x28, 0x210
 # Dynamic shared memory begins behind what the system keeps.
@@ -47,12 +45,7 @@ def advance(code: Code, decoder: Decoder, steps: list[Step | None], counts: list
         for _ in range(LONGEST):
             step = steps[pc]
             if step is None:
-                instruction = code.instructions[pc]
-                if instruction.opcode in BRANCHES:
-                    step = _unguarded(decoder, code, pc)
-                else:
-                    step = decode(decoder, instruction)
-                steps[pc] = step
+                step = steps[pc] = decode(decoder, code.instructions[pc])
             counts[pc] += 1
             w.pc = pc
             following = step(w)
@@ -65,9 +58,3 @@ def advance(code: Code, decoder: Decoder, steps: list[Step | None], counts: list
         raise Fault("it does not end")
     except Fault as fault:
         raise Fault(f"{fault}, at {pc * 16:#x} in {code.instructions[pc].function}: {code.instructions[pc]}") from None
-
-
-def _unguarded(decoder: Decoder, code: Code, pc: int) -> Step:
-    from bench.gpu.sass.decode import OPERATIONS
-
-    return OPERATIONS[code.instructions[pc].opcode](decoder, code.instructions[pc])

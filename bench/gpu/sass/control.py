@@ -78,7 +78,7 @@ def branch(d: Decoder, i: Instruction) -> Step:
 @operation("BRX", "JMX")
 def branch_indexed(d: Decoder, i: Instruction) -> Step:
     register, offset = i.operands[0].split()
-    at, base = column(register.removesuffix(".reuse")), int(offset, 0)
+    at, base = column(register), int(offset, 0)
 
     def step(w: Warp) -> int:
         behind = (w.pc + 1) * STEP
@@ -94,7 +94,7 @@ def branch_indexed(d: Decoder, i: Instruction) -> Step:
 @operation("CALL")
 def call(d: Decoder, i: Instruction) -> Step:
     if "REL" not in i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     to = target(i.operands[-1])
     return lambda w: to
 
@@ -102,7 +102,7 @@ def call(d: Decoder, i: Instruction) -> Step:
 @operation("RET")
 def come_back(d: Decoder, i: Instruction) -> Step:
     if "REL" not in i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     at = column(i.operands[0].split()[0])
     return lambda w: int(w.u[at][w.first()]) // STEP
 
@@ -173,7 +173,7 @@ def meet(d: Decoder, i: Instruction) -> Step:
 @operation("BAR")
 def block_barrier(d: Decoder, i: Instruction) -> Step:
     if i.modifiers[0] != "SYNC" or i.operands != ("0x0",):
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
 
     def step(w: Warp) -> int:
         return arrive(w, Waiting(w.pc, w.active, None, ALL, block=True))

@@ -102,7 +102,7 @@ def compare_double(d: Decoder, i: Instruction) -> Step:
 @operation("FSET")
 def compare_to_float(d: Decoder, i: Instruction) -> Step:
     if i.modifiers[0] != "BF" or i.modifiers[2] != "AND":
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     put, a, b = writer(i.operands[0], "f"), d.floats(i.operands[1]), d.floats(i.operands[2])
     compare, also = comparison(i.modifiers[1]), d.truth(i.operands[3])
     return lambda w: put(w, compare(a(w), b(w)) & also(w))
@@ -214,7 +214,7 @@ def convert(d: Decoder, i: Instruction) -> Step:
     elif names == ["F32", "F64"]:
         put, read = writer(i.operands[0], "f"), d.doubles(i.operands[1])
     else:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     return lambda w: put(w, read(w))
 
 
@@ -222,6 +222,6 @@ def convert(d: Decoder, i: Instruction) -> Step:
 def from_half(d: Decoder, i: Instruction) -> Step:
     source = i.operands[2]
     if i.modifiers != ("F32",) or i.operands[1] != "-RZ" or not source.endswith(("H0_H0", "H1_H1")):
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     put, read, half = writer(i.operands[0], "f"), d.words(source), source.endswith("H1_H1")
     return lambda w: put(w, (read(w) >> np.uint32(16 * half)).astype(np.uint16).view(np.float16))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.gpu.sass.code import Instruction
-from bench.gpu.sass.decode import Decoder, Reader, Step, is_predicate, operation, predicate, truth_writer, writer
+from bench.gpu.sass.decode import Decoder, Reader, Step, is_predicate, operation, truth_writer, writer
 from bench.gpu.sass.warp import LANES, Fault, Warp, bits_of
 
 U64, I64, U32 = np.uint64, np.int64, np.uint32
@@ -31,7 +31,7 @@ def wide(x: Any) -> Any:
     return np.asarray(x).astype(U64)
 
 
-def with_carries(d: Decoder, operands: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
+def with_carries(operands: tuple[str, ...]) -> tuple[list[str], tuple[str, ...]]:
     """Predicates behind the destination, which take carries, and the other operands."""
     rest = list(operands[1:])
     carries = []
@@ -52,7 +52,7 @@ def addend(d: Decoder, text: str) -> Reader:
 @operation("IADD3", "UIADD3")
 def add_three(d: Decoder, i: Instruction) -> Step:
     put = writer(i.operands[0])
-    carries, rest = with_carries(d, i.operands)
+    carries, rest = with_carries(i.operands)
     ins = [d.truth(text) for text in rest[3:]]
     if not carries and not ins:
         a, b, c = (d.words(text) for text in rest[:3])
@@ -92,7 +92,7 @@ def multiply_add(d: Decoder, i: Instruction) -> Step:
 
 
 def multiply_add_wide(d: Decoder, i: Instruction) -> Step:
-    carries, rest = with_carries(d, i.operands)
+    carries, rest = with_carries(i.operands)
     high = "HI" in i.modifiers
     put = writer(i.operands[0], "u" if high else "q")
     read = d.words if "U32" in i.modifiers else d.integers
@@ -117,29 +117,12 @@ def multiply_add_wide(d: Decoder, i: Instruction) -> Step:
 @operation("LEA", "ULEA")
 def shifted_add(d: Decoder, i: Instruction) -> Step:
     put = writer(i.operands[0])
-    carries, rest = with_carries(d, i.operands)
+    carries, rest = with_carries(i.operands)
     outs = [truth_writer(text) for text in carries]
     ins: list[Reader] = []
     if "X" in i.modifiers:
         ins, rest = [d.truth(rest[-1])], rest[:-1]
-    shift = U64(int(rest[-1], 0))
-    if "HI" in i.modifiers:
-        if rest[0].startswith(("-", "~")):
-            raise Fault(f"not interpreted: {i}")
-        if "SX32" in i.modifiers:
-            signed = d.integers(rest[0])
-            low: Reader = lambda w: np.asarray(signed(w)).astype(I64).astype(U64)
-        else:
-            words, upper = d.words(rest[0]), d.words(rest[2])
-            low = lambda w: wide(words(w)) | wide(upper(w)) << U64(32)
-        first: Reader = lambda w: (low(w) << shift) >> U64(32)
-    else:
-        negative = rest[0].startswith("-R")
-        plain = d.words(rest[0].removeprefix("-") if negative else rest[0])
-        first = lambda w: (
-            U64(negative << 32) - wide(plain(w) << U32(shift)) if negative else wide(plain(w) << U32(shift))
-        )
-    second = addend(d, rest[1])
+    first, second = _shifted(d, i, rest, U64(int(rest[-1], 0))), addend(d, rest[1])
 
     def step(w: Warp) -> None:
         total = first(w) + second(w)
@@ -150,6 +133,24 @@ def shifted_add(d: Decoder, i: Instruction) -> Step:
             out(w, total >> U64(32) != 0)
 
     return step
+
+
+def _shifted(d: Decoder, i: Instruction, rest: tuple[str, ...], shift: np.uint64) -> Reader:
+    """The first operand of LEA, shifted."""
+    if "HI" not in i.modifiers:
+        # Minus x is subtracted with its carry, as in `addend`.
+        negative = rest[0].startswith("-R")
+        plain, base = d.words(rest[0].removeprefix("-") if negative else rest[0]), U64(1 << 32)
+        if negative:
+            return lambda w: base - wide(plain(w) << U32(shift))
+        return lambda w: wide(plain(w) << U32(shift))
+    if rest[0].startswith(("-", "~")):
+        raise Fault("not interpreted")
+    if "SX32" in i.modifiers:
+        signed = d.integers(rest[0])
+        return lambda w: (np.asarray(signed(w)).astype(I64).astype(U64) << shift) >> U64(32)
+    low, high = d.words(rest[0]), d.words(rest[2])
+    return lambda w: ((wide(low(w)) | wide(high(w)) << U64(32)) << shift) >> U64(32)
 
 
 @operation("SHF", "USHF")
@@ -205,7 +206,7 @@ def compare_integers(d: Decoder, i: Instruction) -> Step:
         return compared(d, i, read, compare)
     # The upper halves of two numbers; what the lower ones say is in a predicate.
     below = d.truth(i.operands[5])
-    strict = {"LE": operator.lt, "GE": operator.gt}.get(name, compare)
+    strict = {"LE": COMPARE["LT"], "GE": COMPARE["GT"]}.get(name, compare)
     first, second = truth_writer(i.operands[0]), truth_writer(i.operands[1])
     a, b, c = read(i.operands[2]), read(i.operands[3]), d.truth(i.operands[4])
     join = next(JOIN[m] for m in i.modifiers if m in JOIN)
@@ -271,7 +272,7 @@ def absolute(d: Decoder, i: Instruction) -> Step:
 
 def table(a: Any, b: Any, c: Any, bits: int, full: Any) -> Any:
     """The function of three bits that `bits` lists, bit by bit."""
-    known = {
+    known: dict[int, Callable[[], Any]] = {
         0xC0: lambda: a & b,
         0x3C: lambda: a ^ b,
         0xFC: lambda: a | b,
@@ -341,7 +342,7 @@ def move(d: Decoder, i: Instruction) -> Step:
     if source.startswith("SR_"):
         special = SPECIAL.get(source)
         if special is None:
-            raise Fault(f"not interpreted: {i}")
+            raise Fault("not interpreted")
         return lambda w: put(w, special(w))
     read = d.words(source)
     return lambda w: put(w, read(w))
@@ -363,7 +364,7 @@ SPECIAL: dict[str, Reader] = {
 
 @operation("R2UR")
 def to_uniform(d: Decoder, i: Instruction) -> Step:
-    carries, rest = with_carries(d, i.operands)
+    _, rest = with_carries(i.operands)
     put, read = writer(i.operands[0]), d.words(rest[0])
     return lambda w: put(w, read(w)[w.first()])
 
@@ -371,12 +372,12 @@ def to_uniform(d: Decoder, i: Instruction) -> Step:
 @operation("PRMT", "UPRMT")
 def permute(d: Decoder, i: Instruction) -> Step:
     if i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     put, a, s, b = writer(i.operands[0]), *(d.words(text) for text in i.operands[1:4])
 
     def step(w: Warp) -> None:
         both, chosen = wide(a(w)) | wide(b(w)) << U64(32), wide(s(w))
-        total = U64(0)
+        total: Any = U64(0)
         for byte in range(4):
             digit = chosen >> U64(4 * byte) & U64(15)
             value = both >> (digit & U64(7)) * U64(8) & U64(255)
@@ -408,7 +409,7 @@ def leading_one(d: Decoder, i: Instruction) -> Step:
 def predicates_to_register(d: Decoder, i: Instruction) -> Step:
     put, below, mask = writer(i.operands[0]), d.words(i.operands[2]), int(i.operands[3], 0)
     if i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
 
     def step(w: Warp) -> None:
         total = below(w) & U32(~mask & 0xFFFFFFFF)
@@ -424,7 +425,7 @@ def predicates_to_register(d: Decoder, i: Instruction) -> Step:
 def register_to_predicates(d: Decoder, i: Instruction) -> Step:
     read, mask = d.words(i.operands[1]), int(i.operands[2], 0)
     if i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
 
     def step(w: Warp) -> None:
         value = read(w)
@@ -476,6 +477,3 @@ def shuffle(d: Decoder, i: Instruction) -> Step:
         out(w, good)
 
     return step
-
-
-__all__ = ["COMPARE", "compared", "predicate"]

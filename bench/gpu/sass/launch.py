@@ -114,8 +114,8 @@ def execute(case: Counted, libraries: Sequence[Path], arch: str = "90a") -> tupl
     rng = np.random.default_rng(case.size)
     rows = 4 * case.size
     # Columns that decay spread the eigenvalues, so that Lanczos finds them too.
-    decay = np.sqrt(1 + np.arange(case.width, dtype=np.float32))
-    stored = bfloat16(rng.standard_normal((rows, case.width), dtype=np.float32) / decay)
+    decay = np.sqrt(1 + np.arange(case.width))
+    stored = bfloat16((rng.standard_normal((rows, case.width)) / decay).astype(np.float32))
     chosen = np.stack([rng.permutation(rows)[: case.size] for _ in range(case.taken)]).astype(np.int64)
     results, workspace = 4 * case.taken * case.k, plan["workspace_bytes"] // plan["grid"]
     memory = Memory(block.SHARED_START + plan["shared_bytes"])

@@ -16,6 +16,6 @@ def table(code: Code, counts: list[int], candidates: int, most: int) -> Table:
         found[f"{place[0].partition('csrc/cuda/')[2]}:{place[1]}"] += count
     result = Table("line", title="Lines that take most")
     result.add_column("issued", justify="right")
-    for place, count in found.most_common(most):
-        result.add_row(place, f"{count / candidates:.0f}")
+    for line, count in found.most_common(most):
+        result.add_row(line, f"{count / candidates:.0f}")
     return result

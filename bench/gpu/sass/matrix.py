@@ -24,8 +24,8 @@ def halves(words: NDArray[np.uint32], brain: bool) -> tuple[Floats, Floats]:
 def multiply(d: Decoder, i: Instruction) -> Step:
     shape, kind = i.modifiers[0], i.modifiers[-1]
     if shape not in ("16816", "1688") or "F32" not in i.modifiers:
-        raise Fault(f"not interpreted: {i}")
-    out, a, b, c = (column(text.removesuffix(".reuse")) for text in i.operands[:4])
+        raise Fault("not interpreted")
+    out, a, b, c = (column(text) for text in i.operands[:4])
     wide, depth = kind == "TF32", 16 if shape == "16816" else 8
     parts = depth // 8 if not wide else 2  # registers of B
 
@@ -46,7 +46,7 @@ def multiply(d: Decoder, i: Instruction) -> Step:
 
     def step(w: Warp) -> None:
         if not w.whole:
-            raise Fault(f"by part of a warp: {i}")
+            raise Fault("by part of a warp")
         product = operand(w, a, 16) @ operand(w, b, 8).T
         for n in range(4):
             value = product[_ROW + 8 * (n // 2), 2 * _QUAD + n % 2]

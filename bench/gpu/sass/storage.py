@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.gpu.sass.code import Instruction
 from bench.gpu.sass.decode import Decoder, Step, column, operation, writer
-from bench.gpu.sass.warp import NOWHERE, ZERO, ZERO_PAIR, Fault, Memory, Warp
+from bench.gpu.sass.warp import NOWHERE, ZERO, ZERO_PAIR, Fault, Warp
 
 SIZES = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
 _ADDRESS = re.compile(r"^(?:desc\[UR\d+\])?\[(.*)\]$")
@@ -117,7 +117,7 @@ def load(d: Decoder, i: Instruction) -> Step:
                         value = value.view(signed).astype(np.int32).view(np.uint32)
                     w.u[at + n][mask] = value
             except IndexError:
-                raise Fault(f"outside an array: {i}") from None
+                raise Fault("outside an array") from None
 
     return step
 
@@ -126,7 +126,7 @@ def load(d: Decoder, i: Instruction) -> Step:
 def store(d: Decoder, i: Instruction) -> Step:
     size = size_of(i)
     reach = reach_of(i, i.operands[0], size)
-    source, unit = column(i.operands[1].removesuffix(".reuse")), min(size, 4)
+    source, unit = column(i.operands[1]), min(size, 4)
 
     def step(w: Warp) -> None:
         for array, where, mask in reach(w, unit):
@@ -135,7 +135,7 @@ def store(d: Decoder, i: Instruction) -> Step:
                     value = w.u[source if source == ZERO else source + n]
                     array[where[mask] + n] = value[mask].astype(array.dtype)
             except IndexError:
-                raise Fault(f"outside an array: {i}") from None
+                raise Fault("outside an array") from None
 
     return step
 
@@ -146,7 +146,7 @@ def load_constant(d: Decoder, i: Instruction) -> Step:
     put = writer(i.operands[0], view)
     read = d.longs(i.operands[1]) if view == "q" else d.words(i.operands[1])
     if any(m in SIZES and m != "64" for m in i.modifiers):
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     return lambda w: put(w, read(w))
 
 
@@ -154,7 +154,7 @@ def load_constant(d: Decoder, i: Instruction) -> Step:
 def copy(d: Decoder, i: Instruction) -> Step:
     """Copies 16 bytes; an address off a multiple of 16 by m has 16 − m bytes copied from there down, zeros behind."""
     if "128" not in i.modifiers or "ZFILL" not in i.modifiers:
-        raise Fault(f"not interpreted: {i}")
+        raise Fault("not interpreted")
     to, source = address(i.operands[0]), address(i.operands[1])
     reads = d.truth(i.operands[2]) if len(i.operands) > 2 else d.truth("PT")
 
@@ -166,7 +166,7 @@ def copy(d: Decoder, i: Instruction) -> Step:
                 off = int(here[lane]) & 15
                 array, start = w.memory.at(int(here[lane]) >> 32)[1], (int(here[lane]) & 0xFFFFFFFF) - off
                 if start + 16 - off > len(array):
-                    raise Fault(f"outside an array: {i}")
+                    raise Fault("outside an array")
                 data[: 16 - off] = array[start : start + 16 - off]
             start = int(there[lane])
             w.memory.shared[1][start : start + 16] = data
@@ -193,6 +193,3 @@ def load_blocks(d: Decoder, i: Instruction) -> Step:
                 w.u[base + block][:] = w.memory.shared[4][rows[8 * block + lane // 4] // 4 + lane % 4]
 
     return step
-
-
-__all__ = ["Memory"]

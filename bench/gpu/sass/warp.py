@@ -1,6 +1,7 @@
-"""The state of a warp, and the memory it sees. A register is a column of 32 lanes; uniform registers are kept so too."""
+"""The state of a warp, and the memory it sees. A register is a column of 32 lanes, a uniform register too."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ COLUMNS = UNIFORM + 64
 # Predicates: P0 to P6, then
 TRUE, UNIFORM_PREDICATE, NO_PREDICATE = 7, 8, 15
 
+# What a register is taken for: words, integers, floats, and of two registers longs and doubles.
+VIEWS = {"u": np.uint32, "i": np.int32, "f": np.float32, "q": np.uint64, "d": np.float64}
+
 Lanes = NDArray[np.bool_]
-Words = NDArray[np.uint32]
 
 
 @cache
@@ -74,12 +77,13 @@ class Warp:
     def __init__(self, first_thread: int, memory: Memory) -> None:
         self.memory = memory
         self.thread = np.arange(first_thread, first_thread + LANES, dtype=np.uint32)
-        self.file = np.zeros((LANES, COLUMNS), dtype=np.uint32)
-        self.u = [self.file[:, n] for n in range(COLUMNS)]
-        self.i = [self.file.view(np.int32)[:, n] for n in range(COLUMNS)]
-        self.f = [self.file.view(np.float32)[:, n] for n in range(COLUMNS)]
-        self.q = [self.file.view(np.uint64)[:, n // 2] for n in range(COLUMNS)]
-        self.d = [self.file.view(np.float64)[:, n // 2] for n in range(COLUMNS)]
+        file = np.zeros((LANES, COLUMNS), dtype=np.uint32)
+        # All columns as words, then all as integers and so on; the parts of it also by name.
+        self.columns: list[Any] = []
+        for kind in VIEWS.values():
+            view, size = file.view(kind), np.dtype(kind).itemsize // 4
+            self.columns += [view[:, n // size] for n in range(COLUMNS)]
+        self.u, self.i, self.f, self.q = (self.columns[n * COLUMNS : (n + 1) * COLUMNS] for n in range(4))
         self.p = [np.zeros(LANES, dtype=np.bool_) for _ in range(16)]
         self.p[TRUE][:] = True
         # The lanes that execute, and those of them that the current instruction's guard lets write.
