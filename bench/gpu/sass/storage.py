@@ -152,24 +152,27 @@ def load_constant(d: Decoder, i: Instruction) -> Step:
 
 @operation("LDGSTS")
 def copy(d: Decoder, i: Instruction) -> Step:
-    """Copies 16 bytes; an address off a multiple of 16 by m has 16 − m bytes copied from there down, zeros behind."""
-    if "128" not in i.modifiers or "ZFILL" not in i.modifiers:
-        raise Fault("not interpreted")
+    """Copies 4 to 16 bytes. With ZFILL an address off a multiple by m has m bytes less copied, zeros behind."""
+    size, fills = size_of(i), "ZFILL" in i.modifiers
     to, source = address(i.operands[0]), address(i.operands[1])
-    reads = d.truth(i.operands[2]) if len(i.operands) > 2 else d.truth("PT")
+    reads = d.truth(i.operands[2] if len(i.operands) > 2 else "PT")
 
     def step(w: Warp) -> None:
-        there, here, good = _aligned(w, to(w), 16), source(w), reads(w)
+        there, here, good = _aligned(w, to(w), size), source(w), reads(w)
         for lane in np.flatnonzero(w.mask):
-            data = np.zeros(16, dtype=np.uint8)
+            off = int(here[lane]) % size
+            if not fills and (off or not good[lane]):
+                raise Fault("a copy of less, that fills nothing")
+            data = np.zeros(size, dtype=np.uint8)
             if good[lane]:
-                off = int(here[lane]) & 15
                 array, start = w.memory.at(int(here[lane]) >> 32)[1], (int(here[lane]) & 0xFFFFFFFF) - off
-                if start + 16 - off > len(array):
+                if start + size - off > len(array):
                     raise Fault("outside an array")
-                data[: 16 - off] = array[start : start + 16 - off]
+                data[: size - off] = array[start : start + size - off]
             start = int(there[lane])
-            w.memory.shared[1][start : start + 16] = data
+            if start + size > len(w.memory.shared[1]):
+                raise Fault("outside an array")
+            w.memory.shared[1][start : start + size] = data
 
     return step
 
