@@ -7,7 +7,7 @@ source lines, else by functions. A result that is wrong ends it.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -15,34 +15,40 @@ from rich.table import Table
 
 from bench.gpu.sass import launch, lines
 from bench.gpu.sass.budget import BUDGETS
-from bench.gpu.sass.launch import CASES
+from bench.gpu.sass.launch import CASES, case_of
 from bench.gpu.sass.phases import KINDS, OTHER, Share, shares
 from saln_kernels.backends import cuda
 
-screen = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+
+def wide(stream: TextIO) -> Console:
+    """As wide as the terminal, or as the tables are."""
+    return Console(file=stream, width=None if stream.isatty() else 120)
+
+
+screen = wide(sys.stderr)
 
 
 def main(
     library: Annotated[list[Path], typer.Option(help="Where the kernels are; again for more.")] = [cuda.LIBRARY],  # noqa: B006
-    case: Annotated[list[str], typer.Option(help="A case; again for more.")] = list(CASES),  # noqa: B006
+    case: Annotated[list[str], typer.Option(help="A case, or C,b,d,k,solver; again for more.")] = list(CASES),  # noqa: B006
     arch: Annotated[str, typer.Option(help="Of the machine code.")] = "90a",
     top: Annotated[int, typer.Option(help="Also the source lines that take most.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
     """Count the instructions that the compiled kernels are issued."""
-    totals = {}
+    out, totals = screen if as_json else wide(sys.stdout), {}
     for name in case:
         try:
-            code, counts = launch.execute(CASES[name], library, arch)
-        except LookupError as error:
+            wanted = case_of(name)
+            code, counts = launch.execute(wanted, library, arch)
+        except (LookupError, ValueError, FileNotFoundError) as error:
             screen.print(f"{name}: {error}", soft_wrap=True)
             continue
-        found = shares(code, counts, CASES[name].taken)
+        found = shares(code, counts, wanted.taken)
         totals[name] = round(sum(share.total for share in found.values()))
-        out = screen if as_json else Console(width=None if sys.stdout.isatty() else 120)
-        out.print(table(name, found, launch.predicted(CASES[name])))
+        out.print(table(name, found, launch.predicted(wanted)))
         if top:
-            out.print(lines.table(code, counts, CASES[name].taken, top))
+            out.print(lines.table(code, counts, wanted.taken, top))
     if as_json:
         print(json.dumps(totals))
     if not totals:
@@ -51,9 +57,9 @@ def main(
 
 def table(name: str, found: dict[str, Share], model: dict[str, float]) -> Table:
     """One case, a row a phase."""
-    kinds, budget = [*KINDS, OTHER], BUDGETS[name]
-    aim = "" if budget.aim is None else f", {budget.aim} aimed at"
-    result = Table("phase", title=f"{name}: warp instructions a candidate; at most {budget.most}{aim}")
+    kinds, budget = [*KINDS, OTHER], BUDGETS.get(name)
+    limit = f"; {budget}" if budget else ""
+    result = Table("phase", title=f"{name}: warp instructions a candidate{limit}")
     for heading in ("issued", "model", *kinds):
         result.add_column(heading, justify="right")
     whole = Share(

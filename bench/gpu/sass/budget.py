@@ -10,6 +10,10 @@ class Budget:
     most: int
     aim: int | None = None
 
+    def __str__(self) -> str:
+        aim = "" if self.aim is None else f", {self.aim} aimed at"
+        return f"at most {self.most}{aim}"
+
 
 BUDGETS = {
     "headline": Budget(48_000, aim=34_000),

@@ -53,6 +53,18 @@ CASES = {
 }
 
 
+def case_of(text: str) -> Counted:
+    """A case by its name, or as C,b,d,k,solver."""
+    if text in CASES:
+        return CASES[text]
+    try:
+        *numbers, solver = text.split(",")
+        candidates, size, width, k = map(int, numbers)
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(CASES)}, or C,b,d,k,solver, got {text!r}") from None
+    return Counted(candidates, size, width, k, solver, 3 if size <= 64 else 1)
+
+
 def program() -> Path:
     """The program that says what a call is launched with, compiled where a source is newer."""
     headers = (path for pattern in ("*.h", "*.cuh", "*.def") for path in CSRC.rglob(pattern))

@@ -1,13 +1,23 @@
 """Which part of a candidate's work an instruction belongs to, and which kind it is."""
 
+import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from bench.gpu.sass.code import Code, Instruction
+from bench.machine import ROOT
 
 GRAM, TRANSFORMS, SOLVE, VALUES = "gather, Gram", "transforms, moments", "reduction, Lanczos", "values, results"
 PHASES = (GRAM, TRANSFORMS, SOLVE, VALUES)  # as csrc/cuda/plan/instructions.h has them
-# By the kernel's function, numbered as `Part` of parts.cuh; the kernel itself reduces, or iterates.
-PARTS = {"0": GRAM, "1": TRANSFORMS, "2": TRANSFORMS, "3": SOLVE, "4": SOLVE, "5": VALUES}
+# By the part of a candidate's work (`Part` of parts.cuh) that a function is; the kernel itself reduces, or iterates.
+PARTS = {
+    "gather": GRAM,
+    "prepare": TRANSFORMS,
+    "prepare_columns": TRANSFORMS,
+    "transform": TRANSFORMS,
+    "write": VALUES,
+    "vectors": VALUES,
+}
 # But where line tables say that an instruction is from one of these. What its function was inlined into they say too,
 # and too often wrongly.
 FILES = {
@@ -54,10 +64,22 @@ def kind_of(i: Instruction) -> str:
     return _KIND_OF.get(i.opcode, OTHER)
 
 
+_PART = re.compile(r"4PartE(\d+)E")
+
+
+@cache
+def parts() -> list[str]:
+    """The names of `Part`, in their order."""
+    found = re.search(r"enum class Part \{(.*?)\}", (ROOT / "csrc/cuda/kernels/parts.cuh").read_text(), re.DOTALL)
+    if not found:
+        raise LookupError("csrc/cuda/kernels/parts.cuh has no Part")
+    return [name.strip() for name in found[1].split(",")]
+
+
 def phase_of(i: Instruction) -> str:
     """The part of the work."""
-    part = i.function.partition("4PartE")[2][:1]
-    default = PARTS.get(part, SOLVE)
+    number = _PART.search(i.function)
+    default = PARTS.get(parts()[int(number[1])], SOLVE) if number else SOLVE
     return FILES.get(i.places[0][0].partition("csrc/")[2], default) if i.places else default
 
 
