@@ -59,7 +59,7 @@ double gram(const Costs& c, const Problem& problem, const CudaPlan& p) {
   // Split float32 takes three products and the splitting; float64 has no matrix unit.
   const double products = element == 2 ? 1 : element == 4 ? 2.5 : 4;
   const Tiles t = tiles_of(order, warps == 1);
-  const double stored = warps == 1 ? held / 16 * (held / 16 + 1) / 2 : t.panels * 64;
+  const double stored = held > 0 ? held / 16 * (held / 16 + 1) / 2 : t.panels * 64;
   const double slab = t.panels * warps * c.slab + t.rows * c.rows + t.blocks * c.block * products;
   return up(inner * element, 64) * slab + stored * c.stored + 195;
 }
