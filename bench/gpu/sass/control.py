@@ -181,6 +181,6 @@ def block_barrier(d: Decoder, i: Instruction) -> Step:
     return step
 
 
-@operation("NOP", "ENDCOLLECTIVE", "DEPBAR", "LDGDEPBAR", "YIELD", "MEMBAR", "ERRBAR", "CCTL", "WARPGROUP")
+@operation("NOP", "ENDCOLLECTIVE", "DEPBAR", "LDGDEPBAR", "YIELD", "MEMBAR", "ERRBAR", "CCTL", "WARPGROUP", "FENCE")
 def nothing(d: Decoder, i: Instruction) -> Step:
     return lambda w: None

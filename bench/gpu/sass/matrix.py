@@ -53,3 +53,42 @@ def multiply(d: Decoder, i: Instruction) -> Step:
             w.f[out + n][:] = value if c == ZERO else value + w.f[c + n]
 
     return step
+
+
+def described(w: Warp, first: int, rows: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """Sixteen halves of each row of an operand in shared memory, as its descriptor (PTX ISA, wgmma) says they lie."""
+    text = int(w.u[first][0]) | int(w.u[first + 1][0]) << 32
+    start, stride, swizzle = (text & 0x3FFF) << 4, (text >> 32 & 0x3FFF) << 4, text >> 62
+    if swizzle != 1 or text >> 49 & 7:
+        raise Fault("only rows exchanged over 128 bytes, from a multiple of 1024, are interpreted")
+    place = start + rows // 8 * stride + rows % 8 * 128
+    place = place[:, None] + 2 * np.arange(16)
+    place ^= (place >> 7 & 7) << 4
+    return np.asarray(w.memory.shared[2][place // 2], dtype=np.uint16)
+
+
+@operation("HGMMA")
+def multiply_rows(d: Decoder, i: Instruction) -> Step:
+    """Of four warps together; each forms its own 16 of the 64 rows."""
+    high, wide, depth = (int(part) for part in i.modifiers[0].split("x"))
+    if (high, depth) != (64, 16) or i.modifiers[1] != "F32" or not i.operands[1].startswith("gdesc["):
+        raise Fault("not interpreted")
+    out, c, places = column(i.operands[0]), column(i.operands[2]), column(i.operands[1][6:-1])
+    added = next((d.truth(text) for text in i.operands[3:] if "UP" in text), d.truth("PT"))
+    brain = "BF16" in i.modifiers
+
+    def numbers(w: Warp, first: int, rows: NDArray[np.int64]) -> Floats:
+        words = described(w, first, rows).astype(np.uint32)
+        return halves(words.reshape(-1), brain)[0].reshape(words.shape)
+
+    def step(w: Warp) -> None:
+        if not w.whole:
+            raise Fault("by part of a warp")
+        own = np.arange(16) + 16 * (int(w.thread[0]) // 32 % 4)
+        product = numbers(w, places, own) @ numbers(w, places + 2, np.arange(wide)).T
+        adds = c != ZERO and bool(added(w)[0])
+        for n in range(wide // 2):
+            value = product[_ROW + 8 * (n % 4 // 2), 8 * (n // 4) + 2 * _QUAD + n % 2]
+            w.f[out + n][:] = value + w.f[c + n] if adds else value
+
+    return step

@@ -31,7 +31,7 @@ FILES = {
 
 KINDS = {
     "FP32": ("FADD", "FMUL", "FFMA", "FSEL", "FSETP", "FMNMX", "FSET", "FCHK"),
-    "HMMA": ("HMMA", "LDSM"),
+    "HMMA": ("HMMA", "HGMMA", "LDSM"),
     "shared": ("LDS", "STS"),
     "copies": ("LDGSTS", "LDGDEPBAR", "DEPBAR"),
     "MOV": ("MOV", "UMOV", "CS2R"),
