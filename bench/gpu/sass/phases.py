@@ -18,15 +18,17 @@ PARTS = {
     "write": VALUES,
     "vectors": VALUES,
 }
-# But where line tables say that an instruction is from one of these. What its function was inlined into they say too,
-# and too often wrongly.
+# But where line tables say that an instruction is from one of these files; of several the first, and "" leaves it to the
+# function. What that was inlined into they say too, and too often wrongly.
 FILES = {
     "cuda/solve/tridiagonal.cuh": VALUES,
+    "cuda/solve/multisection.cuh": VALUES,
     "linalg/sturm.h": VALUES,
     "linalg/inverse_iteration.h": VALUES,
-    "cuda/gram/gram.cuh": GRAM,
-    "cuda/gram/products.cuh": GRAM,
-    "cuda/gram/selection.cuh": GRAM,
+    "cuda/gram/transform.cuh": "",
+    "cuda/gram/build.cuh": "",
+    "cuda/gram/spread_matrix.cuh": "",
+    "cuda/gram/": GRAM,
 }
 
 KINDS = {
@@ -78,9 +80,13 @@ def parts() -> list[str]:
 
 def phase_of(i: Instruction) -> str:
     """The part of the work."""
+    if i.places:
+        file = i.places[0][0].partition("csrc/")[2]
+        phase = next((phase for name, phase in FILES.items() if file.startswith(name)), "")
+        if phase:
+            return phase
     number = _PART.search(i.function)
-    default = PARTS.get(parts()[int(number[1])], SOLVE) if number else SOLVE
-    return FILES.get(i.places[0][0].partition("csrc/")[2], default) if i.places else default
+    return PARTS.get(parts()[int(number[1])], SOLVE) if number else SOLVE
 
 
 @dataclass
