@@ -70,6 +70,7 @@ PLAN_SOURCES = (
     "core/greedy_plan.cpp",
     "cuda/plan/plan.cpp",
     "cuda/plan/cost.cpp",
+    "cuda/plan/instructions.cpp",
     "cuda/plan/greedy_plan.cpp",
 )
 BINDINGS = "api/bindings.cpp"  # the one source that sees Python's headers

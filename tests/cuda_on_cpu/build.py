@@ -17,7 +17,7 @@ SANITIZERS = {"address": ADDRESS, "thread": "-fsanitize=thread"}
 DEFINES = {"address": "-DSALN_ASAN", "thread": "-DSALN_TSAN"}
 # What plans and launches, over the runtime of the host shim.
 CSRC = ROOT / "csrc"
-PLANS = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp")
+PLANS = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cuda/plan/instructions.cpp")
 LAUNCHES = [
     *(Source(CSRC / name) for name in PLANS),
     Source(CSRC / "cuda/launch/run.cu", "-x c++"),

@@ -1,0 +1,24 @@
+"""What a case may take, in warp instructions a candidate: lowered as redesigns land, never raised."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that the built library may take, and what is aimed at."""
+
+    most: int
+    aim: int | None = None
+
+    def __str__(self) -> str:
+        aim = "" if self.aim is None else f", {self.aim} aimed at"
+        return f"at most {self.most}{aim}"
+
+
+BUDGETS = {
+    "headline": Budget(32_100, aim=34_000),
+    "small": Budget(11_000, aim=12_500),
+    "wide_randomized": Budget(500_000, aim=400_000),
+    "wide_exact": Budget(1_710_000),
+}
+AGREEMENT = 0.1  # of the cost model with what is counted

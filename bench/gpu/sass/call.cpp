@@ -1,0 +1,44 @@
+// What a case's call is launched with, for the interpreter: one line of JSON about its plan and the warp instructions
+// that the cost model predicts, and behind it the bytes of the kernel's argument.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "core/names.h"
+#include "cuda/plan/instructions.h"
+
+int main(int, char** arguments) {
+  using namespace saln;
+  const auto number = [&arguments] { return std::strtoll(*++arguments, nullptr, 0); };
+  const auto pointer = [&number] { return reinterpret_cast<void*>(number()); };
+  Problem p;
+  p.features.dtype = dtype_of(*++arguments);
+  Task t;
+  t.solver = solver_of(*++arguments);
+  t.output = Output::eigvals;
+  t.k = number();
+  p.n_candidates = number();
+  const int64_t interpreted = number();
+  p.size = p.candidate_stride = number();
+  p.position_stride = 1;
+  p.features.rows = number();
+  p.features.cols = p.features.row_stride = number();
+  p.features.col_stride = 1;
+  p.features.data = pointer();
+  p.candidates = pointer();
+  Results r;
+  r.values = pointer();
+  r.bounds = pointer();
+  void* const workspace = pointer();
+
+  const CudaPlan plan = make_cuda_plan(p, t, Gpu());
+  const Instructions n = predict_instructions(p, plan);
+  std::printf("{\"kernel\": \"%s\", \"threads\": %d, \"grid\": %lld, \"shared_bytes\": %lld, ",
+              facts_of(plan.kernel).name, plan.threads, static_cast<long long>(plan.grid),
+              static_cast<long long>(plan.shared_bytes));
+  std::printf("\"workspace_bytes\": %lld, \"predicted\": [%.0f, %.0f, %.0f, %.0f]}\n",
+              static_cast<long long>(plan.workspace_bytes), n.gram, n.transforms, n.solve, n.values);
+  p.n_candidates = interpreted;
+  const device::Call call = call_of(p, t, r, plan, workspace);
+  std::fwrite(&call, sizeof call, 1, stdout);
+}

@@ -1,0 +1,23 @@
+// Warp instructions that one candidate is predicted to take, by part.
+#pragma once
+#include "cuda/plan/plan.h"
+
+namespace saln {
+
+struct Instructions {
+  double gram = 0;        // gathering rows, and their products
+  double transforms = 0;  // and moments
+  double solve = 0;       // the reduction, Lanczos or pivots
+  double values = 0;      // multisection, vectors and results
+
+  double sum() const { return gram + transforms + solve + values; }
+};
+
+// Bytes of an entry of what matrices are made from, and whether products of rows are formed.
+int64_t element_bytes(const Problem& problem);
+bool has_products(const Problem& problem);
+
+// Of a plan whose kernel is chosen.
+Instructions predict_instructions(const Problem& problem, const CudaPlan& plan);
+
+}  // namespace saln
