@@ -1,7 +1,7 @@
 """`python -m bench.gpu.sass`: warp instructions a candidate of each case, by phase and kind; runs no GPU.
 
 Kernels are taken from `--library`, a library, object files or cubins; compiled with -lineinfo they are told apart by
-source lines, else by functions. A result that is wrong ends it.
+source lines, else by functions. Status 1 where a result is wrong, where code is not interpreted, or where there is none.
 """
 
 import json
@@ -17,6 +17,7 @@ from bench.gpu.sass import launch, lines
 from bench.gpu.sass.budget import BUDGETS
 from bench.gpu.sass.launch import CASES, case_of
 from bench.gpu.sass.phases import KINDS, OTHER, Share, shares
+from bench.gpu.sass.warp import Fault
 from saln_kernels.backends import cuda
 
 
@@ -36,13 +37,14 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
 ) -> None:
     """Count the instructions that the compiled kernels are issued."""
-    out, totals = screen if as_json else wide(sys.stdout), {}
+    out, totals, failed = screen if as_json else wide(sys.stdout), {}, False
     for name in case:
         try:
             wanted = case_of(name)
             code, counts = launch.execute(wanted, library, arch)
-        except (LookupError, ValueError, FileNotFoundError) as error:
-            screen.print(f"{name}: {error}", soft_wrap=True)
+        except (LookupError, ValueError, FileNotFoundError, Fault) as error:
+            screen.print(f"{name}: {error}", soft_wrap=True, markup=False, highlight=False)
+            failed = failed or isinstance(error, Fault)
             continue
         found = shares(code, counts, wanted.taken)
         totals[name] = round(sum(share.total for share in found.values()))
@@ -51,7 +53,7 @@ def main(
             out.print(lines.table(code, counts, wanted.taken, top))
     if as_json:
         print(json.dumps(totals))
-    if not totals:
+    if failed or not totals:
         raise typer.Exit(1)
 
 
