@@ -1,7 +1,7 @@
 """`python -m bench.gpu.sass`: warp instructions a candidate of each case, by phase and kind; runs no GPU.
 
 Kernels are taken from `--library`, a library, object files or cubins; compiled with -lineinfo they are told apart by
-source lines, else by functions. Status 1 where a result is wrong, where code is not interpreted, or where there is none.
+source lines, else by functions. Status 1 where a result is wrong, or code is not interpreted, or none is there.
 """
 
 import json
