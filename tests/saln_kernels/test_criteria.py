@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from saln_kernels import score_batches
+import saln_kernels
 from saln_kernels.criteria import CRITERIA
 
 TABLE = Path(__file__).parents[2] / "csrc" / "core" / "criteria.def"
@@ -42,7 +42,7 @@ def hill_number(counts: tuple[int, ...], q: float) -> float:
 
 def score(features: Tensor, criterion: str, backend: str, **options: object) -> float:
     rows = torch.arange(len(features)).unsqueeze(0)
-    return score_batches(features, rows, criterion, backend=backend, **options).item()
+    return saln_kernels.score_batches(features, rows, criterion, backend=backend, **options).item()
 
 
 def test_tables_agree() -> None:

@@ -14,12 +14,12 @@ from saln_kernels.criteria import CRITERIA
 Function = Callable[..., Tensor]
 ROWS = torch.tensor([[0, 1, 2, 3], [5, -1, 4, 0], [-1, -1, 2, -1], [-1, -1, -1, -1]])
 
-FUNCTIONS: dict[str, Function] = {
-    "gram": saln_kernels.gram,
+FUNCTIONS: dict[str, Function] = {  # looked up when called: --device puts others in their place
+    "gram": lambda *a, **o: saln_kernels.gram(*a, **o),
     "topk_eigvals": lambda *a, **o: saln_kernels.topk_eigvals(*a, k=2, **o),
     "topk_eigh": lambda *a, **o: saln_kernels.topk_eigh(*a, k=2, **o).values,
     "fiedler": lambda *a, **o: saln_kernels.fiedler(*a, **{"negative": "shift", **o}).value,
-    "score_batches": saln_kernels.score_batches,
+    "score_batches": lambda *a, **o: saln_kernels.score_batches(*a, **o),
     "eigvalsh": lambda x, rows, **o: saln_kernels.eigvalsh(x @ x.mT, 2, backend=o["backend"]),
     "eigh": lambda x, rows, **o: saln_kernels.eigh(x @ x.mT, 2, backend=o["backend"]).values,
 }
