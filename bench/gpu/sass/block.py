@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.gpu.sass import control, floats, integers, matrix, storage
+from bench.gpu.sass import control, floats, integers, matrix, moves, storage
 from bench.gpu.sass.code import Code
 from bench.gpu.sass.decode import STOP, Decoder, Step, decode
 from bench.gpu.sass.warp import LANES, Fault, Memory, Warp
@@ -13,7 +13,7 @@ BLOCK_SIZE, GRID_SIZE, STACK, ARGUMENTS = 0x0, 0xC, 0x28, 0x210
 SHARED_START = 0x400
 LONGEST = 50_000_000  # instructions, before a run is taken for endless
 
-OPERATIONS = (control, floats, integers, matrix, storage)  # what enters them in the table
+OPERATIONS = (control, floats, integers, matrix, moves, storage)  # what enters them in the table
 
 
 def constants(code: Code, arguments: bytes, threads: int) -> dict[int, bytes]:
