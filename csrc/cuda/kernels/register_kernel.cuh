@@ -19,7 +19,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
-  static constexpr int blocks = kOrder <= 32 ? 20 : kOrder <= 64 ? 12 : 2;
+  static constexpr int blocks = kOrder <= 32 ? 16 : kOrder <= 64 ? 12 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
       : RegisterKernel{call, shared, global, shared.take<char>(Products::kStage + kTile)} {}

@@ -62,7 +62,7 @@ class RegisterMatrix {
         a_[s][j] = load_here(from + j);
         if (j >= (s + 1) * kThreads || (j >= s * kThreads && j >= i)) from += j;
       }
-      set(i, i < tile.n - 1 ? tile.data[last + i] : 0.0f, 0, 0);
+      set(s, i, i < tile.n - 1 ? tile.data[last + i] : 0.0f, 0, 0);
     }
     if (g.rank == 0) d[tile.n - 1] = tile.data[last + tile.n - 1];
     g.sync();
@@ -87,17 +87,17 @@ class RegisterMatrix {
   // Step j, kLive rows a thread and kColumns columns still in use, of which j are A.
   template <int kLive, int kColumns>
   SALN_DEVICE void step(const G& g, int j, float* d, float* e, float* tau, float* reflectors) {
-    float y[kLive] = {}, rest = 0, along = 0;
-    // Or else all rows of this warp are done. In one warp it always holds, and without the branch the compiler spills.
-    if (thread_rank() / 32 * 32 < j) update_and_multiply<kLive, kColumns>(y);
+    float x[kLive], y[kLive] = {}, rest = 0, along = 0;
+    // Or else all rows of this warp are done, where there are several.
+    if (G::warps == 1 || thread_rank() / 32 * 32 < j) update_and_multiply<kLive, kColumns>(y);
     const int thread = thread_rank(), pivot_row = j - 1;
-    if (thread == pivot_row % kThreads) publish<kLive, kColumns>(pivot_row, y);
+    if (thread == (pivot_row & (kThreads - 1))) publish<kLive, kColumns>(pivot_row, y);
 #pragma unroll
     for (int s = 0; s < kLive; ++s) {
       const int i = thread + s * kThreads;
-      const float x = load_here(space_.x + i);
-      if (i < pivot_row) rest += x * x;
-      along += x * y[s];
+      x[s] = load_here(space_.x + i);
+      if (i < pivot_row) rest += x[s] * x[s];
+      along += x[s] * y[s];
     }
     sum_both(g, thread, rest, along);
     const float diagonal = space_.row[pivot_row], pivot = space_.row[kOrder], y_pivot = space_.row[kOrder + 1];
@@ -116,12 +116,12 @@ class RegisterMatrix {
       float u = 0, w = 0, next = 0;
       if (i < j) {
         const float a = space_.row[i];
-        u = i == pivot_row ? 1.0f : load_here(space_.x + i) * h.inverse;
+        u = i == pivot_row ? 1.0f : x[s] * h.inverse;
         w = scaled * (y[s] - h.beta * a) - half * u;
         if (i < pivot_row) next = a - w - w_pivot * u;
         reflectors[packed_row(j) + i] = u;
       }
-      set(i, next, u, w);
+      set(s, i, next, u, w);
     }
     g.sync();
   }
@@ -130,10 +130,7 @@ class RegisterMatrix {
   // matrix.
   template <int kLive, int kColumns>
   SALN_DEVICE void update_and_multiply(float (&y)[kLive]) {
-    const int thread = thread_rank();
-    float u[kLive], w[kLive], sum[kLive][2] = {};
-#pragma unroll
-    for (int s = 0; s < kLive; ++s) u[s] = space_.u[thread + s * kThreads], w[s] = space_.w[thread + s * kThreads];
+    float sum[kLive][2] = {};
 #pragma unroll
     for (int c = 0; c < kColumns; c += 4) {
       if (c > 0 && c % kAhead == 0) sync_warp();
@@ -145,8 +142,8 @@ class RegisterMatrix {
       for (int k = 0; k < 4; ++k)
 #pragma unroll
         for (int s = 0; s < kLive; ++s) {
-          a_[s][c + k] -= u[s] * ws[k];
-          a_[s][c + k] -= w[s] * us[k];
+          a_[s][c + k] -= u_[s] * ws[k];
+          a_[s][c + k] -= w_[s] * us[k];
           sum[s][k % 2] += a_[s][c + k] * x[k];
         }
     }
@@ -169,20 +166,28 @@ class RegisterMatrix {
     float both[2] = {a, b};
     fold<1, 16>(both, thread);
     for (int mask = 8; mask > 0; mask /= 2) both[0] += shuffle_xor(both[0], mask);
-    if (thread % 16 == 0) space_.sums[thread / 16] = both[0];
-    g.sync();
-    a = space_.sums[0], b = space_.sums[1];
-    for (int at = 2; at < kThreads / 16; at += 2) a += space_.sums[at], b += space_.sums[at + 1];
+    if constexpr (G::warps == 1) {
+      const float other = shuffle_xor(both[0], 16);
+      const bool upper = thread & 16;
+      a = upper ? other : both[0], b = upper ? both[0] : other;
+      g.sync();
+    } else {
+      if (thread % 16 == 0) space_.sums[thread / 16] = both[0];
+      g.sync();
+      a = space_.sums[0], b = space_.sums[1];
+      for (int at = 2; at < kThreads / 16; at += 2) a += space_.sums[at], b += space_.sums[at + 1];
+    }
   }
 
-  SALN_DEVICE void set(int i, float x, float u, float w) {
+  // Entry i of the vectors, which is row s of this thread.
+  SALN_DEVICE void set(int s, int i, float x, float u, float w) {
     space_.x[i] = x;
-    space_.u[i] = u;
-    space_.w[i] = w;
+    space_.u[i] = u_[s] = u;
+    space_.w[i] = w_[s] = w;
   }
 
   Space space_;
-  float a_[kRows][kOrder];
+  float a_[kRows][kOrder], u_[kRows], w_[kRows];
 };
 
 }  // namespace saln::device
