@@ -135,7 +135,8 @@ class MatrixFreeKernel {
     const double trace = state_->moments.trace;
     const T rest = lanczos_.template iterate<false>(g, rows_.n(), choice.n_iter, call_.task.seed, T(trace),
                                                     [&](const T* x, T* y) { return product(g, x, y); });
-    const int found = lanczos_.finish(g, rows_.n(), choice.n_iter, choice.count, rest, true, trace, double(INFINITY));
+    const int found =
+        lanczos_.finish(g, rows_.n(), choice.n_iter, choice.count, choice.vectors, rest, true, trace, double(INFINITY));
     if (g.rank == 0) state_->found = found;
   }
 

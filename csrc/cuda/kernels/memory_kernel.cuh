@@ -57,8 +57,8 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     const Problem& p = this->call_.problem;
     const Moments& seen = this->state_->moments;
     const bool semidefinite = is_semidefinite(p) && !choice.fiedler;  // whose matrix is negated
-    const int found = lanczos_.finish(g, tile.n, choice.n_iter, choice.count, this->state_->rest, semidefinite,
-                                      seen.trace, seen.square);
+    const int found = lanczos_.finish(g, tile.n, choice.n_iter, choice.count, choice.vectors, this->state_->rest,
+                                      semidefinite, seen.trace, seen.square);
     if (g.rank == 0) this->state_->found = found;
   }
 

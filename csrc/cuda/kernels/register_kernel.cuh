@@ -6,6 +6,13 @@
 
 namespace saln::device {
 
+// Blocks of up to 32 rows that are resident on a multiprocessor: more of them spill where code is made for these.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 900 && __CUDA_ARCH__ != 1000
+constexpr int kSmallBlocks = 16;
+#else
+constexpr int kSmallBlocks = 20;
+#endif
+
 template <int kOrder, int kThreads>
 class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, float, Group<kThreads>, kOrder> {
   using Base = CandidateKernel<RegisterKernel, float, Group<kThreads>, kOrder>;
@@ -19,7 +26,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
-  static constexpr int blocks = kOrder <= 32 ? 16 : kOrder <= 64 ? 12 : 2;
+  static constexpr int blocks = kOrder <= 32 ? kSmallBlocks : kOrder <= 64 ? 12 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
       : RegisterKernel{call, shared, global, shared.take<char>(Products::kStage + kTile)} {}

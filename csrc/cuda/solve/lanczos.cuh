@@ -2,6 +2,7 @@
 // certificate of what it leaves open.
 #pragma once
 #include "cuda/gram/build.cuh"
+#include "cuda/solve/last_component.cuh"
 #include "cuda/solve/multisection.cuh"
 #include "cuda/solve/tridiagonal.cuh"
 
@@ -71,10 +72,10 @@ struct Lanczos {
     return m == n ? T(0) : rest;
   }
 
-  // From d and e to values, vectors of the tridiagonal matrix, certificates. `square` is ‖K‖_F² where known, else
+  // From d and e to values, `vectors` of the tridiagonal matrix, certificates. `square` is ‖K‖_F² where known, else
   // infinite. Returns how many values were found.
   template <class G>
-  SALN_DEVICE int finish(G& g, int n, int steps, int count, T rest, bool semidefinite, double trace,
+  SALN_DEVICE int finish(G& g, int n, int steps, int count, bool vectors, T rest, bool semidefinite, double trace,
                          double square) const {
     const int m = steps < n ? steps : n;
     double seen_trace = 0, seen_square = 0;
@@ -89,7 +90,11 @@ struct Lanczos {
     const int found = count < m ? count : m, leading = found < m ? found + 1 : found;
     const Normalized<T> matrix = normalize(g, m, d, e, squares);
     leading_values(g, m, leading, d, squares, matrix.norm, values);
-    tridiagonal_vectors(g, m, found, d, e, values, ritz, work, along);
+    // Only vectors tell what values close together have in common.
+    if (vectors || !are_apart(leading, T(kClose)))
+      tridiagonal_vectors(g, m, found, d, e, values, ritz, work, along);
+    else
+      last_components(g, m, found, leading);
     each_row(g, leading, [&](int j) { values[j] *= matrix.scale; });
     g.sync();
     const double rounding = sum_error<T>(n);  // of T's entries, relative to K
@@ -196,6 +201,26 @@ struct Lanczos {
       project<kOnce>(g, n, s, T(INFINITY));
       if (project<kOnce>(g, n, s, T(1e-3)) > T(1e-3)) return;
     }
+  }
+
+  SALN_DEVICE bool are_apart(int count, T gap) const {
+    for (int j = 1; j < count; ++j)
+      if (values[j - 1] - values[j] < gap) return false;
+    return true;
+  }
+
+  // Of the Ritz vectors the last components alone, and by how much the error of a value moves them. Ends with a
+  // barrier.
+  template <class G>
+  SALN_DEVICE void last_components(const G& g, int m, int found, int leading) const {
+    each_row(g, found, [&](int j) {
+      T gap = T(2);
+      if (j > 0) gap = smaller(gap, values[j - 1] - values[j]);
+      if (j + 1 < leading) gap = smaller(gap, values[j] - values[j + 1]);
+      const T part = last_component_squared(m, d, squares, values[j], work + int64_t(j) * 5 * m);
+      ritz[int64_t(j) * m + m - 1] = square_root(part) + 4 * Arithmetic<T>::eps / gap;
+    });
+    g.sync();
   }
 
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a

@@ -6,6 +6,9 @@
 
 namespace saln::device {
 
+// Eigenvalues of a normalised matrix so close share a space, of which their vectors are a basis.
+constexpr double kClose = 1e-3;
+
 // z loses its parts along vectors first … j − 1 of basis [.., n]: their coefficients at once, a warp a vector.
 // along [j]; ends with a barrier.
 template <class T, class G>
@@ -43,7 +46,7 @@ SALN_DEVICE void make_unit(G& g, int n, T* z) {
 template <class T, class G>
 SALN_DEVICE void tridiagonal_vectors(G& g, int n, int count, const T* d, const T* e, const T* lambda, T* vectors,
                                      T* work, T* along) {
-  const T close = T(1e-3);
+  const T close = T(kClose);
   each_row(g, count, [&](int j) {
     TridiagonalLU<T> lu(n, work + int64_t(j) * 5 * n);
     lu.factor(n, d, e, lambda[j]);
