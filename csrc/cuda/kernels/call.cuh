@@ -1,7 +1,6 @@
 // What a launch is given.
 #pragma once
 #include "core/plan.h"
-#include "linalg/element.h"
 
 namespace saln::device {
 
@@ -10,6 +9,7 @@ struct Choice {
   Need need = Need::nothing;
   Solver solver = Solver::exact;
   Side side = Side::gram;
+  bool transforms = false;  // the matrix is more than products of rows, or entries, as they come
   bool fiedler = false, vectors = false;
   int order = 0;  // of the matrix that is solved
   int count = 0;  // leading eigenvalues computed
@@ -28,12 +28,5 @@ struct Call {
   char* workspace = nullptr;
   int64_t workspace_stride = 0;  // bytes from one block's to the next
 };
-
-// Whether the matrix of a candidate is more than products, or entries, as they come.
-SALN_HD inline bool has_transforms(const Call& call) {
-  const Problem& p = call.problem;
-  return call.choice.side == Side::gram && (p.similarity == Similarity::cosine || p.similarity == Similarity::rbf ||
-                                            p.center || p.quality.data || p.laplacian != Laplacian::none);
-}
 
 }  // namespace saln::device

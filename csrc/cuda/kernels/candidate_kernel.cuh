@@ -103,7 +103,7 @@ class CandidateKernel {
     Built<T> built;
     if constexpr (kColumns) {
       built = builder_.covariance(g, tile);
-    } else if (has_transforms(call_)) {
+    } else if (choice.transforms) {
       built = state_->built;
       tile.n = built.real;
       tile.sigma = state_->sigma;
@@ -115,7 +115,8 @@ class CandidateKernel {
     const bool good = !built.bad && built.real > 0, values = choice.need == Need::eigenvalues;
     Moments seen;
     if (good && (values || choice.need == Need::moments)) seen = moments(g, tile, square);
-    if (good && choice.need == Need::moments) seen.variance = variance(g, tile, built.real, seen.trace);
+    if (good && choice.need == Need::moments && call_.task.criterion == Criterion::eigenvalue_variance)
+      seen.variance = variance(g, tile, built.real, seen.trace);
     if (good && choice.fiedler && choice.vectors) space().keep(g, tile);
     if (g.rank == 0) *state_ = State{built, seen, tile.sigma, tile.n, 0, 0, 0, 0, good && values};
     builder_.look_ahead(g, c + grid_size());

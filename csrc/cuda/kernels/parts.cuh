@@ -56,7 +56,7 @@ SALN_DEVICE void run_block(const Call& call) {
       } else {
         part<K, Part::gather>();
       }
-      if (has_transforms(shared_call())) part<K, Part::transform>();
+      if (shared_call().choice.transforms) part<K, Part::transform>();
     }
     if constexpr (K::kHasColumns)
       solve =

@@ -27,6 +27,11 @@ bool serves_panels(const Problem& problem, const Plan& n, const Gpu& gpu) {
          Panels::serves(problem.features);
 }
 
+bool has_transforms(const Problem& p) {
+  return p.similarity == Similarity::cosine || p.similarity == Similarity::rbf || p.center || p.quality.data ||
+         p.laplacian != Laplacian::none;
+}
+
 // The first kernel that can hold the call, with what lies where.
 void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, CudaPlan& p) {
   const Plan& n = p.numbers;
@@ -114,6 +119,7 @@ CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu
   p.choice.need = n.need;
   p.choice.solver = n.solver;
   p.choice.side = n.side;
+  p.choice.transforms = n.side == Side::gram && has_transforms(problem);
   p.choice.fiedler = n.fiedler;
   p.choice.vectors = n.vectors;
   p.choice.order = int(n.order);
