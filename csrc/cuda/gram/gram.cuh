@@ -48,15 +48,15 @@ class Gram {
       });
       put(products, multiply, [&](int i) { return tile.row(i); });
     } else {
-      constexpr int kPanel = kOrder ? kRows : kRows / 2, kStrips = kPanel / kStrip;
-      constexpr int kBlocks = (kOrder ? kStrips * (kStrips + 1) / 2 : kStrips * kStrips) / G::warps;
+      constexpr int kStrips = kRows / kStrip, kBlocks = (kStrips * (kStrips + 1) / 2 + G::warps - 1) / G::warps;
+      const int panel = kOrder || n <= kRows ? kRows : kRows / 2;
 #pragma unroll 1
-      for (int rows = 0; rows < n; rows += kPanel)
+      for (int rows = 0; rows < n; rows += panel)
 #pragma unroll 1
-        for (int columns = 0; columns <= rows; columns += kPanel) {
+        for (int columns = 0; columns <= rows; columns += panel) {
           const bool square = columns < rows;
-          const int tall = n - rows < kPanel ? n - rows : kPanel, strips = (tall + kStrip - 1) / kStrip;
-          const int across = square ? kPanel / kStrip : 0;
+          const int tall = n - rows < panel ? n - rows : panel, strips = (tall + kStrip - 1) / kStrip;
+          const int across = square ? panel / kStrip : 0;
           const int blocks = square ? strips * across : strips * (strips + 1) / 2;
           const int each = (blocks + G::warps - 1) / G::warps;
           const int first = g.warp * each, end = first + each < blocks ? first + each : blocks;
