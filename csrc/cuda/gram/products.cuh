@@ -87,7 +87,7 @@ struct Floats {
 
 // float32 rounded to tf32, where PyTorch's switch allows it.
 struct RoundedFloats {
-  static constexpr int kTogether = 4;
+  static constexpr int kTogether = 2;
   struct Fragment {
     uint32_t part[4];
   };
@@ -140,10 +140,10 @@ struct Doubles {
   }
 };
 
-// Steps, kMost at most, of a strip of a stage of kRows rows, kSlab bytes of each.
-template <class Kind, int kRows, int kSlab, int kMost>
+// What is held at once of a strip of a stage of kRows rows, kSlab bytes of each.
+template <class Kind, int kRows, int kSlab>
 struct Steps {
-  static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kMost ? Kind::kTogether : kMost;
+  static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kCount ? Kind::kTogether : kCount;
   typename Kind::Fragment step[kTogether];
 
   static SALN_DEVICE const char* sheet(const char* strip, int step) { return strip + step / 2 * (kRows * kSheet); }
@@ -199,7 +199,7 @@ struct WarpTriangle {
   }
   template <class Kind>
   SALN_DEVICE void add(const char* stage, int lane) {
-    using Held = Steps<Kind, kRows, kSlab, kSlab / kStep>;
+    using Held = Steps<Kind, kRows, kSlab>;
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
       Held columns[kStrips];
@@ -259,7 +259,7 @@ struct WarpStrips {
   }
   template <class Kind>
   SALN_DEVICE void add(const char* rows, const char* columns, int lane) {
-    using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
+    using Held = Steps<Kind, kRows, kSlab>;
     if (lower_end == 0) return;
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
