@@ -248,8 +248,8 @@ struct WarpStrips {
   bool square;
 
   // `strips` of rows; in a square with kPairs of columns, else the triangle.
-  SALN_DEVICE WarpStrips(int warp, int strips, bool square_) : first(warp / kPairs), square(square_) {
-    const int pair = warp % kPairs;
+  SALN_DEVICE WarpStrips(int warp, int strips, bool square_) : first(kSplit > 1 ? warp / kPairs : 0), square(square_) {
+    const int pair = kSplit > 1 ? warp % kPairs : warp;
     lower = square ? pair : strips - 1 - pair;
     upper = pair;
     lower_end = square ? (pair < strips ? kPairs : 0) : lower < pair ? 0 : lower + 1;
