@@ -140,10 +140,10 @@ struct Doubles {
   }
 };
 
-// What is held at once of a strip of a stage of kRows rows, kSlab bytes of each.
-template <class Kind, int kRows, int kSlab>
+// What is held at once of a strip of a stage of kRows rows, kSlab bytes of each: kMost steps at most.
+template <class Kind, int kRows, int kSlab, int kMost = kSlab / kStep>
 struct Steps {
-  static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kCount ? Kind::kTogether : kCount;
+  static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kMost ? Kind::kTogether : kMost;
   typename Kind::Fragment step[kTogether];
 
   static SALN_DEVICE const char* sheet(const char* strip, int step) { return strip + step / 2 * (kRows * kSheet); }
@@ -199,7 +199,7 @@ struct WarpTriangle {
   }
   template <class Kind>
   SALN_DEVICE void add(const char* stage, int lane) {
-    using Held = Steps<Kind, kRows, kSlab>;
+    using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
       Held columns[kStrips];
