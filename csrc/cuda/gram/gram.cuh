@@ -48,19 +48,14 @@ class Gram {
       });
       put(products, multiply, [&](int i) { return tile.row(i); });
     } else {
-      constexpr int kPanel = kOrder ? kRows : kRows / 2, kStrips = kPanel / kStrip;
-      constexpr int kBlocks = (kOrder ? kStrips * (kStrips + 1) / 2 : kStrips * kStrips) / G::warps;
+      const int panel = kOrder || n <= kRows ? kRows : kRows / 2;
 #pragma unroll 1
-      for (int rows = 0; rows < n; rows += kPanel)
+      for (int rows = 0; rows < n; rows += panel)
 #pragma unroll 1
-        for (int columns = 0; columns <= rows; columns += kPanel) {
+        for (int columns = 0; columns <= rows; columns += panel) {
           const bool square = columns < rows;
-          const int tall = n - rows < kPanel ? n - rows : kPanel, strips = (tall + kStrip - 1) / kStrip;
-          const int across = square ? kPanel / kStrip : 0;
-          const int blocks = square ? strips * across : strips * (strips + 1) / 2;
-          const int each = (blocks + G::warps - 1) / G::warps;
-          const int first = g.warp * each, end = first + each < blocks ? first + each : blocks;
-          BlockRun<T, kBlocks, kRows, kSlab> products(first, end, across);
+          const int tall = n - rows < panel ? n - rows : panel;
+          WarpStrips<T, kRows, kSlab, G::warps> products(g.warp, (tall + kStrip - 1) / kStrip, square);
           each_slab(g, open(Panels{rows, tall, square ? columns : -1}, int(ready)), ready, [&](const char* stage) {
             pick([&](auto kind) {
               products.template add<decltype(kind)>(stage, stage + (square ? kRows / 2 * kSheet : 0), g.lane);

@@ -87,7 +87,7 @@ struct Floats {
 
 // float32 rounded to tf32, where PyTorch's switch allows it.
 struct RoundedFloats {
-  static constexpr int kTogether = 4;
+  static constexpr int kTogether = 2;
   struct Fragment {
     uint32_t part[4];
   };
@@ -140,8 +140,8 @@ struct Doubles {
   }
 };
 
-// Steps, kMost at most, of a strip of a stage of kRows rows, kSlab bytes of each.
-template <class Kind, int kRows, int kSlab, int kMost>
+// What is held at once of a strip of a stage of kRows rows, kSlab bytes of each: kMost steps at most.
+template <class Kind, int kRows, int kSlab, int kMost = kSlab / kStep>
 struct Steps {
   static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kMost ? Kind::kTogether : kMost;
   typename Kind::Fragment step[kTogether];
@@ -199,7 +199,7 @@ struct WarpTriangle {
   }
   template <class Kind>
   SALN_DEVICE void add(const char* stage, int lane) {
-    using Held = Steps<Kind, kRows, kSlab, kSlab / kStep>;
+    using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
       Held columns[kStrips];
@@ -232,48 +232,47 @@ struct WarpTriangle {
   }
 };
 
-// kBlocks consecutive blocks of a panel of rows against another, `across` strips wide, or of its lower triangle against
-// itself (across = 0).
-template <class T, int kBlocks, int kRows, int kSlab>
-struct BlockRun {
-  Block<T> block[kBlocks];
-  int across, count, row = 0, column = 0;  // the first block, in strips
+// What one of kWarps warps forms of the products of a panel of rows with columns: blocks of two strips of rows, the
+// first and the last, the second and the last but one and so on, with which every warp has as many blocks of a
+// triangle. Where there are more warps than pairs of strips, kSplit of them take turns with the columns.
+template <class T, int kRows, int kSlab, int kWarps>
+struct WarpStrips {
+  static constexpr int kStrips = kRows / kStrip, kPairs = kStrips / 2, kSplit = kWarps / kPairs;
+  static constexpr int kColumns = kStrips / kSplit;  // of one warp
+  static_assert(kWarps % kPairs == 0);
 
-  SALN_DEVICE BlockRun(int first, int end, int across_) : across(across_) {
-    count = end - first < kBlocks ? end - first : kBlocks;
-    if (across > 0) {
-      row = first / across;
-      column = first % across;
-    } else {
-      while ((row + 1) * (row + 2) / 2 <= first) ++row;
-      column = first - row * (row + 1) / 2;
-    }
+  // block[k] is of the lower strip and columns strip kSplit k + first, block[kColumns − k] of the upper one.
+  Block<T> block[kColumns + 1];
+  int first, lower, upper;   // strips
+  int lower_end, upper_end;  // columns they have, in strips
+  bool square;
+
+  // `strips` of rows; in a square with kPairs of columns, else the triangle.
+  SALN_DEVICE WarpStrips(int warp, int strips, bool square_) : first(kSplit > 1 ? warp / kPairs : 0), square(square_) {
+    const int pair = kSplit > 1 ? warp % kPairs : warp;
+    lower = square ? pair : strips - 1 - pair;
+    upper = pair;
+    lower_end = square ? (pair < strips ? kPairs : 0) : lower < pair ? 0 : lower + 1;
+    upper_end = square || lower <= pair ? 0 : pair + 1;
 #pragma unroll
     for (Block<T>& b : block) b.clear();
   }
-  SALN_DEVICE void next(int& i, int& j) const {
-    if (++j == (across > 0 ? across : i + 1)) {
-      j = 0;
-      ++i;
-    }
-  }
   template <class Kind>
   SALN_DEVICE void add(const char* rows, const char* columns, int lane) {
-    using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
+    using Held = Steps<Kind, kRows, kSlab>;
+    if (lower_end == 0) return;
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
-      Held a, b;
-      int i = row, j = column, loaded = -1;
-      forget(i);
-      forget(j);
+      Held low, up, across;
+      low.load_rows(rows + lower * kStrip * kSheet, step, lane);
+      up.load_rows(rows + upper * kStrip * kSheet, step, lane);
 #pragma unroll
-      for (int t = 0; t < kBlocks; ++t) {
-        if (t >= count) continue;
-        if (i != loaded) a.load_rows(rows + i * kStrip * kSheet, step, lane);
-        loaded = i;
-        b.load_columns(columns + j * kStrip * kSheet, step, lane);
-        block[t].add(a, b);
-        next(i, j);
+      for (int k = 0; k < kColumns; ++k) {
+        const int j = k * kSplit + first;
+        if (j >= lower_end) break;
+        across.load_columns(columns + j * kStrip * kSheet, step, lane);
+        block[k].add(low, across);
+        if (2 * k < kColumns && j < upper_end) block[kColumns - k].add(up, across);
       }
     }
   }
@@ -281,19 +280,25 @@ struct BlockRun {
   // column.
   template <class Row, class Put>
   SALN_DEVICE void put(int tall, const Row& row, const Put& put) const {
+    put_strip(lower, lower_end, tall, row, put, [](int k) { return k; });
+    put_strip(upper, upper_end, tall, row, put, [](int k) { return kColumns - k; });
+  }
+
+ private:
+  template <class Row, class Put, class Of>
+  SALN_DEVICE void put_strip(int strip, int end, int tall, const Row& row, const Put& put, const Of& of) const {
     const int lane = thread_rank() % 32;
-    int i = this->row, j = column;
-    forget(i);
-    forget(j);
 #pragma unroll
-    for (int t = 0; t < kBlocks; ++t) {
-      if (t >= count) continue;
+    for (int which = 0; which < 2; ++which) {
+      const int at = strip * kStrip + 8 * which + lane / 4;
+      if (at >= tall) continue;
+      T* to = row(at) + first * kStrip;
 #pragma unroll
-      for (int which = 0; which < 2; ++which) {
-        const int at = i * kStrip + 8 * which + lane / 4;
-        if (at < tall) block[t].put_row(which, !across && i == j, lane, row(at) + j * kStrip, put);
+      for (int k = 0; k < kColumns; ++k) {
+        const int j = k * kSplit + first;
+        if (j >= end) break;
+        block[of(k)].put_row(which, !square && j == strip, lane, to + k * kSplit * kStrip, put);
       }
-      next(i, j);
     }
   }
 };
