@@ -70,7 +70,7 @@ def test_start(backend: str) -> None:
         assert k_center(x, candidates, 2, start=start, backend=backend).positions.tolist() == [[3, 0], [0, 1]]
     start = torch.tensor([4, 0])
     with pytest.raises(IndexError, match=r"start\[0\] is 4; wanted a column of candidates, 0 <= start < 4"):
-        k_center(x, candidates, 2, start=start, backend=backend)
+        k_center(x, candidates, 2, start=start, check_bounds=True, backend=backend)
     unchecked = k_center(x, candidates, 2, start=start, check_bounds=False, backend=backend)
     assert unchecked.positions.tolist() == [[-1, -1], [0, 1]]
     assert bool(torch.isnan(unchecked.gains[0]).all())

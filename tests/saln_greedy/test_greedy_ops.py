@@ -89,7 +89,7 @@ def test_bad_candidates(backend: str, name: str) -> None:
     assert torch.equal(found.positions[good], alone.positions)
     assert torch.equal(found.gains[good], alone.gains)
     with pytest.raises(IndexError, match=r"candidates\[3, 0\] is 12"):
-        ALL[name](x, candidates, 3, backend=backend)
+        ALL[name](x, candidates, 3, check_bounds=True, backend=backend)
 
 
 @pytest.mark.parametrize("source", ["residuals", "quality", "entry"])
