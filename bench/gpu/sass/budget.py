@@ -16,9 +16,9 @@ class Budget:
 
 
 BUDGETS = {
-    "headline": Budget(32_100, aim=34_000),
-    "small": Budget(11_000, aim=12_500),
-    "wide_randomized": Budget(500_000, aim=400_000),
-    "wide_exact": Budget(1_710_000),
+    "headline": Budget(30_800, aim=34_000),
+    "small": Budget(10_800, aim=12_500),
+    "wide_randomized": Budget(453_000, aim=400_000),
+    "wide_exact": Budget(1_690_000),
 }
 AGREEMENT = 0.1  # of the cost model with what is counted

@@ -38,13 +38,14 @@ class UnitPanels {
   SALN_DEVICE void fill(const Tile<float>& tile) const {
     Sums sums;
     const int slabs = int((view_.cols * 2 + kSlab - 1) / kSlab);
-    send(0);
+    Copies copies(view_, rows_, slabs);
+    copies.send(stage_, slabs == 1);
 #pragma unroll 1
     for (int slab = 0; slab < slabs; ++slab) {
       wait_copies<0>();
       show_unit();
       g_.sync();
-      if (slab + 1 < slabs) send(slab + 1);
+      if (slab + 1 < slabs) copies.send(stage_ + (slab + 1) % 2 * kSlabBytes, slab + 2 == slabs);
       const char* now = stage_ + slab % 2 * kSlabBytes;
       const bool add = slab % kFlush > 0;
       if (view_.dtype == DType::bfloat16)
@@ -107,22 +108,44 @@ class UnitPanels {
     return stages + (kBoundary - int(shared_address(stages) % kBoundary)) % kBoundary;
   }
 
-  // A thread copies the same piece of every row of its.
-  SALN_DEVICE void send(int slab) const {
-    const int rank = thread_rank(), piece = rank % kPieces, row = rank / kPieces, n = rows_.n();
-    const int64_t left = view_.cols * 2 - int64_t(slab) * kSlab - piece * 16;
-    const int bytes = left >= 16 ? 16 : left > 0 ? int(left) : 0;
-    const char* from = static_cast<const char*>(view_.data) + (bytes ? int64_t(slab) * kSlab + piece * 16 : 0);
-    char* to = stage_ + slab % 2 * kSlabBytes + row * kSlab + (piece ^ row % 8) * 16;
-#pragma unroll 4
-    for (int q = 0; q < kCopies; ++q) {
-      const int first = q * (G::threads / kPieces);
-      const bool inside = first + row < n;
-      copy_async(to + first * kSlab, inside ? from + rows_.row[first + row] * view_.row_stride * 2 : view_.data,
-                 inside ? bytes : 0);
+  // A thread copies the same piece of the same rows of every slab. Places of rows that there are not hold anything at
+  // all, since a row of the products takes nothing from other rows.
+  struct Copies {
+    static constexpr int kApart = G::threads / kPieces;
+    uint32_t mine[kCopies], real = 0, stride;  // numbers of the rows, a bit for each that there is, bytes between rows
+    const char* from;                          // this thread's piece of the next slab of row 0
+    int bytes;                                 // of the last slab, from this piece on
+
+    SALN_DEVICE Copies(const View& view, const Selection& rows, int slabs) : stride(uint32_t(view.row_stride) * 2) {
+      const int rank = thread_rank(), n = rows.n();
+      from = static_cast<const char*>(view.data) + rank % kPieces * 16;
+      bytes = int(view.cols * 2 - int64_t(slabs - 1) * kSlab) - rank % kPieces * 16;
+#pragma unroll
+      for (int q = 0; q < kCopies; ++q) {
+        const int r = rank / kPieces + q * kApart;
+        mine[q] = r < n ? uint32_t(rows.row[r]) : 0;
+        real |= uint32_t(r < n) << q;
+      }
     }
-    commit_copies();
-  }
+    // Bits are forgotten so that no address stays in a register from one slab to the next.
+    SALN_DEVICE void send(char* stage, bool last) {
+      const int rank = thread_rank(), row = rank / kPieces, piece = rank % kPieces;
+      char* to = stage + row * kSlab + (piece ^ row % 8) * 16;
+      forget(real);
+      forget(stride);
+#pragma unroll
+      for (int q = 0; q < kCopies; ++q) {
+        forget(mine[q]);
+        const char* start = from + uint64_t(mine[q]) * stride;
+        if (!last)
+          copy_async_if(real & 1u << q, to + q * kApart * kSlab, start);
+        else if (real & 1u << q)
+          copy_async(to + q * kApart * kSlab, bytes > 0 ? start : from, bytes > 16 ? 16 : bytes > 0 ? bytes : 0);
+      }
+      commit_copies();
+      from += kSlab;
+    }
+  };
 
   // All sums of this warp's that are not above the diagonal become totals, and the totals are kept, `later` than the
   // first time.

@@ -49,18 +49,23 @@ class Emitter {
         vectors_(static_cast<T*>(call.results.vectors)),
         bounds_(static_cast<T*>(call.results.bounds)) {}
 
+  // A warp a row of the result, so that neighbours are written together; zeros where there is padding.
   template <class G>
   SALN_DEVICE void gram(const G& g, int64_t c, const Built<T>& built, const Selection& rows,
                         const Tile<T>& tile) const {
-    const int64_t b = call_.problem.size;
+    const int b = int(call_.problem.size);
     T* out = values_ + c * b * b;
-    for (int64_t i = g.rank; i < b * b; i += G::threads) out[i] = built.bad ? T(NAN) : T(0);
-    g.sync();
-    if (built.bad) return;
-    each_entry(g, tile, [&](int i, int j, T x) {
-      const int64_t p = rows.position[i], q = rows.position[j];
-      out[p * b + q] = out[q * b + p] = x;
-    });
+    if (built.bad || built.real < b) {
+      for (int64_t i = g.rank; i < int64_t(b) * b; i += G::threads) out[i] = built.bad ? T(NAN) : T(0);
+      g.sync();
+      if (built.bad) return;
+    }
+#pragma unroll 1
+    for (int i = g.warp; i < built.real; i += G::warps) {
+      T* to = out + int64_t(rows.position[i]) * b;
+#pragma unroll 1
+      for (int j = g.lane; j < built.real; j += 32) to[rows.position[j]] = j <= i ? tile.at(i, j) : tile.at(j, i);
+    }
   }
 
   template <class G>

@@ -20,7 +20,7 @@ struct Costs {
 constexpr Costs kOneWarp = {24, 0, 43, 42, 340, 0, 2.2, 30, 4.8, 300};
 constexpr Costs kWarps = {100, 60, 30, 125, 415, 0, 2.65, 30, 2.7, 1500};
 // Gram matrices by Hopper's matrix unit: a slab, and what is before and behind.
-constexpr double kUnitSlab = 4270, kUnitEnds = 6400;
+constexpr double kUnitSlab = 2990, kUnitEnds = 9500;
 
 // The solvers, an instruction a lane where nothing else is said:
 constexpr double kColumn = 4, kColumnOfTwo = 7.2;        // of the reduction in registers, with one or two rows a lane
@@ -28,8 +28,9 @@ constexpr double kStepOfOne = 115, kStepOfTwo = 150;     // and a step of it, ev
 constexpr double kProduct = 540, kHalfProduct = 270;     // of Lanczos on a matrix in registers, every warp
 constexpr double kLanczosStep = 60, kLanczosRows = 175;  // and a step of it, every warp, and every warp with rows
 constexpr double kBasisVector = 52;                      // and 256 entries of a vector of the basis
-constexpr double kLanczosStart = 31000;                  // and once
+constexpr double kLanczosStart = 18000;                  // and once
 constexpr double kRitzVector = 810, kRitzEntry = 12.5;   // inverse iteration for one, and an entry of it
+constexpr double kLastEntry = 32;                        // an entry where last components are enough, for up to 32
 constexpr double kSweepStep = 110;                       // of the reduction in memory, every warp
 constexpr int kPanel = 256;                              // rows that are multiplied together where a block has warps
 
@@ -143,7 +144,8 @@ Instructions predict_instructions(const Problem& problem, const CudaPlan& p) {
   if (n.solver == Solver::randomized) {
     const double m = double(n.n_iter);
     found.solve = lanczos(problem, p);
-    found.values += multisection(costs, threads, m, count + 1) + count * (kRitzVector + kRitzEntry * m);
+    found.values += multisection(costs, threads, m, count + 1);
+    found.values += n.vectors ? count * (kRitzVector + kRitzEntry * m) : up(count, 32) * kLastEntry * m;
   } else {
     found.solve = held > 0 ? reduction(order, threads, held) : reduction_in_memory(order);
     found.values += multisection(costs, threads, order, count);
