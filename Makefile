@@ -3,6 +3,10 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
 NEWEST_PYTHON ?= python3.14
+# The GPU machine that `make gpu-kit` builds for, and what `make gpu` there hands on.
+GPU_PYTHON ?= python3.12
+GPU_ARCH ?= 90a
+GPU_OPTIONS ?=
 # CUDA kernels take minutes to compile: here only where there is a GPU; `make cuda` compiles them anywhere.
 SALN_CUDA ?= $(if $(shell command -v nvidia-smi),auto,0)
 PARALLEL := -n auto --dist worksteal
@@ -11,7 +15,7 @@ BIN := $(VENV)/bin
 CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check $(CHECKS) hooks compat format bench cuda gpu clean
+.PHONY: help install demo test test-integrations check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -108,8 +112,18 @@ cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and chec
 	SALN_CUDA=1 $(BIN)/python setup.py --quiet build_ext --inplace
 	$(BIN)/python -m bench.kernel_table
 
-gpu:  ## tests, sanitizers and benchmarks on the GPU here, with the torch of PYTHON
-	$(PYTHON) -m bench.gpu
+gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
+	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"
+	rm -rf build/gpu-kit && mkdir -p build/gpu-kit/source
+	git archive HEAD | tar -x -C build/gpu-kit/source
+	cd build/gpu-kit/source && SALN_CUDA=1 SALN_CUDA_ARCHS=$(GPU_ARCH) SALN_PYTHONS=$(GPU_PYTHON) \
+		$(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	mv build/gpu-kit/source/saln_kernels/_*.so build/gpu-kit && rm -rf build/gpu-kit/source
+	git rev-parse HEAD > build/gpu-kit/commit
+	du -sh build/gpu-kit
+
+gpu:  ## tests, sanitizers and benchmarks on the GPU here, with the torch of PYTHON and the libraries of build/gpu-kit
+	SALN_PREBUILT=build/gpu-kit SALN_COMMIT=$$(cat build/gpu-kit/commit 2>/dev/null) $(PYTHON) -m bench.gpu $(GPU_OPTIONS)
 
 clean:  ## remove what was built, and the virtual environment
 	rm -rf $(VENV) build saln_kernels/*.so *.egg-info report*.html report*.pilot

@@ -148,7 +148,7 @@ def measured(case: Case, device: torch.device) -> dict[str, Any]:
     return found | {"over floor": round(ours / found["floor"], 2)}
 
 
-def _is_wrong(found: Any) -> bool:
+def is_wrong(found: Any) -> bool:
     """Whether a section without an error found one: a list of faults, a False, a count, too large an error."""
     if not isinstance(found, dict):
         return bool(found)
@@ -168,7 +168,7 @@ def main(
     def section(name: str, work: Callable[[], Any]) -> None:
         try:
             found[name] = work()
-            if _is_wrong(found[name]):
+            if is_wrong(found[name]):
                 failed.append(name)
         except Exception as error:  # a section that fails costs only itself
             found[name] = {"error": f"{type(error).__name__}: {error}", "where": traceback.format_exc()[-2000:]}

@@ -16,7 +16,7 @@ import typer
 from bench import machine
 from bench.cases import Inputs
 from bench.gpu import __main__ as program
-from bench.gpu import baselines, driver, library, measure, ours, report, stages
+from bench.gpu import baselines, counted, driver, library, measure, ours, quick, report, stages
 from bench.gpu.cases import CASES, make_inputs
 from bench.gpu.timing import Timing, prepare
 from bench.machine import ROOT
@@ -324,3 +324,36 @@ def test_commit_of_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_of_a_stage(tmp_path: Path) -> None:
     assert stages.read(tmp_path / "none.json") == ""
+
+
+def test_first_contact(tmp_path: Path) -> None:
+    """The whole program, small, on the CPU; a section that is wrong or fails is named and costs only itself."""
+    if native.missing() is not None:
+        pytest.skip(str(native.missing()))
+    command = [sys.executable, "-m", "bench.gpu.quick", str(tmp_path / "q.json"), "--smoke"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "q.json").read_text())
+    assert set(found) == {"facts", "right", "greedy", "invariant", *quick.MEASURED}
+    assert found["headline"]["error"] <= found["headline"]["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        ([], False),
+        (["maxvol b=7"], True),
+        ({"b=64": [True, True]}, False),
+        ({"b=64": [True, False]}, True),
+        ({"calls": 3, "wrong": 0, "first": ""}, False),
+        ({"calls": 3, "wrong": 1, "first": "gram"}, True),
+        ({"error": 1e-6, "allowed": 1e-5}, False),
+        ({"error": math.nan, "allowed": 1e-5}, True),
+    ],
+)
+def test_what_first_contact_calls_wrong(found: Any, wrong: bool) -> None:
+    assert quick.is_wrong(found) is wrong
+
+
+def test_calls_that_are_counted() -> None:
+    assert {name for name, _ in counted.CALLS} <= set(CASES)
