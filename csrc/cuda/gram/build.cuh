@@ -95,8 +95,9 @@ class Builder {
   }
 
   SALN_DEVICE const Selection& selection() const { return now_; }
-  // [n], free between calls
+  // [n], free between calls; and once the matrix is scaled by what was in it
   SALN_HD T* work() const { return work_; }
+  SALN_HD T* quality() const { return quality_; }
 
   // Before the first candidate. Ends with a barrier.
   SALN_DEVICE void begin(const G& g) const {

@@ -62,7 +62,7 @@ class CandidateKernel {
         state_(shared.take<State>(1)),
         builder_(call, stages, n_stages, near),
         exact_(order, count, near),
-        trivial_(near.template take<T>(order)) {}
+        trivial_(builder_.quality()) {}
 
   SALN_DEVICE const Self& self() const { return static_cast<const Self&>(*this); }
 

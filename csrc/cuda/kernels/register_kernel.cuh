@@ -43,9 +43,11 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   static constexpr int64_t kOthers = Products::kStage * (Products::kStages - 1);
   static constexpr int64_t kTile = kMatrix > kOthers ? kMatrix : kOthers;
 
-  // Nothing is in the tile while rows go through the stages: all but the first of them are there.
+  // Nothing is in the tile while rows go through the stages: all but the first of them are there. Nor is anything in
+  // what the values are found with while the matrix is reduced.
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stages)
-      : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder), vectors_(this->builder_.work(), shared) {
+      : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder),
+        vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values, shared) {
     this->tile_ = reinterpret_cast<float*>(stages + Products::kStage);
     if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
   }

@@ -38,12 +38,12 @@ class RegisterMatrix {
     float *x, *u, *w;  // what the matrix is multiplied with next, and what it is updated with before
     float* row;        // of the pivot; behind it the pivot and its entry of A x
     float* sums;       // of each half of a warp
-    SALN_HD Space(float* x_, Memory& shared)
+    SALN_HD Space(float* x_, float* u_, float* w_, Memory& shared)
         : x(x_),
-          u(shared.take<float>(kOrder)),
-          w(shared.take<float>(kOrder)),
+          u(u_),
+          w(w_),
           row(shared.take<float>(kOrder + 2)),
-          sums(shared.take<float>(kThreads / 16)) {}
+          sums(shared.take<float>(kThreads > 32 ? kThreads / 16 : 0)) {}
   };
 
   SALN_DEVICE explicit RegisterMatrix(const Space& space) : space_(space) {}
