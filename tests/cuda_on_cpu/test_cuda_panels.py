@@ -29,10 +29,11 @@ def test_totals(d: int) -> None:
     check(Call(problem(160, d, padding=0.0), "gram"), Call(problem(250, d, similarity="cosine", padding=0.3), "gram"))
 
 
-@pytest.mark.parametrize("b", [3, 64, 70, 128, 200])
-def test_lanczos(b: int) -> None:
-    """The matrix goes on to registers; small candidates too."""
-    check(Call(problem(b, 300, center=True, quality=True), "eigh", k=2, solver="randomized", n_iter=min(b, 9)))
+@pytest.mark.parametrize(("b", "padding"), [(129, 0.1), (200, 0.0), (200, 0.7), (256, 0.99)])
+def test_lanczos(b: int, padding: float) -> None:
+    """The matrix goes on to registers; also where few rows of the candidate are real."""
+    found = problem(b, 300, center=True, quality=True, padding=padding)
+    check(Call(found, "eigh", k=2, solver="randomized", n_iter=9))
 
 
 def test_memory_is_what_it_takes() -> None:

@@ -7,8 +7,9 @@
 namespace saln {
 namespace {
 
-// Share of issue slots that is used once enough warps are resident.
-constexpr double kIssued = 0.6;
+// Share of a scheduler's issue slots that are used, by the warps it has. On an H200 it was 0.31, 0.48 and 0.55 with 2, 3
+// and 5 of them (docs/log/first-gpu.md).
+double issued(double warps) { return warps / (warps + 3.5); }
 // Cycles of a block-wide step that nothing hides: barriers, reductions, a square root and a division.
 constexpr double kStepCycles = 900;
 
@@ -67,7 +68,8 @@ double steps_of(const Plan& n, bool in_registers) {
 // Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
 double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);
-  const double issuing = candidates * predict_instructions(problem, p).sum() / (4 * kIssued * machine);
+  const double share = issued(double(p.blocks) * p.threads / 32 / 4);
+  const double issuing = candidates * predict_instructions(problem, p).sum() / (4 * share * machine);
   const double steps = steps_of(p.numbers, facts_of(p.kernel).held_rows > 0);
   const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
   return std::max({p.floor_seconds, issuing, waiting, streaming(problem, gpu, p)});

@@ -18,13 +18,14 @@ constexpr KernelFacts facts(const char* name, int registers) {
   return {name, registers, K::threads, K::kHeldRows, K::kStreams, device::footprint<K>};
 }
 
-// Whether Hopper's matrix unit can form the Gram matrix from rows in shared memory.
+// Whether Hopper's matrix unit can form the Gram matrix from rows in shared memory. Its panels are 256 rows whatever
+// the candidate has; up to half of that, a warp's unit is faster.
 bool serves_panels(const Problem& problem, const Plan& n, const Gpu& gpu) {
   using Panels = device::UnitPanels<device::Group<256>>;
   const bool products = problem.similarity != Similarity::precomputed && problem.similarity != Similarity::given &&
                         problem.similarity != Similarity::gradient;
-  return gpu.major == 9 && gpu.minor == 0 && products && n.side == Side::gram && n.order <= Panels::kRows &&
-         Panels::serves(problem.features);
+  return gpu.major == 9 && gpu.minor == 0 && products && n.side == Side::gram && n.order > Panels::kRows / 2 &&
+         n.order <= Panels::kRows && Panels::serves(problem.features);
 }
 
 bool has_transforms(const Problem& p) {
