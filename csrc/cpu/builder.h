@@ -49,10 +49,11 @@ class Builder {
     rows_ = arena.take<const void*>(slots);
     ld_ = round_up<T>(f.cols);
     cosine_ = problem.similarity == Similarity::cosine;
-    long_ = f.cols > kLongRow && plan.side == Side::gram;
-    if (long_)
-      packed_ = arena.take<T>(SlicedGram<T>::packed_elements(b));
-    else if ((!direct_ && !pairs_) || cosine_) copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
+    sliced_ = plan.side == Side::gram && in_slices(b, f.cols);
+    residuals_sliced_ = problem.similarity == Similarity::gradient && in_slices(b, problem.residuals.cols);
+    if (sliced_ || residuals_sliced_) packed_ = arena.take<T>(SlicedGram<T>::packed_elements(b));
+    if (!sliced_ && ((!direct_ && !pairs_) || cosine_))
+      copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
     if (plan.side == Side::covariance) {
       ld_transposed_ = round_up<T>(b);
       transposed_ = arena.take<T>(f.cols * ld_transposed_);
@@ -60,7 +61,7 @@ class Builder {
     }
     if (problem.similarity == Similarity::gradient) {
       residual_ld_ = round_up<T>(problem.residuals.cols);
-      residual_rows_ = arena.take<T>(b * residual_ld_);
+      residual_rows_ = arena.take<T>(residuals_sliced_ ? 0 : b * residual_ld_);
       residual_pointers_ = arena.take<const T*>(slots);
       second_ = arena.take<T>((b + kTileSlack) * leading(b));
     }
@@ -181,7 +182,7 @@ class Builder {
 
   // The products of the rows; of `cosine` up to factors of the rows.
   void raw_gram(Tile<T>& tile) {
-    if (long_) return long_gram(tile);
+    if (sliced_) return sliced_gram(tile);
     fetch_rows();
     products(tile);
     if (cosine_ && rescale_rows([&](int i) { return tile.row(i)[i]; }))
@@ -189,9 +190,9 @@ class Builder {
                             tile.ld, Prefetcher(), team_);
   }
 
-  void long_gram(Tile<T>& tile) {
+  void sliced_gram(Tile<T>& tile) {
     const auto multiply = [&](const T* factor) {
-      SlicedGram<T>(problem_.features, now_.row, tile.n, factor, packed_, tile.data, tile.ld, team_);
+      SlicedGram<T>(problem_.features, now_.row, tile.n, factor, packed_, tile.data, tile.ld, team_).run();
     };
     multiply(nullptr);
     if (!cosine_) return;
@@ -233,12 +234,16 @@ class Builder {
 
   void multiply_by_residuals(Tile<T>& tile) {
     const int n = tile.n;
-    for (int i = 0; i < n; ++i) {
-      copy_row(problem_.residuals, now_.row[i], residual_rows_ + i * residual_ld_);
-      residual_pointers_[i] = residual_rows_ + i * residual_ld_;
+    if (residuals_sliced_) {
+      SlicedGram<T>(problem_.residuals, now_.row, n, nullptr, packed_, second_, tile.ld, team_).run();
+    } else {
+      for (int i = 0; i < n; ++i) {
+        copy_row(problem_.residuals, now_.row[i], residual_rows_ + i * residual_ld_);
+        residual_pointers_[i] = residual_rows_ + i * residual_ld_;
+      }
+      for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
+      gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher(), team_);
     }
-    for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
-    gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher(), team_);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j <= i; ++j) tile.row(i)[j] *= second_[i * tile.ld + j];
   }
@@ -367,7 +372,7 @@ class Builder {
   const Problem& problem_;
   const Plan& plan_;
   const Team team_;
-  bool direct_ = false, pairs_ = false, gathers_ = true, cosine_ = false, long_ = false;
+  bool direct_ = false, pairs_ = false, gathers_ = true, cosine_ = false, sliced_ = false, residuals_sliced_ = false;
   Selection now_, next_;
   int64_t ready_ = -1, ld_ = 0, ld_transposed_ = 0, residual_ld_ = 0;
   const char** next_rows_ = nullptr;

@@ -8,8 +8,6 @@
 namespace saln {
 inline namespace SALN_VARIANT {
 
-// Longer rows are taken in slices; shorter ones stay in the caches as they are.
-constexpr int64_t kLongRow = 4096;
 // Words of a row in a slice: the packed slice of 512 rows takes half of a cache of 1 MiB.
 constexpr int kSlice = 256;
 
@@ -59,12 +57,14 @@ class SlicedGram {
              const Team& team)
       : view_(view), row_(row), n_(n), factor_(factor), packed_(packed), K_(K), ld_(ld), team_(team) {
     direct_ = !factor && view.col_stride == 1 && view.dtype == (sizeof(T) == 8 ? DType::float64 : DType::float32);
+  }
+
+  void run() {
 #if defined(__AVX512BF16__)
     if constexpr (sizeof(T) == 4)
-      if (!factor && view.col_stride == 1 && view.dtype == DType::bfloat16) {
+      if (!factor_ && view_.col_stride == 1 && view_.dtype == DType::bfloat16) {
         direct_ = true;
-        multiply<Pair>();
-        return;
+        return multiply<Pair>();
       }
 #endif
     multiply<Single<T>>();
@@ -116,9 +116,7 @@ class SlicedGram {
       const bool whole = left >= W * P::elements;
       V block[W];
       for (int r = 0; r < W; ++r)
-        block[r] = r >= present ? splat<V>(0)
-                   : whole      ? load(from[r] + t)
-                                : P::get_first(from[r] + t, words - t, left);
+        block[r] = r >= present ? splat<V>(0) : whole ? load(from[r] + t) : P::get_first(from[r] + t, words - t, left);
       transpose(block);
       for (int l = 0; l < W; ++l) store(out + (t + l) * W, block[l]);
     }
