@@ -40,16 +40,20 @@ class SlicedGram {
   // Rows and vectors of columns of a tile, whose sums are in registers for the length of a slice.
 #if SALN_VECTOR_BYTES == 64
   static constexpr int kRows = 8, kVectors = 2;
-#elif SALN_VECTOR_BYTES == 32
-  static constexpr int kRows = 4, kVectors = 2;
 #else
   static constexpr int kRows = 4, kVectors = 2;
 #endif
   static_assert(W % kRows == 0 || kRows % W == 0);
+  // Threads that share a matrix wait for one another twice for so many packed elements, or for a slice if that is
+  // larger.
+  static constexpr int64_t kPacked = (4 << 20) / sizeof(T);
   static constexpr int kColumns = kVectors * W, kPadding = kColumns > kRows ? kColumns : kRows;
 
  public:
-  static int64_t packed_elements(int64_t n) { return (n + kPadding - 1) / kPadding * kPadding * kSlice; }
+  static int64_t packed_elements(int64_t n) {
+    const int64_t slice = padded(n) * kSlice;
+    return slice < kPacked ? kPacked : slice;
+  }
 
   // packed [packed_elements(n)]; row [n] names rows of the view; factor [n] multiplies them unless it is nullptr. An
   // entry's bits depend on its two rows alone.
@@ -71,28 +75,43 @@ class SlicedGram {
   }
 
  private:
+  static int64_t padded(int64_t n) { return (n + kPadding - 1) / kPadding * kPadding; }
+
   template <class P>
   void multiply() {
-    const int64_t step = kSlice * P::elements;
-    const int groups = (n_ + kPadding - 1) / kPadding * (kPadding / W), strips = (n_ + kRows - 1) / kRows;
-    for (int64_t first = 0; first < view_.cols; first += step) {
-      const int64_t elements = view_.cols - first < step ? view_.cols - first : step;
-      const int words = int((elements + P::elements - 1) / P::elements);
-      team_.run(groups, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t group = begin; group < end; ++group) pack<P>(int(group), first, elements);
+    const int64_t step = kSlice * P::elements, slice = padded(n_) * kSlice;
+    const int64_t at_once = team_.share && slice < kPacked ? kPacked / slice : 1;
+    const int64_t groups = padded(n_) / W;
+    const int strips = (n_ + kRows - 1) / kRows;
+    for (int64_t first = 0; first < view_.cols; first += at_once * step) {
+      const int64_t left = (view_.cols - first + step - 1) / step, slices = left < at_once ? left : at_once;
+      const auto elements = [&](int64_t s) {
+        const int64_t rest = view_.cols - first - s * step;
+        return rest < step ? rest : step;
+      };
+      team_.run(slices * groups, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t s = i / groups, group = i % groups;
+          pack<P>(int(group), first + s * step, elements(s), packed_ + s * slice + group * W * kSlice);
+        }
       });
-      const int parts = strips < kParts ? strips : kParts;
-      team_.run(parts, 1, [&](int64_t begin, int64_t end) {
-        if (end - begin == parts) return multiply_strips<P>(0, 1, words, first == 0);
-        for (int64_t part = begin; part < end; ++part) multiply_strips<P>(int(part), parts, words, first == 0);
+      // The longest strip goes with the shortest, so that all pairs are as long.
+      team_.run((strips + 1) / 2, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t s = 0; s < slices; ++s) {
+          const int words = int((elements(s) + P::elements - 1) / P::elements);
+          const bool begins = first == 0 && s == 0;
+          for (int strip = int(begin); strip < end; ++strip) {
+            multiply_strip<P>(packed_ + s * slice, strip, words, begins);
+            if (strips - 1 - strip != strip) multiply_strip<P>(packed_ + s * slice, strips - 1 - strip, words, begins);
+          }
+        }
       });
     }
   }
 
-  // Rows of one group side by side: packed [words, W].
+  // Rows of one group side by side: out [words, W].
   template <class P>
-  void pack(int group, int64_t first, int64_t elements) {
-    T* out = packed_ + int64_t(group) * W * kSlice;
+  void pack(int group, int64_t first, int64_t elements, T* out) {
     alignas(64) T converted[W][kSlice];
     const T* from[W];
     View part = view_;
@@ -123,20 +142,20 @@ class SlicedGram {
   }
 
   template <class P>
-  void multiply_strips(int first, int step, int words, bool begins) {
-    for (int i = first * kRows; i < n_; i += step * kRows)
-      for (int j = 0; j < i + kRows && j < n_; j += kColumns) multiply_tile<P>(i, j, words, begins);
+  void multiply_strip(const T* packed, int strip, int words, bool begins) {
+    const int i = strip * kRows;
+    for (int j = 0; j < i + kRows && j < n_; j += kColumns) multiply_tile<P>(packed, i, j, words, begins);
   }
 
   template <class P>
-  void multiply_tile(int i, int j, int words, bool begins) {
+  void multiply_tile(const T* packed, int i, int j, int words, bool begins) {
     V acc[kRows][kVectors];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) acc[r][v] = splat<V>(0);
-    const T* a = packed_ + int64_t(i / W) * W * kSlice + i % W;
-    const T* b = packed_ + int64_t(j) * kSlice;
+    const T* a = packed + int64_t(i / W) * W * kSlice + i % W;
+    const T* b = packed + int64_t(j) * kSlice;
     for (int t = 0; t < words; ++t) {
       V y[kVectors];
 #pragma GCC unroll 4
