@@ -52,9 +52,9 @@ def memory(name: str, count: int) -> dict[str, Any]:
     features, candidates = make_features(case)[0], make_candidates(case, count)
     # loads the library and starts the threads; workspace of a real size is still to come
     saln_kernels.topk_eigvals(features[:4], torch.tensor([[0, 1]] * 8), 1)
-    before, exact = _reset_peak()
+    before, exact = reset_peak()
     result = MEMORY_CALLS[name](features, candidates, case.k)
-    peak = _peak()
+    most = peak()
     tensors = (result,) if isinstance(result, Tensor) else tuple(result)
     outputs = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     return {
@@ -62,7 +62,7 @@ def memory(name: str, count: int) -> dict[str, Any]:
         "n_candidates": count,
         "input_bytes": features.nbytes + candidates.nbytes,
         "output_bytes": outputs,
-        "growth_bytes": max(0, peak - before - outputs),
+        "growth_bytes": max(0, most - before - outputs),
         "peak_was_reset": exact,
     }
 
@@ -83,15 +83,17 @@ def isa_times(case_names: list[str], smoke: bool) -> dict[str, Any]:
     return {"isa": saln_kernels.build_info().cpu_isa_in_use, "times": rows}
 
 
-def _reset_peak() -> tuple[int, bool]:
+def reset_peak() -> tuple[int, bool]:
+    """Bytes resident now, from which the peak is counted anew; False where the system does not let it."""
     try:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak becomes what is resident now
     except OSError:
-        return _peak(), False
+        return peak(), False
     return 1024 * int(field("/proc/self/status", "VmRSS:").split()[0]), True
 
 
-def _peak() -> int:
+def peak() -> int:
+    """The most bytes that were resident."""
     found = field("/proc/self/status", "VmHWM:").split()
     return 1024 * (int(found[0]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 

@@ -13,8 +13,14 @@ namespace {
 constexpr int64_t kLanesOrder = 128;
 // Above this order `auto` prefers Lanczos where a few leading eigenvalues are asked for.
 constexpr int64_t kExactOrder = 512;
+// Fewer operations are done before another thread has woken up.
+constexpr double kSharedGram = 1 << 23;
 // An operation on rows streamed from a far cache costs as much as this many on a tile at hand.
 constexpr double kStreamed = 4;
+// Rows of no more elements stay in the caches as they are.
+constexpr int64_t kShortRow = 4096;
+// Packing pays from this many elements on even where few rows share it, and what is converted beside it stays small.
+constexpr int64_t kFewLongRows = 1 << 23;
 // Nominal rates of one core per byte of vector width, in operations a second: dense products, solver sweeps.
 constexpr double kGramRate = 1.4e9, kSolveRate = 0.45e9;
 
@@ -78,6 +84,8 @@ void state_need(const Shape& s, Plan& p) {
 }
 
 }  // namespace
+
+bool in_slices(int64_t b, int64_t d) { return d > kShortRow && (b > kLanesOrder || b * d > kFewLongRows); }
 
 Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int threads) {
   Shape s;
@@ -162,12 +170,15 @@ Plan make_plan(const Shape& s) {
       p.reason = "no eigenvalues needed";
     }
   }
+  if (products && p.side == Side::gram && in_slices(b, d)) p.reason += "; long rows in slices";
   p.lanes = p.layout == Layout::lanes ? int(lanes) : 1;
   const double C = double(s.n_candidates), element = wide ? 8 : s.dtype == DType::float32 ? 4 : 2;
   p.flops = C * (gram + solve);
   p.bytes = C * b * (products ? gather_width : double(b)) * element;
   const double core = s.vector_bytes / (wide ? 2.0 : 1.0);
-  p.seconds = C * (gram / (kGramRate * core) + solve / (kSolveRate * core)) / std::max(1, s.threads);
+  const double forming = gram / (kGramRate * core), solving = solve / (kSolveRate * core);
+  p.seconds = C * (forming + solving) / std::max(1, s.threads);
+  p.shareable = gram < kSharedGram ? 0 : forming / (forming + solving);
   return p;
 }
 

@@ -40,13 +40,17 @@ struct Plan {
   int64_t order = 0;  // of the matrix that is solved: b, or d on the covariance side
   int64_t count = 0;  // leading eigenvalues computed
   int64_t n_iter = 0;
-  int lanes = 1;       // candidates solved together
-  double flops = 0;    // of the whole call, products and sums counted apart
-  double bytes = 0;    // feature bytes gathered
-  double seconds = 0;  // predicted, from nominal rates of one core
+  int lanes = 1;         // candidates solved together
+  double flops = 0;      // of the whole call, products and sums counted apart
+  double bytes = 0;      // feature bytes gathered
+  double seconds = 0;    // predicted, from nominal rates of one core
+  double shareable = 0;  // the share of a candidate's time in which threads can help one another: its products
   std::string reason;
 };
 
+// Whether the products of b rows of d elements are taken in slices: rows that the caches do not hold are read once
+// then.
+bool in_slices(int64_t b, int64_t d);
 Shape shape_of(const Problem& problem, const Task& task, int vector_bytes, int threads);
 // Throws std::invalid_argument where the matrix is of a larger order than kLargestOrder.
 Plan make_plan(const Shape& shape);

@@ -4,7 +4,7 @@
 #include "core/plan.h"
 #include "cpu/arena.h"
 #include "cpu/dense.h"
-#include "cpu/gram.h"
+#include "cpu/gram_slices.h"
 #include "cpu/rows.h"
 #include "cpu/team.h"
 #include "cpu/transform.h"
@@ -49,7 +49,11 @@ class Builder {
     rows_ = arena.take<const void*>(slots);
     ld_ = round_up<T>(f.cols);
     cosine_ = problem.similarity == Similarity::cosine;
-    if ((!direct_ && !pairs_) || cosine_) copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
+    sliced_ = plan.side == Side::gram && in_slices(b, f.cols);
+    residuals_sliced_ = problem.similarity == Similarity::gradient && in_slices(b, problem.residuals.cols);
+    if (sliced_ || residuals_sliced_) packed_ = arena.take<T>(SlicedGram<T>::packed_elements(b));
+    if (!sliced_ && ((!direct_ && !pairs_) || cosine_))
+      copies_ = arena.take<T>((plan.side == Side::covariance ? 1 : b) * ld_);
     if (plan.side == Side::covariance) {
       ld_transposed_ = round_up<T>(b);
       transposed_ = arena.take<T>(f.cols * ld_transposed_);
@@ -57,7 +61,7 @@ class Builder {
     }
     if (problem.similarity == Similarity::gradient) {
       residual_ld_ = round_up<T>(problem.residuals.cols);
-      residual_rows_ = arena.take<T>(b * residual_ld_);
+      residual_rows_ = arena.take<T>(residuals_sliced_ ? 0 : b * residual_ld_);
       residual_pointers_ = arena.take<const T*>(slots);
       second_ = arena.take<T>((b + kTileSlack) * leading(b));
     }
@@ -178,11 +182,40 @@ class Builder {
 
   // The products of the rows; of `cosine` up to factors of the rows.
   void raw_gram(Tile<T>& tile) {
+    if (sliced_) return sliced_gram(tile);
     fetch_rows();
     products(tile);
     if (cosine_ && rescale_rows([&](int i) { return tile.row(i)[i]; }))
       gram_lower<Direct<T>>(reinterpret_cast<const T* const*>(rows_), tile.n, int(problem_.features.cols), tile.data,
                             tile.ld, Prefetcher(), team_);
+  }
+
+  void sliced_gram(Tile<T>& tile) {
+    const auto multiply = [&](const T* factor) {
+      SlicedGram<T>(problem_.features, now_.row, tile.n, factor, packed_, tile.data, tile.ld, team_).run();
+    };
+    multiply(nullptr);
+    if (!cosine_) return;
+    bool any = false;
+    for (int i = 0; i < tile.n; ++i) {
+      row_scale_[i] = is_plain_square(tile.row(i)[i]) ? T(1) : rescaling_of(now_.row[i]);
+      any = any || row_scale_[i] != T(1);
+    }
+    if (any) multiply(row_scale_);
+  }
+
+  // The power of two that makes a row's square plain; 1 for one that is zero or not finite.
+  T rescaling_of(int64_t row) {
+    View part = problem_.features;
+    T values[kSlice], top = 0;
+    for (int64_t t = 0; t < problem_.features.cols; t += kSlice) {
+      part.data = static_cast<const char*>(problem_.features.data) + t * part.col_stride * size_of(part.dtype);
+      part.cols = problem_.features.cols - t < kSlice ? problem_.features.cols - t : kSlice;
+      copy_row(part, row, values);
+      if (!is_finite_row(values, part.cols)) return T(1);
+      for (int64_t l = 0; l < part.cols; ++l) top = larger(absolute(values[l]), top);
+    }
+    return top == T(0) ? T(1) : rescaling(top);
   }
 
   void products(Tile<T>& tile) {
@@ -201,12 +234,16 @@ class Builder {
 
   void multiply_by_residuals(Tile<T>& tile) {
     const int n = tile.n;
-    for (int i = 0; i < n; ++i) {
-      copy_row(problem_.residuals, now_.row[i], residual_rows_ + i * residual_ld_);
-      residual_pointers_[i] = residual_rows_ + i * residual_ld_;
+    if (residuals_sliced_) {
+      SlicedGram<T>(problem_.residuals, now_.row, n, nullptr, packed_, second_, tile.ld, team_).run();
+    } else {
+      for (int i = 0; i < n; ++i) {
+        copy_row(problem_.residuals, now_.row[i], residual_rows_ + i * residual_ld_);
+        residual_pointers_[i] = residual_rows_ + i * residual_ld_;
+      }
+      for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
+      gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher(), team_);
     }
-    for (int i = 0; i < kTileSlack; ++i) residual_pointers_[n + i] = residual_pointers_[n - 1];
-    gram_lower<Direct<T>>(residual_pointers_, n, int(problem_.residuals.cols), second_, tile.ld, Prefetcher(), team_);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j <= i; ++j) tile.row(i)[j] *= second_[i * tile.ld + j];
   }
@@ -335,13 +372,13 @@ class Builder {
   const Problem& problem_;
   const Plan& plan_;
   const Team team_;
-  bool direct_ = false, pairs_ = false, gathers_ = true, cosine_ = false;
+  bool direct_ = false, pairs_ = false, gathers_ = true, cosine_ = false, sliced_ = false, residuals_sliced_ = false;
   Selection now_, next_;
   int64_t ready_ = -1, ld_ = 0, ld_transposed_ = 0, residual_ld_ = 0;
   const char** next_rows_ = nullptr;
   const void** rows_ = nullptr;
   const T **columns_ = nullptr, **residual_pointers_ = nullptr;
-  T *quality_ = nullptr, *row_scale_ = nullptr, *work_ = nullptr, *copies_ = nullptr;
+  T *quality_ = nullptr, *row_scale_ = nullptr, *work_ = nullptr, *copies_ = nullptr, *packed_ = nullptr;
   T *transposed_ = nullptr, *residual_rows_ = nullptr, *second_ = nullptr;
 };
 

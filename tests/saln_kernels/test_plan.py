@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from cases import DTYPES
 from saln_kernels import (
     Plan,
     eigh,
@@ -82,6 +83,19 @@ def test_cost_grows_and_workspace_does_not(cpu: str) -> None:
     assert many.flops == pytest.approx(2 * few.flops)
     assert many.workspace_bytes == few.workspace_bytes
     assert few.workspace_bytes < 64 * 2**20
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("similarity", ["linear", "cosine"])
+def test_long_rows(cpu: str, threads: None, dtype: torch.dtype, similarity: str) -> None:
+    """Their products are taken in slices, in memory that does not grow with them."""
+    torch.set_num_threads(2)
+    logits, longer = (
+        plan(score_batches, *meta(64, 512, d, dtype), "nuclear_norm", similarity=similarity) for d in (151_936, 10**6)
+    )
+    assert logits.reason.endswith("long rows in slices")
+    assert logits.workspace_bytes == longer.workspace_bytes < 64 * 2**20
+    assert "slices" not in plan(score_batches, *meta(64, 512, 1024, dtype), "nuclear_norm").reason
 
 
 @pytest.mark.parametrize(("b", "d"), [(1, 1), (32, 768), (64, 512), (100, 40), (256, 1024), (2000, 64)])

@@ -52,6 +52,33 @@ def test_memory(cpu: str) -> None:
     assert float(run.stdout) <= 64
 
 
+LONG_ROWS = """
+import resource, torch, saln_kernels
+torch.set_num_threads(2)
+b, d = 512, 151_936
+features = torch.empty(b + 8, d, dtype={dtype})
+for row in features:
+    row.normal_()
+candidates = torch.stack([torch.randperm(b + 8)[:b] for _ in range(2)])
+candidates[torch.rand(candidates.shape) < 0.1] = -1
+saln_kernels.score_batches(features[:4], torch.tensor([[0, 1]] * 8), "nuclear_norm")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+saln_kernels.score_batches(features, candidates, "nuclear_norm", similarity={similarity!r})
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10)
+"""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "similarity"), [("bfloat16", "linear"), ("float16", "linear"), ("bfloat16", "cosine")]
+)
+def test_memory_of_long_rows(cpu: str, dtype: str, similarity: str) -> None:
+    """Nor with the length of rows: logits of 512 tokens of a large vocabulary, in MiB."""
+    code = LONG_ROWS.replace("{dtype}", f"torch.{dtype}").replace("{similarity!r}", repr(similarity))
+    run = python(code)
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout) <= 64
+
+
 SMOKE = """
 import torch, saln_kernels
 from cases import make
@@ -59,7 +86,7 @@ from tolerance import assert_as_accurate
 from saln_kernels.truth import reference
 torch.set_num_threads(1)
 assert saln_kernels.build_info().cpu_isa_in_use == {isa!r}
-for b, d in ((3, 5), (17, 40), (66, 20)):
+for b, d in ((3, 5), (17, 40), (66, 20), (131, 4137)):
     for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
         case = make(b, d, count=5, dtype=dtype, similarity="cosine", quality=True)
         problem = case.problem
