@@ -37,7 +37,7 @@ SAMPLE = [
     Configuration(Task("tile"), 128, torch.float64, 80),
     Configuration(Task("values", 64), 64, torch.bfloat16, 100),
     Configuration(Task("fiedler"), 16, torch.float64, 100),
-    Configuration(Task("tile"), 128, torch.float32, 120, "precomputed"),
+    Configuration(Task("tile"), 128, torch.float32, 120),
     Configuration(Task("vectors", 32), 32, torch.float64, 120),
 ]
 
