@@ -2,16 +2,17 @@
 
     python -m tools.triton_compiled [--capability 90]...
 
-prints a table. The steps that cost registers are all on: gradient similarity, centering, quality, and a Laplacian where
-the result is of one.
+prints a table: instructions are those of the machine code, seconds those of one compilation.
 """
 
 import argparse
 import contextlib
 import io
 import re
+import struct
+import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import triton
@@ -21,16 +22,23 @@ from triton.compiler import ASTSource
 from saln_kernels.backends.triton import shapes
 from saln_kernels.backends.triton.device.kernel import spectral_kernel
 from saln_kernels.backends.triton.launch import FUSE_MULTIPLY_ADD, Task, constants
-from saln_kernels.matrices import Problem
+from saln_kernels.matrices import Problem, result_dtype
 
 # Bytes of shared memory a program may have, by compute capability (CUDA C++ Programming Guide, technical
 # specifications per compute capability).
 SHARED_LIMIT = {80: 163 * 1024, 90: 227 * 1024, 100: 227 * 1024, 120: 99 * 1024}
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 ORDERS = (16, 32, 64, 128)
-WIDTH, RESIDUAL_WIDTH = 512, 128
+WIDTH = 512
 
-_POINTERS = {torch.float32: "*fp32", torch.float64: "*fp64", torch.bfloat16: "*bf16", torch.float16: "*fp16"}
+_POINTERS = {
+    torch.float32: "*fp32",
+    torch.float64: "*fp64",
+    torch.bfloat16: "*bf16",
+    torch.float16: "*fp16",
+    torch.int64: "*i64",
+    torch.int32: "*i32",
+}
 
 
 class Configuration(NamedTuple):
@@ -40,6 +48,7 @@ class Configuration(NamedTuple):
     b: int
     dtype: torch.dtype
     capability: int
+    similarity: str = "linear"  # or "precomputed": every other is compiled into the same kernel as one of these
 
 
 class Resources(NamedTuple):
@@ -49,40 +58,35 @@ class Resources(NamedTuple):
     registers: int  # a thread
     spilled: int  # bytes a thread stores for want of registers
     shared: int  # bytes a program
+    instructions: int
+    seconds: float
 
 
 def configurations(capability: int) -> Iterator[Configuration]:
-    """Every combination of block shape, dtype and kind of result."""
+    """Every combination of block shape, dtype and kind of result, from rows; and from entries in one dtype."""
     for b in ORDERS:
-        tasks = [
-            Task("gram", "tile", 1),
-            Task("score", "moments", 1, "participation_ratio"),
-            Task("score", "pivots", 1, "logdet"),
-            Task("score", "spectrum", b, "vendi", "other", 1.5),
-            Task("score", "fiedler", 1, "algebraic_connectivity"),
-            Task("fiedler", "fiedler", 1),
-        ]
+        tasks = [Task("tile"), Task("fiedler")]
         for k in (shapes.FEW, b):
-            tasks += [Task("values", "spectrum", k), Task("vectors", "spectrum", k)]
+            tasks += [Task("values", k), Task("vectors", k)]
         for task in tasks:
             for dtype in DTYPES:
                 yield Configuration(task, b, dtype, capability)
+            yield Configuration(task, b, torch.float32, capability, "precomputed")
 
 
 def build(configuration: Configuration) -> Resources:
     """Compile a configuration for its compute capability."""
-    task, b, dtype, capability = configuration
+    task, b, dtype, capability, similarity = configuration
     features = torch.empty(1, WIDTH, dtype=dtype, device="meta")
     candidates = torch.empty(1, b, dtype=torch.int64, device="meta")
-    laplacian = "symmetric" if task.need == "fiedler" else "none"
-    problem = Problem(features, candidates, similarity="gradient", center=True, laplacian=laplacian, negative="shift")
-    shape = shapes.choose(b, task.k, task.need, dtype, WIDTH, RESIDUAL_WIDTH)
-    known: dict[str, Any] = constants(problem, task, shape, coarse=False, widen=False)
-    # Launches specialise on a stride of one and on what 16 divides.
-    known |= {"feature_column": 1, "residual_column": 1, "quality_row": 1, "candidate_column": 1}
-    wide = dtype == torch.float64
-    pointers = {"features": dtype, "residuals": dtype, "quality": dtype}
-    pointers |= dict.fromkeys(("values", "vectors", "bounds", "scratch"), torch.float64 if wide else torch.float32)
+    laplacian = "symmetric" if task.kind == "fiedler" else "none"
+    problem = Problem(features, candidates, similarity=similarity, laplacian=laplacian)
+    shape = shapes.choose(b, task.k, task.kind, dtype)
+    known = constants(problem, task, shape)
+    result = result_dtype(dtype)
+    pointers = {"candidates": torch.int64, "numbers": torch.int64, "marks": torch.int32}
+    pointers |= dict.fromkeys(("features", "residuals", "quality"), dtype)
+    pointers |= dict.fromkeys(("values", "vectors", "bounds", "scratch"), result)
     signature = {}
     aligned = {}
     for position, parameter in enumerate(spectral_kernel.params):
@@ -91,13 +95,9 @@ def build(configuration: Configuration) -> Resources:
             signature[name] = "constexpr"
         elif name in pointers:
             signature[name] = _POINTERS[pointers[name]]
-        elif name in ("candidates", "numbers"):
-            signature[name] = "*i64"
-        elif name == "marks":
-            signature[name] = "*i32"
         else:
-            signature[name] = "i32" if name in ("b", "k", "width", "residual_width") else "i64"
-        if signature[name].startswith("*") or name in ("feature_row", "residual_row", "width", "residual_width"):
+            signature[name] = parameter.annotation_type
+        if name in ("scratch", "numbers"):  # which launches allocate; nothing else is specialised
             aligned[(position,)] = [["tt.divisibility", 16]]
     source = ASTSource(spectral_kernel, signature, known, aligned)
     options = {"num_warps": shape.warps, "num_stages": shape.stages, "enable_fp_fusion": FUSE_MULTIPLY_ADD}
@@ -106,12 +106,16 @@ def build(configuration: Configuration) -> Resources:
         # The assembler's log is printed, and only by a compilation that no cache answers.
         triton.knobs.nvidia.dump_ptxas_log = True
         triton.knobs.compilation.always_compile = True
+        start = time.perf_counter()
         compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+        seconds = time.perf_counter() - start
     return Resources(
         shape,
         _number(r"Used (\d+) registers", log.getvalue()),
         _number(r"(\d+) bytes spill stores", log.getvalue()),
         compiled.metadata.shared,
+        _instructions(compiled.asm["cubin"]),
+        seconds,
     )
 
 
@@ -122,18 +126,30 @@ def _number(pattern: str, log: str) -> int:
     return int(found[1])
 
 
+def _instructions(cubin: bytes) -> int:
+    """Machine instructions, 16 bytes each: the size of the section .text of an ELF file."""
+    (sections,) = struct.unpack_from("<Q", cubin, 40)
+    size, count = struct.unpack_from("<HH", cubin, 58)
+    kept = 0
+    for number in range(count):
+        _, kind, flags, _, _, length = struct.unpack_from("<IIQQQQ", cubin, sections + number * size)
+        if kind == 1 and flags & 4:  # SHT_PROGBITS, SHF_EXECINSTR
+            kept += length
+    return kept // 16
+
+
 def row(configuration: Configuration, resources: Resources) -> str:
     """One line of the table."""
-    task, shape = configuration.task, resources.shape
-    kind = task.output if task.output != "score" else f"score, {task.need}"
+    shape = resources.shape
     return (
-        f"{configuration.capability:>4} {kind:<16} {configuration.b:>4} {shape.found:>4} "
-        f"{str(configuration.dtype).removeprefix('torch.'):<9} {shape.warps:>5} {shape.depth:>5} "
-        f"{resources.registers:>9} {resources.spilled:>7} {resources.shared:>7}"
+        f"{configuration.capability:>4} {configuration.task.kind:<8} {configuration.similarity:<12} "
+        f"{configuration.b:>4} {shape.found:>4} {str(configuration.dtype).removeprefix('torch.'):<9} "
+        f"{shape.warps:>5} {shape.depth:>5} {resources.registers:>9} {resources.spilled:>7} {resources.shared:>7} "
+        f"{resources.instructions:>12} {resources.seconds:>7.1f}"
     )
 
 
-HEADER = "  sm result              b    K dtype     warps depth registers spilled  shared"
+HEADER = "  sm task     similarity      b    K dtype     warps depth registers spilled  shared instructions seconds"
 
 
 def main() -> None:

@@ -20,14 +20,14 @@ from saln_kernels.backends.triton import shapes
 @pytest.mark.parametrize("k", [1, 8, 9, 128])
 def test_shapes_hold_what_they_must(b: int, dtype: torch.dtype, k: int) -> None:
     k = min(k, b)
-    for need in ("tile", "moments", "pivots", "spectrum", "fiedler"):
-        shape = shapes.choose(b, k, need, dtype, 17, 3)
+    for kind in ("tile", "values", "vectors", "fiedler"):
+        shape = shapes.choose(b, k, kind, dtype)
         assert shape.order >= max(b, 16)
-        assert shape.found >= (1 if need == "fiedler" else k)
+        assert shape.found >= (1 if kind == "fiedler" else k)
         assert shape.found <= shape.order
         assert (shape.points + 1) ** shape.rounds >= 2 ** (55 if dtype == torch.float64 else 26)
         assert shape.depth * shape.order * dtype.itemsize <= 16384
-        for size in (shape.order, shape.found, shape.points, shape.depth, shape.residual_depth, shape.warps):
+        for size in (shape.order, shape.found, shape.points, shape.depth, shape.warps):
             assert size & (size - 1) == 0, "tiles have power-of-two edges"
         assert shape.depth >= 16, "tl.dot takes no less"
 

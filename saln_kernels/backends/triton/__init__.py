@@ -6,8 +6,9 @@ not the greedy functions. Solvers: always exact, also where "randomized" is aske
 good as; the bounds are then those of rounding. Importing this package defines the ops, and loads neither Triton nor a
 compiler.
 
-It has been interpreted on the CPU and compiled for compute capability 8.0, 9.0, 10.0 and 12.0, and has not run on a
-GPU; `python -m tools.triton_compiled` prints registers, spills and shared memory of every configuration.
+Options are told to a kernel when it runs, not compiled into it (`device/codes.py`), so that few are compiled. It has
+been interpreted on the CPU and compiled for compute capability 8.0, 9.0, 10.0 and 12.0, and has not run on a GPU;
+`python -m tools.triton_compiled` prints registers, spills, shared memory and instructions of its configurations.
 """
 
 import importlib.util

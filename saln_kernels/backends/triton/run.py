@@ -12,14 +12,14 @@ from saln_kernels.matrices import Problem, result_dtype
 def gram(problem: Problem) -> Tensor:
     count, b = problem.candidates.shape
     values = _output(problem.features, count, b, b)
-    launch(problem, Task("gram", "tile", 1), values, None, None)
+    launch(problem, Task("tile"), values, None, None)
     return values
 
 
 def eigvals(problem: Problem, k: int, *solver: Any) -> tuple[Tensor, Tensor]:
     count = len(problem.candidates)
     values, bounds = _output(problem.features, count, k), _output(problem.features, count, k)
-    launch(problem, Task("values", "spectrum", k), values, None, bounds)
+    launch(problem, Task("values", k), values, None, bounds)
     return values, bounds
 
 
@@ -27,7 +27,7 @@ def eigh(problem: Problem, k: int, *solver: Any) -> tuple[Tensor, Tensor, Tensor
     count, b = problem.candidates.shape
     values, bounds = _output(problem.features, count, k), _output(problem.features, count, k)
     vectors = _output(problem.features, count, b, k)
-    launch(problem, Task("vectors", "spectrum", k), values, vectors, bounds)
+    launch(problem, Task("vectors", k), values, vectors, bounds)
     return values, vectors, bounds
 
 
@@ -36,7 +36,7 @@ def fiedler(problem: Problem, *solver: Any) -> tuple[Tensor, Tensor, Tensor]:
     count, b = problem.candidates.shape
     value, residual = _output(problem.features, count), _output(problem.features, count)
     vector = _output(problem.features, count, b)
-    launch(problem, Task("fiedler", "fiedler", 1), value, vector, residual)
+    launch(problem, Task("fiedler"), value, vector, residual)
     return value, vector, residual
 
 
@@ -52,7 +52,7 @@ def score(problem: Problem, criterion: str, k: int, parameter: float, *solver: A
 def matrix_eigvals(matrices: Tensor, k: int) -> Tensor:
     count = len(matrices)
     values, bounds = _output(matrices, count, k), _output(matrices, count, k)
-    launch(Problem.given(matrices), Task("values", "spectrum", k), values, None, bounds)
+    launch(Problem.given(matrices), Task("values", k), values, None, bounds)
     return values
 
 
@@ -60,7 +60,7 @@ def matrix_eigh(matrices: Tensor, k: int) -> tuple[Tensor, Tensor]:
     count, b = matrices.shape[:2]
     values, bounds = _output(matrices, count, k), _output(matrices, count, k)
     vectors = _output(matrices, count, b, k)
-    launch(Problem.given(matrices), Task("vectors", "spectrum", k), values, vectors, bounds)
+    launch(Problem.given(matrices), Task("vectors", k), values, vectors, bounds)
     return values, vectors
 
 

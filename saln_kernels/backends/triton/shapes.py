@@ -4,8 +4,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
-Output = Literal["gram", "values", "vectors", "fiedler", "score"]
-Need = Literal["tile", "moments", "pivots", "spectrum", "fiedler"]
+Kind = Literal["tile", "values", "vectors", "fiedler"]  # no eigenvalues, those, vectors too, of a deflated Laplacian
 
 LARGEST = 128  # b: a tile lives in one program's registers
 SMALLEST = 16  # edge of a tile that tl.dot takes
@@ -19,8 +18,7 @@ class Shape(NamedTuple):
     found: int  # K, lanes of eigenvalues
     points: int  # searched at once for each eigenvalue
     rounds: int  # of that search
-    depth: int  # features a step of the Gram product
-    residual_depth: int
+    depth: int  # columns a step of the Gram product
     warps: int
     stages: int
 
@@ -30,43 +28,39 @@ def power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
 
 
-def choose(b: int, k: int, need: Need, features: torch.dtype, width: int, residual_width: int = 0) -> Shape:
+def choose(b: int, k: int, kind: Kind, features: torch.dtype) -> Shape:
     """Choose the shape for candidates of b rows of which k leading eigenvalues are wanted.
 
     - The tile has the smallest power-of-two edge B >= 16 that holds b.
     - A warp a kibi-element of the tile, two for float64: 32 words of it in each thread's registers. One warp where
       the tile is small, so that its sums need no barrier; at B = 128 half as many warps of twice the registers, which
-      the products of a sweep need.
-    - A step of the Gram product takes 128 bytes of each row, one cache line, fewer where rows are shorter, and no more
-      than 16 KiB in all; two steps are in flight.
+      the products of a sweep need. Twice the warps where else registers spill: products of float32 are unrolled, and
+      64 vectors are a second tile.
+    - A step of the Gram product takes 128 bytes of each row of 16-bit features, one cache line, and 16 columns where
+      products are unrolled; two steps are in flight.
     - All b eigenvalues get a lane each, or 8 where at most 8 are wanted. A search round tries as many points as four a
       thread allow, from 2 to 16, and gains log2(points + 1) bits of the 26 (float64: 55) needed.
 
     Examples
     --------
     >>> import torch
-    >>> choose(50, 8, "spectrum", torch.float32, 512)
-    Shape(order=64, found=8, points=16, rounds=7, depth=32, residual_depth=16, warps=4, stages=2)
+    >>> choose(50, 8, "values", torch.float32)
+    Shape(order=64, found=8, points=16, rounds=7, depth=16, warps=4, stages=2)
     """
     wide = features == torch.float64
     order = max(SMALLEST, power_of_two(b))
+    found = 1 if kind == "fiedler" else FEW if k <= FEW else order
     warps = min(16 if wide else 8, max(1, order * order * (2 if wide else 1) // 1024))
-    found = 1 if need == "fiedler" else FEW if k <= FEW else order
-    points = min(16, max(2, 4 * 32 * warps // found)) if need in ("spectrum", "fiedler") else 2
+    if (order == 32 and features == torch.float32) or (order == found == 64 and kind == "vectors" and not wide):
+        warps *= 2
+    points = min(16, max(2, 4 * 32 * warps // found)) if kind != "tile" else 2
     bits = 55 if wide else 26
-    size = features.itemsize
-    longest = min(128 // size, 16384 // (size * order))
-
-    def depth(columns: int) -> int:
-        return max(SMALLEST, min(longest, power_of_two(columns)))
-
     return Shape(
         order=order,
         found=found,
         points=points,
         rounds=_rounds(bits, points),
-        depth=depth(width),
-        residual_depth=depth(residual_width),
+        depth=16 if features.itemsize > 2 else 64,
         warps=warps,
         stages=2,
     )
@@ -80,14 +74,14 @@ def _rounds(bits: int, points: int) -> int:
     return rounds
 
 
-def scratch(shape: Shape, output: Output) -> int:
+def scratch(shape: Shape, kind: Kind) -> int:
     """Elements of scratch a program needs, in the kernel's layout.
 
     d, e, e2 and tau [4, B], a tile [B, B], and for vectors the reflectors [B, B], solutions [B, K] and factors
     [3, B, K].
     """
     b, k = shape.order, shape.found
-    return 4 * b + b * b + (b * b + 4 * b * k if output in ("vectors", "fiedler") else 0)
+    return 4 * b + b * b + (b * b + 4 * b * k if kind in ("vectors", "fiedler") else 0)
 
 
 def programs(count: int, warps: int, processors: int) -> int:

@@ -7,6 +7,18 @@ import triton
 import triton.language as tl
 
 from saln_kernels.backends.triton.device.arithmetic import by_precision, expm1, log1p
+from saln_kernels.backends.triton.device.codes import (
+    EIGENVALUE_VARIANCE,
+    ENERGY,
+    NUCLEAR_NORM,
+    ORDER_INFINITE,
+    ORDER_NEAR_ONE,
+    ORDER_ONE,
+    ORDER_TOP,
+    ORDER_ZERO,
+    SPECTRAL_GAP,
+    STABLE_RANK,
+)
 
 
 @triton.jit
@@ -46,39 +58,17 @@ def _ratio(a, b):
 
 
 @triton.jit
-def of_moments(CRITERION: tl.constexpr, trace, square, variance, scale):
+def of_moments(formula, trace, square, variance, scale):
     """The criteria that need no eigenvalues; the tile holds the matrix divided by scale."""
-    tl.static_assert(
-        (CRITERION == "participation_ratio") | (CRITERION == "eigenvalue_variance") | (CRITERION == "vendi"),
-        "a criterion of moments without a formula",
-    )
-    if CRITERION == "eigenvalue_variance":
-        unit = scale.to(tl.float64)
-        score = variance * unit * unit
-    else:  # of `vendi` order 2
-        score = _ratio(trace * trace, square)
-    return score
+    unit = scale.to(tl.float64)
+    return tl.where(formula == EIGENVALUE_VARIANCE, variance * unit * unit, _ratio(trace * trace, square))
 
 
 @triton.jit
-def of_spectrum(
-    CRITERION: tl.constexpr,
-    ORDER: tl.constexpr,
-    value,
-    found,
-    trace,
-    square,
-    n,
-    scale,
-    k,
-    parameter,
-    K: tl.constexpr,
-    T: tl.constexpr,
-):
+def of_spectrum(formula, value, found, trace, square, n, scale, k, parameter, K: tl.constexpr, T: tl.constexpr):
     """The criteria of the leading eigenvalues value [K], in units of the tile, of which `found` are known and real.
 
-    ORDER says which formula of `vendi` serves its order, `parameter`: "zero", "one", "near" one, "other", "infinite";
-    "top" is an infinite order where the trace is the sum of all positive eigenvalues.
+    ORDER_TOP is the infinite order of `vendi` where the trace is the sum of all positive eigenvalues.
     """
     r = tl.arange(0, K)
     value = tl.where(r < found, value.to(tl.float64), 0.0)
@@ -87,40 +77,40 @@ def of_spectrum(
     unit = by_precision(T, 5.9604645e-8, 1.1102230246251565e-16)
     floor = tl.maximum(top, 0.0) * (16 + 8 * tl.sqrt(n.to(tl.float64))) * unit
     positive = tl.where(value > floor, value, 0.0)
-    total = tl.sum(positive, axis=0)
-    # Ones keep the logarithms of what does not count finite.
-    share = tl.where(positive > 0, positive / tl.where(total > 0, total, 1.0), 1.0)
-    if CRITERION == "stable_rank":
+    if formula == STABLE_RANK:
         score = _ratio(trace, top)
-    elif CRITERION == "spectral_gap":
+    elif formula == SPECTRAL_GAP:
         score = _ratio(2 * top - tl.sum(tl.where(r < 2, value, 0.0), axis=0), trace)
-    elif CRITERION == "energy":
+    elif formula == ENERGY:
         score = _ratio(tl.sum(tl.where(r < k, value, 0.0), axis=0), trace)
-    elif CRITERION == "nuclear_norm":
+    elif formula == NUCLEAR_NORM:
         score = tl.sum(tl.sqrt(positive), axis=0) * tl.sqrt(scale.to(tl.float64))
     else:
-        tl.static_assert((CRITERION == "effective_rank") | (CRITERION == "vendi"), "a criterion without a formula")
-        score = _hill_number(ORDER, positive, share, top, total, trace, parameter)
+        score = tl.where(top > 0, _hill_number(formula, positive, top, trace, parameter), 0.0)
     return tl.where(square > 0, score, 0.0)
 
 
 @triton.jit
-def _hill_number(ORDER: tl.constexpr, positive, share, top, total, trace, parameter):
-    """The exponential of the Renyi entropy of an order of the shares; 0 without a positive eigenvalue."""
-    if ORDER == "zero":
+def _hill_number(formula, positive, top, trace, parameter):
+    """The exponential of the Renyi entropy of an order, `parameter`, of the shares of the positive eigenvalues."""
+    total = tl.sum(positive, axis=0)
+    # Ones keep the logarithms of what does not count finite.
+    share = tl.where(positive > 0, positive / tl.where(total > 0, total, 1.0), 1.0)
+    if formula == ORDER_ZERO:
         score = tl.sum((positive > 0).to(tl.int32), axis=0).to(tl.float64)
-    elif ORDER == "top":
+    elif formula == ORDER_TOP:
         score = _ratio(trace, top)
-    elif ORDER == "infinite":
+    elif formula == ORDER_INFINITE:
         score = _ratio(total, top)
-    elif ORDER == "one":
-        score = tl.exp(-tl.sum(share * tl.log(share), axis=0))
-    elif ORDER == "near":
-        rest = tl.sum(tl.where(positive > 0, share * expm1((parameter - 1) * tl.log(share)), 0.0), axis=0)
-        score = tl.exp(log1p(rest) / (1 - parameter))
     else:
-        tl.static_assert(ORDER == "other", "an order of vendi without a formula")
-        largest = tl.log(tl.where(top > 0, top / tl.where(total > 0, total, 1.0), 1.0))
-        powers = tl.sum(tl.where(positive > 0, tl.exp(parameter * (tl.log(share) - largest)), 0.0), axis=0)
-        score = tl.exp(parameter / (1 - parameter) * largest + tl.log(tl.maximum(powers, 1.0)) / (1 - parameter))
-    return tl.where(top > 0, score, 0.0)
+        logarithm = tl.log(share)
+        if formula == ORDER_ONE:
+            score = tl.exp(-tl.sum(share * logarithm, axis=0))
+        elif formula == ORDER_NEAR_ONE:
+            rest = tl.sum(tl.where(positive > 0, share * expm1((parameter - 1) * logarithm), 0.0), axis=0)
+            score = tl.exp(log1p(rest) / (1 - parameter))
+        else:
+            largest = tl.log(tl.where(top > 0, top / tl.where(total > 0, total, 1.0), 1.0))
+            powers = tl.sum(tl.where(positive > 0, tl.exp(parameter * (logarithm - largest)), 0.0), axis=0)
+            score = tl.exp(parameter / (1 - parameter) * largest + tl.log(tl.maximum(powers, 1.0)) / (1 - parameter))
+    return score

@@ -36,13 +36,21 @@ def inner_products(
     width,
     B: tl.constexpr,
     DEPTH: tl.constexpr,
+    LAYOUT: tl.constexpr,
     WIDEN: tl.constexpr,
     PRECISION: tl.constexpr,
     T: tl.constexpr,
 ):
     """Gram tile [B, B] of the first n of the rows [B], zero elsewhere. 16-bit rows go to the tensor cores as they are
-    and are added up in float32; WIDEN converts them first.
+    and are added up in float32; WIDEN converts them first. LAYOUT "adjacent" says that columns lie side by side, and
+    "aligned" that rows are whole groups of 16 columns besides, so that loads are wide.
     """
+    if LAYOUT != "strided":
+        column_stride = 1
+    if LAYOUT == "aligned":
+        source = tl.multiple_of(source, 16)
+        row_stride = tl.multiple_of(row_stride, 16)
+        width = tl.multiple_of(width, 16)
     i = tl.arange(0, B)
     t = tl.arange(0, DEPTH)
     tile = tl.zeros([B, B], T)

@@ -8,6 +8,7 @@ import triton
 import triton.language as tl
 
 from saln_kernels.backends.triton.device.arithmetic import by_precision, magnitude, reciprocal_or_zero, square_root
+from saln_kernels.backends.triton.device.codes import CLAMP, SHIFT, UNNORMALIZED
 
 
 @triton.jit
@@ -41,12 +42,12 @@ def scale_both_sides(k, s):
 
 
 @triton.jit
-def cosine(k, B: tl.constexpr):
-    """x_i'x_j / (|x_i| |x_j|), 0 where a row is zero."""
+def cosine(k, wanted, B: tl.constexpr):
+    """x_i'x_j / (|x_i| |x_j|), 0 where a row is zero; k itself, to the bit, unless wanted."""
     i = tl.arange(0, B)
-    inverse = reciprocal_or_zero(square_root(diagonal(k, B)))
+    inverse = tl.where(wanted, reciprocal_or_zero(square_root(diagonal(k, B))), 1.0).to(k.dtype)
     k = scale_both_sides(k, inverse)
-    return tl.where((i[:, None] == i[None, :]) & (inverse > 0)[:, None], 1.0, k)
+    return tl.where((i[:, None] == i[None, :]) & ((inverse > 0) & wanted)[:, None], 1.0, k)
 
 
 @triton.jit
@@ -71,29 +72,27 @@ def center(k, n, pairs, T: tl.constexpr):
 
 
 @triton.jit
-def laplacian(k, n, pairs, KIND: tl.constexpr, NEGATIVE: tl.constexpr, B: tl.constexpr, T: tl.constexpr):
+def laplacian(k, n, pairs, kind, negative, B: tl.constexpr, T: tl.constexpr):
     """The Laplacian, its trivial eigenvector [B] of unit norm, and the smallest positive degree divided by, or 1."""
     i = tl.arange(0, B)
     equal = i[:, None] == i[None, :]
     edges = pairs & (i[:, None] != i[None, :])
     weights = tl.where(edges, k, 0.0)
-    if NEGATIVE == "clamp":
-        weights = tl.maximum(weights, 0.0)
-    if NEGATIVE == "shift":
-        weights = tl.where(edges, weights - tl.minimum(tl.min(weights), 0.0), 0.0)
+    # What is not asked for is the neutral element: branches around tiles cost more registers than it does.
+    weights = tl.maximum(weights, tl.where(negative == CLAMP, 0.0, -float("inf")).to(T))
+    least = tl.where(negative == SHIFT, tl.minimum(tl.min(weights), 0.0), 0.0)
+    weights = tl.where(edges, weights - least, 0.0)
     degree = tl.sum(weights, axis=1)
     uniform = tl.where(i < n, reciprocal_or_zero(square_root(n.to(T))), 0.0)
-    if KIND == "unnormalized":
-        result = tl.where(equal, degree[:, None], 0.0) - weights
-        trivial = uniform
-        weakest = tl.full([], 1, T)
-    else:
-        total = tl.sum(degree, axis=0)
-        trivial = tl.where(total > 0, square_root(degree * reciprocal_or_zero(total)), uniform)
-        weakest = tl.minimum(tl.min(tl.where(degree > 0, degree, 1.0), axis=0), 1.0)
-        inverse = reciprocal_or_zero(square_root(degree))
-        connected = equal & (degree > 0)[:, None]
-        result = tl.where(connected, 1.0, 0.0).to(T) - scale_both_sides(weights, inverse)
+    symmetric = kind != UNNORMALIZED
+    total = tl.sum(degree, axis=0)
+    share = square_root(degree * reciprocal_or_zero(total))
+    trivial = tl.where(symmetric & (total > 0), share, uniform)
+    weakest = tl.minimum(tl.min(tl.where(degree > 0, degree, 1.0), axis=0), 1.0)
+    weakest = tl.where(symmetric, weakest, 1.0).to(T)
+    inverse = tl.where(symmetric, reciprocal_or_zero(square_root(degree)), 1.0).to(T)
+    on = tl.where(symmetric, tl.where(degree > 0, 1.0, 0.0), degree).to(T)
+    result = tl.where(equal, on[:, None], 0.0) - scale_both_sides(weights, inverse)
     return result, trivial, weakest
 
 
