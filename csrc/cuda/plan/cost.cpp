@@ -7,8 +7,8 @@
 namespace saln {
 namespace {
 
-// Share of a scheduler's issue slots that are used, by the warps it has. On an H200 it was 0.31, 0.48 and 0.55 with 2, 3
-// and 5 of them (docs/log/first-gpu.md).
+// Share of a scheduler's issue slots that are used, by the warps it has. On an H200 it was 0.31, 0.48 and 0.55 with 2,
+// 3 and 5 of them (docs/log/first-gpu.md).
 double issued(double warps) { return warps / (warps + 3.5); }
 // Cycles of a block-wide step that nothing hides: barriers, reductions, a square root and a division.
 constexpr double kStepCycles = 900;

@@ -39,7 +39,8 @@ class Task(NamedTuple):
 
 def score_task(criterion: str, k: int, parameter: float, b: int, semidefinite: bool) -> Task:
     """What a criterion needs. Of a semidefinite matrix `vendi` of two orders needs less than its other orders."""
-    needs, formula = CRITERIA[criterion].needs, criterion
+    needs: str = CRITERIA[criterion].needs
+    formula = criterion
     if criterion == "vendi":
         order = _order(parameter, semidefinite)
         needs = {"two": "moments", "top": "top_1"}.get(order, needs)
