@@ -19,6 +19,7 @@ import torch
 import typer
 from rich.console import Console
 
+from bench import machine
 from bench.gpu import report, stages
 from bench.gpu.cases import CASES
 from bench.gpu.stages import Clock, Ended, Stage
@@ -65,7 +66,7 @@ def main(
         if go(library(described), results, clock).status != "passed":
             screen.print("no CUDA library serves this GPU: nothing was run", highlight=False)
             raise typer.Exit(2)
-        results |= json.loads(stages.read(described))
+        results |= json.loads(stages.read(described)) | {"command": machine.command("bench.gpu")}
         file = output / f"{slug(results['gpu']['name'])}-{results['date'][:10]}{'-smoke' if smoke else ''}"
         output.mkdir(parents=True, exist_ok=True)
         write = functools.partial(_write, results, file)

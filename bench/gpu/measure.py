@@ -130,6 +130,7 @@ def main() -> None:
     results = measure_case(case, device, Path(file), rounds=2 if smoke else ROUNDS)
     for text in results["wrong"]:
         print(text, file=sys.stderr)
+    print(f"{len(results['variants'])} variants, {len(results['wrong'])} wrong, {len(results['left_out'])} left out")
     sys.exit(1 if results["wrong"] else 0)
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from bench.machine import ROOT
 
 Status = Literal["passed", "failed", "out of time", "left out"]
-TAIL = 4000  # characters of output that are kept
+TAIL = 4000  # characters of output that are kept of a stage that did not pass
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ def run(stage: Stage, clock: Clock) -> Ended:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         status = "out of time"
-    return Ended(stage.name, status, time.monotonic() - began, _summary(output), output[-TAIL:])
+    return Ended(
+        stage.name, status, time.monotonic() - began, _summary(output), output[-TAIL:] if status != "passed" else ""
+    )
 
 
 def _status(stage: Stage, code: int, output: str) -> Status:
