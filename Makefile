@@ -111,6 +111,7 @@ cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and chec
 	@echo "== CUDA kernels for every architecture: nothing spilled, nothing in local memory, every op registered"
 	SALN_CUDA=1 $(BIN)/python setup.py --quiet build_ext --inplace
 	$(BIN)/python -m bench.kernel_table
+	$(BIN)/python -m pytest tests/cuda_build
 
 gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
 	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"

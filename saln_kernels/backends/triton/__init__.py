@@ -7,7 +7,8 @@ good as; the bounds are then those of rounding. Importing this package defines t
 compiler.
 
 Options are told to a kernel when it runs, not compiled into it (`device/codes.py`), so that few are compiled. It has
-been interpreted on the CPU and compiled for compute capability 8.0, 9.0, 10.0 and 12.0, and has not run on a GPU;
+been interpreted on the CPU, compiled for compute capability 8.0, 9.0, 10.0 and 12.0, and tried on an H200, where some
+tests of 20 configurations were right and it took three to five times the CUDA kernels' time;
 `python -m tools.triton_compiled` prints registers, spills, shared memory and instructions of its configurations.
 """
 
