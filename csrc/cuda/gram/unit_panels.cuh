@@ -15,8 +15,8 @@ class UnitPanels {
  private:
   static constexpr int kSlab = 128, kSteps = 4, kPieces = kSlab / 16;
   static constexpr int kSlabBytes = kRows * kSlab, kBoundary = 1024;
-  static constexpr int kFlush =
-      4;  // slabs whose products the unit sums: it truncates, and ordinary additions do the rest
+  // Slabs whose products the unit sums: it truncates, and ordinary additions do the rest.
+  static constexpr int kFlush = 4;
   static constexpr int kCopies = kRows * kPieces / G::threads;
 
  public:
