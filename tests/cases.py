@@ -92,3 +92,12 @@ def make(
         options["laplacian"] = laplacian
         options["negative"] = negative
     return Case(features, candidates, options)
+
+
+def one_and_a_tail(b: int, tail: float, seed: int) -> Tensor:
+    """[b, b] float32: one eigenvalue of 1, the others below `tail`."""
+    generator = torch.Generator().manual_seed(seed)
+    basis = torch.linalg.qr(torch.randn(b, b, generator=generator, dtype=torch.float64)).Q
+    spectrum = tail * torch.rand(b, generator=generator, dtype=torch.float64)
+    spectrum[0] = 1
+    return (basis * spectrum @ basis.T).float()

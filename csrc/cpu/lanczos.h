@@ -10,7 +10,8 @@ inline namespace SALN_VARIANT {
 template <class T>
 struct Krylov {
   int steps = 0;
-  T rest = 0;  // norm of what the last product left outside the space
+  T rest = 0;     // norm of what the last product left outside the space
+  T dropped = 0;  // bound on the norm of what was taken for zero where the space was exhausted
 };
 
 // basis [steps + 1, ld], alpha [steps], beta [steps] (beta[s] couples s and s + 1), along [steps] scratch. apply(x, y):
@@ -46,10 +47,12 @@ Krylov<T> lanczos(int n, int steps, uint64_t seed, T norm, const Apply& apply, T
     if (beta[s] > breakdown) {
       for (int i = 0; i < n; ++i) y[i] /= beta[s];
     } else {
+      space.dropped += beta[s] * beta[s];
       beta[s] = 0;
       start(y, s + 1);
     }
   }
+  space.dropped = 2 * square_root(space.dropped);
   space.rest = steps == n ? T(0) : beta[steps - 1];
   return space;
 }

@@ -88,8 +88,8 @@ class SingleSolver {
     tridiagonal_vectors(m, ritz_);
     for (int j = 0; j < leading; ++j) values_[j] *= scale;
     const double rounding = Builder<T>::sum_error(n);  // of T's entries, relative to K
-    certify(n, m, leading, double(space.rest), semidefinite, trace - seen_trace + rounding * trace,
-            square - seen_square + 2 * rounding * square);
+    certify(n, m, leading, double(space.rest), double(space.dropped), semidefinite,
+            trace - seen_trace + rounding * trace, square - seen_square + 2 * rounding * square);
     if (!wants_vectors_) return;
     for (int j = 0; j < found_; ++j) {
       T* z = vectors_ + int64_t(j) * n;
@@ -147,8 +147,9 @@ class SingleSolver {
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a
   // bound on every eigenvalue of K away from them, λ_i − θ_i ≤ 2R²/(g + √(g² + 4R²)), g = θ_i − τ > 0 (Li & Li 2005,
   // Theorem 2), and ≤ τ − θ_i + R otherwise. What is unseen is a difference, to which the caller has added its rounding
-  // error: a root makes much of little.
-  void certify(int n, int m, int leading, double rest, bool semidefinite, double unseen_trace, double unseen_square) {
+  // error: a root makes much of little. What was `dropped` moves every value by its norm at most.
+  void certify(int n, int m, int leading, double rest, double dropped, bool semidefinite, double unseen_trace,
+               double unseen_square) {
     double residual = 0;
     for (int j = 0; j < found_; ++j) {
       const double s = ritz_[int64_t(j) * m + m - 1];
@@ -162,9 +163,9 @@ class SingleSolver {
     if (m < n) top += rest;
     for (int j = 0; j < found_; ++j) {
       const double gap = values_[j] - top;
-      norms_[j] = T(m == n    ? 0
-                    : gap > 0 ? 2 * residual * residual / (gap + std::sqrt(gap * gap + 4 * residual * residual))
-                              : residual - gap);
+      const double above =
+          gap > 0 ? 2 * residual * residual / (gap + std::sqrt(gap * gap + 4 * residual * residual)) : residual - gap;
+      norms_[j] = T(dropped + (m == n ? 0 : above));
     }
   }
 

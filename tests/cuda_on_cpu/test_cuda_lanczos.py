@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cases import make
+from cases import make, one_and_a_tail
 from contract.checks import norms
 from cuda_on_cpu.checks import check
 from cuda_on_cpu.simulator import Call, simulate
@@ -98,6 +98,13 @@ def test_small_part_unseen(dtype: torch.dtype) -> None:
     matrices = torch.block_diag(*(basis * spectra @ basis.mT)).to(dtype)
     problem = Problem(matrices, torch.arange(count * n).view(count, n), similarity="precomputed")
     check(estimate(problem, k=4, n_iter=1))
+
+
+@pytest.mark.parametrize("b", [64, 200])
+def test_small_rest_is_counted(b: int) -> None:
+    """Couplings so small that the space counts as exhausted, yet above rounding, are in the certificates."""
+    problem = Problem(one_and_a_tail(b, 1e-5, 0), torch.arange(b).unsqueeze(0), similarity="precomputed")
+    check(*(estimate(problem, k=4, n_iter=steps) for steps in (b, b // 2, 20)))
 
 
 def same(one: Tensor, other: Tensor) -> bool:

@@ -1,12 +1,14 @@
 """Certificates hold, whatever the spectrum and solver; estimates rank candidates as exact values do."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import saln_kernels
-from cases import LAPLACIANS, SIMILARITIES, make
+from cases import LAPLACIANS, SIMILARITIES, make, one_and_a_tail
 from saln_kernels.matrices import Problem
 from saln_kernels.truth import reference
 
@@ -104,6 +106,26 @@ def test_small_part_unseen(backend: str, b: int) -> None:
         )
         exact, own = reference.eigvals(Problem(features, candidates, center=True), 3)
         assert ((values - exact).abs() <= bounds + own).all()
+
+
+@pytest.mark.parametrize("tail", [1e-6, 1e-5, 5e-5])
+@pytest.mark.parametrize("b", [32, 64, 128, 200])
+def test_small_rest_is_counted(backend: str, b: int, tail: float) -> None:
+    """Couplings so small that the Krylov space counts as exhausted, yet above rounding, are in the certificates."""
+    for seed, steps in itertools.product(range(3), (b, b // 2, 20)):
+        matrix = one_and_a_tail(b, tail, seed)
+        values, bounds = saln_kernels.topk_eigvals(
+            matrix,
+            torch.arange(b).unsqueeze(0),
+            4,
+            similarity="precomputed",
+            solver="randomized",
+            n_iter=steps,
+            return_bounds=True,
+            backend=backend,
+        )
+        exact = torch.linalg.eigvalsh(matrix.double()).flip(0)[:4]
+        assert ((values.double() - exact).abs() <= bounds.double()).all(), (seed, steps)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -42,15 +42,17 @@ struct Lanczos {
 
   static SALN_HD int64_t vector_elements(int64_t steps, int64_t count) { return (count + 1) * 6 * steps; }
 
-  // Fills basis, d and e; returns the length of what the space of m steps leaves over. apply(x, y) is collective: y = K
-  // x, each entry by its row's thread, and returns x·y. `norm`: any number of the size of ‖K‖, to tell breakdown. In
-  // exact arithmetic K q_s has parts along q_s and q_{s−1} alone; without those, one more pass along all is the second
-  // of the two that are enough. kOnce: a thread has one row at most. Ends with a barrier.
+  // Fills basis, d and e, whose last entry, which couples nothing, is the sum of squares of what breakdown dropped;
+  // returns the length of what the space of m steps leaves over. apply(x, y) is collective: y = K x, each entry by its
+  // row's thread, and returns x·y. `norm`: any number of the size of ‖K‖, to tell breakdown. In exact arithmetic K q_s
+  // has parts along q_s and q_{s−1} alone; without those, one more pass along all is the second of the two that are
+  // enough. kOnce: a thread has one row at most. Ends with a barrier.
   template <bool kOnce, class G, class Apply>
   SALN_DEVICE T iterate(G& g, int n, int steps, const uint64_t& seed, T norm, const Apply& apply) const {
     const int m = steps < n ? steps : n;
     const T breakdown = norm * T(4) * T(n) * Arithmetic<T>::eps;
     start<kOnce>(g, n, 0, steps, seed);
+    if (g.rank == 0) e[m - 1] = 0;
     T rest = 0;
     for (int s = 0; s < m; ++s) {
       const T *before = basis + (s - 1) * ld, *q = basis + s * ld;
@@ -64,7 +66,10 @@ struct Lanczos {
       rest = project<kOnce>(g, n, s + 1, breakdown);
       if (g.rank == 0) {
         d[s] = alpha;
-        if (s + 1 < m) e[s] = rest > breakdown ? rest : T(0);
+        if (s + 1 < m) {
+          e[s] = rest > breakdown ? rest : T(0);
+          if (!(rest > breakdown)) e[m - 1] += rest * rest;
+        }
       }
       if (s + 1 < m && !(rest > breakdown)) start<kOnce>(g, n, s + 1, steps, seed);
     }
@@ -98,8 +103,8 @@ struct Lanczos {
     each_row(g, leading, [&](int j) { values[j] *= matrix.scale; });
     g.sync();
     const double rounding = sum_error<T>(n);  // of T's entries, relative to K
-    certify(g, n, m, found, leading, double(rest), semidefinite, trace - seen_trace + rounding * trace,
-            square - seen_square + 2 * rounding * square);
+    certify(g, n, m, found, leading, double(rest), 2 * sqrt(double(e[m - 1])), semidefinite,
+            trace - seen_trace + rounding * trace, square - seen_square + 2 * rounding * square);
     return found;
   }
 
@@ -226,9 +231,9 @@ struct Lanczos {
   // Ritz values θ lie below the eigenvalues (Cauchy). Above: with R the residual of the leading Ritz vectors and τ a
   // bound on every eigenvalue of K away from them, λ_i − θ_i ≤ 2R²/(g + √(g² + 4R²)), g = θ_i − τ > 0 (Li & Li 2005,
   // Theorem 2), and ≤ τ − θ_i + R otherwise. What is unseen is a difference, to which the caller has added its rounding
-  // error: a root makes much of little.
+  // error: a root makes much of little. What was `dropped` moves every value by its norm at most.
   template <class G>
-  SALN_DEVICE void certify(G& g, int n, int m, int found, int leading, double rest, bool semidefinite,
+  SALN_DEVICE void certify(G& g, int n, int m, int found, int leading, double rest, double dropped, bool semidefinite,
                            double unseen_trace, double unseen_square) const {
     double residual = 0;
     for (int j = 0; j < found; ++j) {
@@ -243,9 +248,9 @@ struct Lanczos {
     if (m < n) top += rest;
     each_row(g, found, [&](int j) {
       const double gap = values[j] - top;
-      truncation[j] = T(m == n    ? 0
-                        : gap > 0 ? 2 * residual * residual / (gap + sqrt(gap * gap + 4 * residual * residual))
-                                  : residual - gap);
+      const double above =
+          gap > 0 ? 2 * residual * residual / (gap + sqrt(gap * gap + 4 * residual * residual)) : residual - gap;
+      truncation[j] = T(dropped + (m == n ? 0 : above));
     });
     g.sync();
   }
