@@ -106,7 +106,7 @@ def test_learning_curves_are_in_tensorboard(data: Path, tmp_path: Path) -> None:
     run = next(run for run in document["runs"] if run["method"] == "guard:jest" and run["seed"] == 1)
     assert [each.step for each in events.Scalars("accuracy")] == [point["step"] for point in run["curve"]]
     assert [each.value for each in events.Scalars("accuracy")] == pytest.approx(
-        [point["accuracy"] for point in run["curve"]]
+        [point["score"] for point in run["curve"]]
     )
 
 
@@ -128,7 +128,7 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> None:
                 assert (float(written) if written else None) == value
     assert by_seed["jest", "cost", 0]["unit"] == "USD"
     first = document["runs"][0]["curve"]
-    assert [float(row["accuracy"]) for row in tables["curves"][: len(first)]] == [each["accuracy"] for each in first]
+    assert [float(row["accuracy"]) for row in tables["curves"][: len(first)]] == [each["score"] for each in first]
     assert {row["stage"] for row in tables["gates"]} == {"0.6", "1.0"}
     shares = [
         float(row["chosen_share"]) for row in tables["classes"] if row["method"] == "jest" and row["tenth"] == "0"
@@ -145,7 +145,7 @@ def _check_chosen(path: Path, data: Path, document: dict[str, Any]) -> None:
         assert set(np.unique(chosen["told"][~chosen["pool"]])) == {-1}
         right = (chosen["predictions"] == chosen["labels"])[chosen["is_test"]].mean()
     run = next(run for run in document["runs"] if run["method"] == "saln:keep=positive" and run["seed"] == 1)
-    assert right == pytest.approx(run["curve"][-1]["accuracy"])
+    assert right == pytest.approx(run["curve"][-1]["score"])
 
 
 def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
     assert "--model linear" in document["command"]
     repeated = RUNNER.invoke(app, [*document["command"].split()[1:], "--json"])
     again = json.loads(repeated.stdout)
-    assert [run["curve"][-1]["accuracy"] for run in again["runs"]] == [
-        run["curve"][-1]["accuracy"] for run in document["runs"]
+    assert [run["curve"][-1]["score"] for run in again["runs"]] == [
+        run["curve"][-1]["score"] for run in document["runs"]
     ]
 
 

@@ -68,7 +68,7 @@ def test_the_default_leaves_clean_data_alone() -> None:
     for seed in range(5):
         uniform, mine = (run for run in result.runs if run.seed == seed)
         assert torch.equal(uniform.chosen, mine.chosen)
-        assert [point.accuracy for point in uniform.curve] == [point.accuracy for point in mine.curve]
+        assert [point.score for point in uniform.curve] == [point.score for point in mine.curve]
 
 
 def test_clean_equal_classes_show_no_gain() -> None:

@@ -44,7 +44,7 @@ class Counter(Watcher):
 def everything(result: PilotResult) -> list[object]:
     """All that does not depend on the clock."""
     runs = [(run.method, run.seed, run.chosen.tolist(), run.predicted.tolist()) for run in result.runs]
-    accuracies = [point.accuracy for run in result.runs for point in run.curve]
+    accuracies = [point.score for run in result.runs for point in run.curve]
     return [runs, accuracies, result.selections, result.data]
 
 
@@ -186,8 +186,8 @@ def test_anybody_can_read_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-        found = db.execute("SELECT method, seed, json_extract(curve, '$[#-1].accuracy') FROM run").fetchall()
-    assert sorted(found) == sorted((run.method, run.seed, run.final.accuracy) for run in result.runs)
+        found = db.execute("SELECT method, seed, json_extract(curve, '$[#-1].score') FROM run").fetchall()
+    assert sorted(found) == sorted((run.method, run.seed, run.final.score) for run in result.runs)
 
 
 def test_tensors_come_back_as_they_were(tmp_path: Path) -> None:

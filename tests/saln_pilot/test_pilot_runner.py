@@ -42,9 +42,9 @@ def test_a_seed_gives_every_method_the_same_start(compared: PilotResult) -> None
     for a, b, c in zip(uniform, too, first, strict=True):
         assert torch.equal(a.chosen, b.chosen)
         assert torch.equal(a.chosen, c.chosen)
-        accuracies = [[point.accuracy for point in run.curve] for run in (a, b, c)]
+        accuracies = [[point.score for point in run.curve] for run in (a, b, c)]
         assert accuracies[0] == accuracies[1] == accuracies[2]
-    before = {run.curve[0].accuracy for run in compared.runs if run.seed == 0}
+    before = {run.curve[0].score for run in compared.runs if run.seed == 0}
     assert len(before) == 1
     assert not torch.equal(uniform[0].chosen, uniform[1].chosen)
 
@@ -188,7 +188,7 @@ def test_a_longer_run_begins_as_uniform_does() -> None:
     points = [train_uniform_for(task, TINY, (1e-9,))[0]]
     first = run_method(UNIFORM, task, dataclasses.replace(TINY, evaluations=24))
     assert points[0].step == 1
-    assert points[0].accuracy == first.curve[1].accuracy
+    assert points[0].score == first.curve[1].score
     beyond = train_uniform_for(task, TINY, (run.final.seconds * 3,))[0]
     assert beyond.seconds >= run.final.seconds * 3
 
@@ -203,7 +203,7 @@ def test_chosen_rows_are_rows_of_the_data_set(compared: PilotResult) -> None:
     assert not torch.isin(rows, pool.reference_rows).any()
     assert run.predicted.shape == pool.test_rows.shape
     right = (run.predicted == dataset.labels[pool.test_rows]).float().mean()
-    assert float(right) == pytest.approx(run.final.accuracy)
+    assert float(right) == pytest.approx(run.final.score)
 
 
 def test_registered_methods_run(compared: PilotResult) -> None:
@@ -221,8 +221,8 @@ def test_same_settings_same_accuracies() -> None:
     config = dataclasses.replace(TINY, seeds=2, steps=6)
     methods = make_methods(("jest",))
     first, second = (run_pilot(blobs(), config, methods) for _ in range(2))
-    assert [point.accuracy for run in first.runs for point in run.curve] == [
-        point.accuracy for run in second.runs for point in run.curve
+    assert [point.score for run in first.runs for point in run.curve] == [
+        point.score for run in second.runs for point in run.curve
     ]
     assert all(torch.equal(a.chosen, b.chosen) for a, b in zip(first.runs, second.runs, strict=True))
 
@@ -236,7 +236,7 @@ def test_document_is_plain_json(compared: PilotResult) -> None:
     }  # fmt: skip
     assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
     assert len(document["runs"]) == 20
-    assert set(document["runs"][0]["curve"][0]) >= {"step", "accuracy", "selection_seconds", "training_seconds"}
+    assert set(document["runs"][0]["curve"][0]) >= {"step", "score", "selection_seconds", "training_seconds"}
     assert {"torch", "python"} <= set(document["versions"])
 
 

@@ -40,7 +40,7 @@ class Weighted(Selector):
 
 def accuracies(selector: Weighted) -> list[float]:
     run = run_method(Method("weighted", selector, frozenset({"features"})), make_task(blobs(), TINY, 0), TINY)
-    return [point.accuracy for point in run.curve]
+    return [point.score for point in run.curve]
 
 
 def test_selectors_hear_how_far_training_is_and_start_every_run_afresh() -> None:

@@ -235,7 +235,7 @@ def _curves(
     faint = min(0.15, 0.75 / len(result.methods))  # fainter where many lie on one another
     for method, look in looks(result.methods).items():
         runs = result.runs_of(method)
-        found = [interval([at.accuracy for at in of_seeds]) for of_seeds in zip(*(r.curve for r in runs), strict=True)]
+        found = [interval([at.score for at in of_seeds]) for of_seeds in zip(*(r.curve for r in runs), strict=True)]
         middle = [each.mean for each in found]
         low = [each.mean if each.low is None else max(0.0, each.low) for each in found]
         high = [each.mean if each.high is None else min(1.0, each.high) for each in found]
@@ -245,9 +245,9 @@ def _curves(
         data += [Datum(f"{prefix}{method}", *each) for each in zip(x, middle, low, high, strict=True)]
     axes.set_ylabel(f"test {result.config.metric.replace('_', ' ')}")
     # Leave the untrained part out of the picture where it would squeeze the rest.
-    early = [run.curve[len(run.curve) // 8].accuracy for run in result.runs]
-    finals = [run.final.accuracy for run in result.runs]
-    highest = max(point.accuracy for run in result.runs for point in run.curve)
+    early = [run.curve[len(run.curve) // 8].score for run in result.runs]
+    finals = [run.final.score for run in result.runs]
+    highest = max(point.score for run in result.runs for point in run.curve)
     lowest = max(0.0, min(*early, *finals) - 0.05)
     axes.set_ylim(lowest, min(1.01, highest + 0.15 * (highest - lowest) + 0.01))
     return data
@@ -260,7 +260,7 @@ def _longer(result: PilotResult) -> list[tuple[float, float]]:
         return []
     ends = [run.final for run in result.runs_of("uniform")]
     found = [
-        (float(np.mean([at.seconds for at in of_seeds])), float(np.mean([at.accuracy for at in of_seeds])))
+        (float(np.mean([at.seconds for at in of_seeds])), float(np.mean([at.score for at in of_seeds])))
         for of_seeds in (ends, *zip(*curves, strict=True))
     ]
     return [found[0], *(each for each in found[1:] if each[0] > found[0][0])]

@@ -24,8 +24,8 @@ LEAST_CREDIBLE = 0.05
 class OnePass(Selector):
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
-    This project's own, and of all methods of docs/study.md the one that most often paid by the clock. `prepare` looks
-    at the dataset once: how many copies each sample has (`support.copies`), and how likely its label is right
+    This project's own, and of all methods of docs/log/study.md the one that most often paid by the clock. `prepare`
+    looks at the dataset once: how many copies each sample has (`support.copies`), and how likely its label is right
     (`support.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
     copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
     at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.

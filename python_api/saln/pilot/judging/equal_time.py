@@ -44,7 +44,7 @@ def time_budgets(runs: Sequence[Run]) -> tuple[float, ...]:
 
 def accuracy_at(curve: Sequence[Point], seconds: float) -> float:
     """Accuracy after so many seconds, on the straight line between the evaluations around; the ends go on level."""
-    return float(np.interp(seconds, [point.seconds for point in curve], [point.accuracy for point in curve]))
+    return float(np.interp(seconds, [point.seconds for point in curve], [point.score for point in curve]))
 
 
 def accuracy_in_uniforms_time(run: Run, uniform: Run, *, with_setup: bool) -> float:
@@ -59,5 +59,5 @@ def lead_in_own_time(run: Run, uniform: Run, longer: LongerUniform, *, with_setu
     Uniform's is the better of what it has after as many seconds and after as many steps: with more time than it needs
     it may grow worse, on wrong labels above all, and nobody would let it.
     """
-    after = longer.at(run.total_seconds if with_setup else run.final.seconds).accuracy
-    return run.final.accuracy - max(after, uniform.final.accuracy)
+    after = longer.at(run.total_seconds if with_setup else run.final.seconds).score
+    return run.final.score - max(after, uniform.final.score)

@@ -63,7 +63,7 @@ class Kpis:
 
 def target_accuracy(uniform: Sequence[Run]) -> float:
     """The default target: a little below uniform's mean final accuracy."""
-    return TARGET_SHARE * statistics.fmean(run.final.accuracy for run in uniform)
+    return TARGET_SHARE * statistics.fmean(run.final.score for run in uniform)
 
 
 def compute_kpis(
@@ -92,7 +92,7 @@ def compute_kpis(
         raise ValueError("all methods must have runs of the same seeds in the same order")
     values = {}
     for method, each in runs.items():
-        median = statistics.median(run.final.accuracy for run in each)
+        median = statistics.median(run.final.score for run in each)
         yardstick = Yardstick(target, batch_size, price_per_hour, uniform, longer or {}, median)
         values[method] = {name: tuple(by.of(run, yardstick) for run in each) for name, by in MEASURES.items()}
     return tuple(

@@ -68,17 +68,17 @@ class Measure:
 
 def first_reaching(curve: Sequence[Point], accuracy: float) -> Point | None:
     """The first evaluation at or above an accuracy."""
-    return next((point for point in curve if point.accuracy >= accuracy), None)
+    return next((point for point in curve if point.score >= accuracy), None)
 
 
 def largest_drop(curve: Sequence[Point]) -> float:
     """Largest fall of accuracy from one evaluation to the next; 0 where it never fell."""
-    return max([0.0, *(before.accuracy - after.accuracy for before, after in pairwise(curve))])
+    return max([0.0, *(before.score - after.score for before, after in pairwise(curve))])
 
 
 def reaches_uniform(run: Run, uniform: Run) -> bool:
     """Whether a run ever gets to uniform's final accuracy of the same seed."""
-    return first_reaching(run.curve, uniform.final.accuracy) is not None
+    return first_reaching(run.curve, uniform.final.score) is not None
 
 
 def times_as_fast(run: Run, uniform: Run, *, with_setup: bool) -> float:
@@ -88,7 +88,7 @@ def times_as_fast(run: Run, uniform: Run, *, with_setup: bool) -> float:
     """
 
     def seconds(of: Run) -> float:
-        point = first_reaching(of.curve, uniform.final.accuracy) or of.final
+        point = first_reaching(of.curve, uniform.final.score) or of.final
         # A goal met before the first step costs nothing.
         return max(point.seconds + (of.setup_seconds if with_setup else 0.0), 1e-9)
 
@@ -128,8 +128,8 @@ MEASURES: dict[str, Measure] = {
     "training_time_to_accuracy": Measure(_at_target(lambda point, *_: point.seconds), "s", True),
     "steps_to_accuracy": Measure(_at_target(lambda point, *_: float(point.step)), as_ratio=True),
     "samples_to_accuracy": Measure(_at_target(lambda point, _, by: float(point.step * by.batch_size)), as_ratio=True),
-    "final_accuracy": Measure(lambda run, _: run.final.accuracy),
-    "spread": Measure(lambda run, by: abs(run.final.accuracy - by.median_accuracy)),
+    "final_accuracy": Measure(lambda run, _: run.final.score),
+    "spread": Measure(lambda run, by: abs(run.final.score - by.median_accuracy)),
     "worst_class": Measure(lambda run, _: run.final.worst_class),
     "largest_drop": Measure(lambda run, _: largest_drop(run.curve)),
     "speed_up": Measure(lambda run, by: _speed_up(run, by, with_setup=True), as_ratio=True),

@@ -49,10 +49,10 @@ def _curves(result: PilotResult) -> Rows:
     for run in result.runs:
         for at in run.curve:
             seconds = (at.selection_seconds, at.training_seconds, run.setup_seconds)
-            yield run.method, run.seed, at.step, at.accuracy, at.worst_class, *seconds
+            yield run.method, run.seed, at.step, at.score, at.worst_class, *seconds
     for longer in result.longer:
         for at in longer.curve:
-            yield "uniform for longer", longer.seed, at.step, at.accuracy, at.worst_class, 0.0, at.seconds, 0.0
+            yield "uniform for longer", longer.seed, at.step, at.score, at.worst_class, 0.0, at.seconds, 0.0
 
 
 def _by_seed(result: PilotResult) -> Rows:

@@ -45,7 +45,7 @@ class TensorBoard(Watcher):
             stage = "" if self._share == 1.0 else f"stage-{self._share:g}"
             self._writers[key] = self._make(str(self._folder / stage / method.replace(":", "-") / f"seed-{seed}"))
         writer = self._writers[key]
-        writer.add_scalar("accuracy", point.accuracy, point.step)
+        writer.add_scalar("accuracy", point.score, point.step)
         writer.add_scalar("worst class", point.worst_class, point.step)
         writer.add_scalar("seconds", point.seconds, point.step)
         if point.seconds:

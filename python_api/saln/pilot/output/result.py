@@ -21,6 +21,7 @@ from saln.pilot.judging.gates import GateOutcome, GateVerdict
 from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
 from saln.pilot.judging.verdict import Verdict
+from saln.pilot.metric import Metric
 from saln.pilot.problem.pool import Pool
 from saln.pilot.problem.task import Task
 from saln.pilot.training.trainer import Run
@@ -139,6 +140,11 @@ class PilotResult:
     @property
     def methods(self) -> tuple[str, ...]:
         return tuple(kpis.method for kpis in self.kpis)
+
+    @property
+    def metric(self) -> Metric:
+        """What runs are judged by; a `score` is its value, with the other sign where less is better."""
+        return Metric.named(self.config.metric)
 
     @property
     def gate_outcome(self) -> GateOutcome | None:

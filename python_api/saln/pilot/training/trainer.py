@@ -43,7 +43,7 @@ class Point:
     """An evaluation: where the run stood, and what it had cost (evaluations themselves are not counted)."""
 
     step: int
-    accuracy: float
+    score: float
     worst_class: float
     selection_seconds: float
     training_seconds: float

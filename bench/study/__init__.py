@@ -1,1 +1,0 @@
-"""Does selection pay? Every method on every set and condition, and what predicts a batch's usefulness."""
