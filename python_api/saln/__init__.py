@@ -6,7 +6,8 @@ Layers, each importing only those below it:
     functional, sampler -> selectors -> candidates, schedule, superbatch
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
-training step, `SpectralBatchSampler` the form for a DataLoader, and `select_data` turns a DataLoader into one that has it.
+training step, `SpectralBatchSampler` the form for a DataLoader, and `select_data` makes a loader with it of one
+without.
 """
 
 from importlib import import_module

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    DistributedSampler,
-    IterableDataset,
-    RandomSampler,
-    SequentialSampler,
-)
+from torch.utils.data import DataLoader, IterableDataset
 
 from saln.sampling.sampler import SpectralBatchSampler
 
@@ -29,8 +22,9 @@ ARGUMENTS = (
     "pin_memory_device",
     "in_order",
 )
-# Samplers that serve every sample, so that nothing is lost where selection takes their place.
-EVEN = (RandomSampler, SequentialSampler, DistributedSampler)
+# Samplers that serve every sample, so that nothing is lost where selection takes their place. Torch's and torchdata's,
+# which are no subclasses of them.
+EVEN = ("RandomSampler", "SequentialSampler", "DistributedSampler", "StatefulDistributedSampler")
 
 
 def arguments_of(loader: DataLoader[Any]) -> dict[str, Any]:
@@ -99,15 +93,14 @@ and shuffle=True
     refuse_iterable(loader.dataset)
     if isinstance(loader.batch_sampler, SpectralBatchSampler):
         raise ValueError("the loader has a SpectralBatchSampler already, want a loader made with batch_size")
-    if loader.batch_size is None and loader.batch_sampler is None:
-        raise ValueError("the loader's batch_size is None, so that it makes no batches: want a loader made with one")
     wanted = "want a loader made with batch_size and shuffle=True"
-    if type(loader.batch_sampler) is not BatchSampler:
+    if loader.batch_size is None and loader.batch_sampler is None:
+        raise ValueError(f"the loader's batch_size is None, so that it makes no batches: {wanted}")
+    if loader.batch_size is None:
         raise ValueError(
             f"the loader has a {type(loader.batch_sampler).__name__}, whose batches would be lost: {wanted}"
         )
-    sampler = loader.sampler
-    n_samples = len(loader.dataset)  # type: ignore[arg-type]
-    repeats = isinstance(sampler, RandomSampler) and (sampler.replacement or sampler.num_samples != n_samples)
-    if not isinstance(sampler, EVEN) or repeats:
-        raise ValueError(f"the loader has a {type(sampler).__name__}, whose choice would be lost: {wanted}")
+    sampler, n_samples = type(loader.sampler).__name__, len(loader.dataset)  # type: ignore[arg-type]
+    partial = sampler == "RandomSampler" and getattr(loader.sampler, "num_samples", n_samples) != n_samples
+    if sampler not in EVEN or partial or getattr(loader.sampler, "replacement", False):
+        raise ValueError(f"the loader has a {sampler}, whose choice would be lost: {wanted}")
