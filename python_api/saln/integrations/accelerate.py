@@ -120,7 +120,7 @@ def prepare_loader(
     sampler.check_dataset(loader.dataset)
     if not weights_applied:
         refuse_dropping_weights(
-            sampler, "multiply the losses of a batch with loader.weights, and say prepare_loader(weights_applied=True)"
+            sampler, "multiply the losses of a batch with loader.weights, and say weights_applied=True"
         )
     device = accelerator.device if accelerator.device_placement else None
     prepared = SpectralLoader(loader, device, non_blocking=accelerator.non_blocking)
