@@ -8,6 +8,7 @@ except ImportError as error:
     raise missing("lightning", error) from error
 
 from saln.integrations.lightning.callback import SpectralSelection
+from saln.integrations.lightning.job import job
 from saln.integrations.lightning.select import batch_weights, select_data
 
-__all__ = ["SpectralSelection", "batch_weights", "select_data"]
+__all__ = ["SpectralSelection", "batch_weights", "job", "select_data"]

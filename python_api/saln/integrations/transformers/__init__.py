@@ -8,8 +8,9 @@ try:
 except ImportError as error:
     raise missing("transformers", error) from error
 
+from saln.integrations.transformers.job import job
 from saln.integrations.transformers.losses import cross_entropy, next_token_cross_entropy
 from saln.integrations.transformers.select import select_data
 from saln.integrations.transformers.trainer import use_sampler
 
-__all__ = ["cross_entropy", "next_token_cross_entropy", "select_data", "use_sampler"]
+__all__ = ["cross_entropy", "job", "next_token_cross_entropy", "select_data", "use_sampler"]

@@ -94,4 +94,4 @@ def _n_epochs(arguments: TrainingArguments, n_samples: int) -> int:
     """Epochs of a training, for methods that change over it."""
     per_step = arguments.train_batch_size * arguments.gradient_accumulation_steps * arguments.world_size
     by_steps = arguments.max_steps * per_step / max(1, n_samples)
-    return max(1, math.ceil(by_steps if arguments.max_steps > 0 else arguments.num_train_epochs))
+    return int(max(1, math.ceil(by_steps if arguments.max_steps > 0 else arguments.num_train_epochs)))
