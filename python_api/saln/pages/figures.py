@@ -17,7 +17,7 @@ from saln.pilot.judging.intervals import Interval, interval
 from saln.pilot.judging.measures import MEASURES
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import points
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
 TOGETHER = (
     "Right of the line is better. Bars are the intervals that decide: by each figure, those of all methods hold "
@@ -243,7 +243,7 @@ def _curves(
         axes.plot(x, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
         axes.fill_between(x, low, high, color=look.colour, alpha=faint, linewidth=0)
         data += [Datum(f"{prefix}{method}", *each) for each in zip(x, middle, low, high, strict=True)]
-    axes.set_ylabel(f"test {result.config.metric.replace('_', ' ')}")
+    axes.set_ylabel(f"test {result.metric.words}")
     # Leave the untrained part out of the picture where it would squeeze the rest.
     early = [run.curve[len(run.curve) // 8].score for run in result.runs]
     finals = [run.final.score for run in result.runs]

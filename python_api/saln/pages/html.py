@@ -111,7 +111,7 @@ def _rows(result: PilotResult) -> dict[str, list[str]]:
 
 
 def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, str]:
-    metric = result.config.metric.replace("_", " ")
+    metric = result.metric.words
     column = {f"final {metric}": final(kpis, 4)}
     for name, title in AGAINST.items():
         if result.longer or not name.startswith("lead"):

@@ -109,10 +109,11 @@ def _most_often(method: str, result: PilotResult, images: torch.Tensor | None) -
         return None
     run = result.runs_of(method)[0]
     pool = result.pools[run.seed]
-    times = torch.bincount(run.chosen.flatten(), minlength=len(pool.rows))
+    times = torch.bincount(run.chosen[run.chosen >= 0], minlength=len(pool.rows))
     places = times.argsort(descending=True, stable=True)[:OFTEN_SHOWN]
     rows = pool.rows[places].tolist()
-    mix = _mix([result.data.class_names[label] for label in pool.labels[places].tolist()])
+    labels = [] if pool.labels is None else pool.labels[places].tolist()
+    mix = _mix([result.data.class_names[label] for label in labels])
     often = times[places].tolist()
     return Samples(
         f"Chosen most often: {often[-1]} to {often[0]} times" if often[0] != often[-1] else f"Chosen {often[0]} times",

@@ -61,7 +61,7 @@ def reuse(result: PilotResult) -> Drawn:
     for method, look in looks(result.methods).items():
         run = result.runs_of(method)[0]
         n_rows = len(result.pools[run.seed].rows) if result.pools else int(run.chosen.max()) + 1
-        times = np.sort(np.bincount(run.chosen.numpy().ravel(), minlength=n_rows))[::-1]
+        times = np.sort(np.bincount(run.chosen[run.chosen >= 0].numpy(), minlength=n_rows))[::-1]
         places = np.unique(np.linspace(0, n_rows - 1, CURVE_POINTS).round().astype(int))
         shares = 100 * (places + 1) / n_rows
         axes.plot(shares, times[places], color=look.colour, linestyle=look.line, linewidth=1.8, label=method)

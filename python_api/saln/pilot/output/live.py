@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from saln.pilot.config import PilotError
-from saln.pilot.training.trainer import Point
+from saln.pilot.training.point import Point
 from saln.pilot.training.watch import Watcher
 
 
@@ -34,7 +34,7 @@ class TensorBoard(Watcher):
         self._share = 1.0
         self._writers: dict[tuple[str, int, float], Any] = {}
 
-    def begin(self, methods: object, steps: int, share: float, done: object) -> None:
+    def begin(self, methods: object, steps: int | None, share: float, done: object) -> None:
         """As in `Watcher`."""
         self._share = share
 
@@ -45,8 +45,8 @@ class TensorBoard(Watcher):
             stage = "" if self._share == 1.0 else f"stage-{self._share:g}"
             self._writers[key] = self._make(str(self._folder / stage / method.replace(":", "-") / f"seed-{seed}"))
         writer = self._writers[key]
-        writer.add_scalar("accuracy", point.score, point.step)
-        writer.add_scalar("worst class", point.worst_class, point.step)
+        for name, value in point.metrics.items():
+            writer.add_scalar(name, value, point.step)
         writer.add_scalar("seconds", point.seconds, point.step)
         if point.seconds:
             writer.add_scalar("share of time selecting", point.selection_seconds / point.seconds, point.step)

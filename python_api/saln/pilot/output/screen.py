@@ -23,7 +23,7 @@ def print_result(result: PilotResult, console: Console) -> None:
     data, config = result.data, result.config
     console.print(
         f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} seeds × "
-        f"{config.steps} steps × {config.batch_size} of {data.n_offered} samples",
+        f"{result.steps} steps × {config.batch_size} of {data.n_offered} samples",
         highlight=False,
     )
     console.print(accuracy_table(result))
@@ -46,9 +46,9 @@ def print_result(result: PilotResult, console: Console) -> None:
 
 def accuracy_table(result: PilotResult) -> Table:
     """What each method reached, at equal steps and at equal wall clock."""
-    name = result.config.metric.replace("_", " ").capitalize()
+    name = result.metric.words.capitalize()
     table = _table(
-        f"{name} after {result.config.steps} steps; points more than uniform",
+        f"{name} after {result.steps} steps; points more than uniform",
         "final", "equal steps", "uniform\nas long", "all\ncounted", "worst\nclass",
     )  # fmt: skip
     for kpis in result.kpis:
