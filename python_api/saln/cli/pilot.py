@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
-from saln.cli.options import Columns, FeatureKey, Groups, JsonOption
+from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
 
 FAILED, UNDECIDED = 1, 3
 """Exit statuses where a gate failed, and where none did but one is undecided."""
 
-TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse", "Success and cost", "Output"
+TRAINING, DATA, SPOILED, OUTPUT = "Training", "Data", "Data made worse", "Output"
+JUDGING, WORTH = "Success", "What it is worth a year"
 
 
 @app.command()
@@ -106,15 +107,20 @@ def pilot(
         float | None,
         typer.Option(help="For time to target.  [default: 0.99 of uniform's final accuracy]", rich_help_panel=JUDGING),
     ] = None,
-    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=JUDGING)] = None,
-    currency: Annotated[str, typer.Option(help="Of the price.", rich_help_panel=JUDGING)] = "EUR",
+    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=WORTH)] = None,
+    people_price_per_hour: Annotated[float | None, typer.Option(help="Of people.", rich_help_panel=WORTH)] = None,
+    people_hours: Annotated[
+        float, typer.Option(help="Of people, once, to introduce selection.", rich_help_panel=WORTH)
+    ] = 16.0,
+    currency: Annotated[str, typer.Option(help="Of prices.", rich_help_panel=WORTH)] = "EUR",
     full_training_hours: Annotated[
         float | None,
-        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=JUDGING),
+        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=WORTH),
     ] = None,
-    trainings: Annotated[
-        int, typer.Option(help="Full trainings the pilot is to pay for.", rich_help_panel=JUDGING)
-    ] = 1,
+    trainings_per_year: Annotated[float, typer.Option(help="Full trainings.", rich_help_panel=WORTH)] = 12.0,
+    share_concerned: Annotated[
+        float, typer.Option(help="Share of them that could use selection.", rich_help_panel=WORTH)
+    ] = 1.0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The report, one HTML file.", rich_help_panel=OUTPUT)
     ] = Path("report.html"),
@@ -134,6 +140,7 @@ def pilot(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for learning curves while it runs.", rich_help_panel=OUTPUT)
     ] = None,
+    lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Train with and without selection on equal terms, and report whether it paid.
@@ -143,6 +150,7 @@ def pilot(
     """
     settings = dict(locals())
     with one_line_errors():
+        from saln.catalogue import Words
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
@@ -156,11 +164,10 @@ def pilot(
         from saln.pilot.training.methods import make_methods
         from saln.pilot.training.watch import Watchers
 
+        Words(lang)  # an error before anything is run, not after
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
         writable(output, data, labels, gates, *(groups or []), also=tables)
-        if price_per_hour is None and (full_training_hours is not None or trainings != 1):
-            raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
         given = {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
@@ -180,7 +187,7 @@ def pilot(
         write_tables(result, csv or folder)
         write_chosen(result, dataset, folder)
         write_data(result, folder)
-        render_report(result, output, command, dataset.images)
+        render_report(result, output, command, dataset.images, lang)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:

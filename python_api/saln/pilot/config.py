@@ -26,7 +26,10 @@ JUDGING = (
     "price_per_hour",
     "currency",
     "full_training_hours",
-    "trainings",
+    "trainings_per_year",
+    "share_concerned",
+    "people_hours",
+    "people_price_per_hour",
 )
 """Settings that change what is run or how runs are judged, but not the outcome of any one run."""
 
@@ -118,8 +121,14 @@ class PilotConfig:
     currency : str
     full_training_hours : float or None
         What one full training takes with uniform batches; what uniform took in the pilot by default.
-    trainings : int
-        How many of them the pilot is to pay for.
+    trainings_per_year : float
+        Full trainings a year; one a month by default.
+    share_concerned : float
+        Share of these that could use selection; all by default.
+    people_hours : float
+        What it takes people once to introduce it; two working days by default.
+    people_price_per_hour : float or None
+        Of these, in `currency`.
     """
 
     methods: tuple[str, ...] = DEFAULT_METHODS
@@ -154,10 +163,13 @@ class PilotConfig:
     price_per_hour: float | None = None
     currency: str = "EUR"
     full_training_hours: float | None = None
-    trainings: int = 1
+    trainings_per_year: float = 12.0
+    share_concerned: float = 1.0
+    people_hours: float = 16.0
+    people_price_per_hour: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "steps", "hidden", "width", "blocks", "evaluations", "threads", "trainings"):
+        for name in ("seeds", "steps", "hidden", "width", "blocks", "evaluations", "threads"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
         self._check("batch_size", self.batch_size >= 2, "at least 2")
         for name in ("image_size", "reference_steps", "test_rows"):
@@ -168,14 +180,14 @@ class PilotConfig:
             self._check(name, 0.0 < getattr(self, name) < 1.0, "between 0 and 1")
         for name in ("label_noise", "duplicates"):
             self._check(name, 0.0 <= getattr(self, name) < 1.0, "in [0, 1)")
-        for name in ("imbalance", "train_share"):
+        for name in ("imbalance", "train_share", "share_concerned"):
             self._check(name, 0.0 < getattr(self, name) <= 1.0, "in (0, 1]")
-        for name in ("feature_noise", "feature_ms"):
+        for name in ("feature_noise", "feature_ms", "people_hours"):
             self._check(name, 0.0 <= getattr(self, name) < math.inf, "0 or more")
         self._check("learning_rate", 0.0 < self.learning_rate < math.inf, "positive")
         target = self.target_accuracy
         self._check("target_accuracy", target is None or 0.0 < target <= 1.0, "in (0, 1]")
-        for name in ("price_per_hour", "full_training_hours"):
+        for name in ("price_per_hour", "full_training_hours", "trainings_per_year", "people_price_per_hour"):
             value = getattr(self, name)
             self._check(name, value is None or 0.0 < value < math.inf, "positive")
         for name, known in (("model", MODELS), ("features", FEATURE_SOURCES), ("metric", METRICS)):
