@@ -140,6 +140,12 @@ def pilot(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for learning curves while it runs.", rich_help_panel=OUTPUT)
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(help="Project of Weights & Biases for the same.", rich_help_panel=OUTPUT)
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(help="Experiment of MLflow for the same.", rich_help_panel=OUTPUT)
+    ] = None,
     lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
@@ -156,9 +162,10 @@ def pilot(
         from saln.pages.data import DRAWN
         from saln.pilot.config import PilotConfig
         from saln.pilot.judging.gates import read_gates
+        from saln.pilot.metric import Metric
+        from saln.pilot.output import live
         from saln.pilot.output.bars import Bars
         from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
-        from saln.pilot.output.live import TensorBoard
         from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
         from saln.pilot.training.methods import make_methods
@@ -179,9 +186,16 @@ def pilot(
         by, group_notes = read_groups(groups) if groups else ([], [])
         dataset = _dataset(data, labels, feature_key, label_key, test_key, columns, ignore).with_groups(by)
         with progress_bar("steps") as progress:
-            watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
+            judged = Metric.named(metric)
+            trackers = [
+                *([live.tensorboard(tensorboard, judged)] if tensorboard else []),
+                *([live.wandb(wandb, judged)] if wandb else []),
+                *([live.mlflow(mlflow, judged)] if mlflow else []),
+            ]
+            watchers = Watchers([Bars(progress), *trackers])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
         result = replace(result, notes=(*result.notes, *group_notes))
+        watchers.outcome(result)
         command = command_line(context)
         write_json(result, folder, command)
         write_tables(result, csv or folder)
@@ -193,7 +207,7 @@ def pilot(
     else:
         from rich.console import Console
 
-        print_result(result, Console())
+        print_result(result, Console(), command)
     typer.echo(f"Report: {output.resolve()}; runs and tables: {(csv or folder).resolve()}", err=as_json)
     if result.gate_outcome in ("failed", "undecided"):
         raise typer.Exit(FAILED if result.gate_outcome == "failed" else UNDECIDED)

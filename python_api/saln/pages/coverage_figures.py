@@ -91,8 +91,12 @@ def coverage_over_time(result: PilotResult, words: Words, found: ByGroup, name: 
         " ".join(map(words.say, [message("coverage.time_caption"), *left_out(len(names), len(shown))])),
         "; ".join(
             words(
-                "coverage.time_alt", method=method, low=float(ratio[:, 0].min()), high=float(ratio[:, 0].max()),
-                last_low=float(ratio[:, -1].min()), last_high=float(ratio[:, -1].max()),
+                "coverage.time_alt",
+                method=method,
+                low=float(ratio[:, 0].min()),
+                high=float(ratio[:, 0].max()),
+                last_low=float(ratio[:, -1].min()),
+                last_high=float(ratio[:, -1].max()),
             )
             for method, ratio in ratios.items()
         ),

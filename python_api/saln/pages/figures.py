@@ -149,7 +149,9 @@ def curves_by_seconds(result: PilotResult, words: Words) -> Drawn:
         _capital(words("clock", metric=metric_words(result.metric))),
         _sentences(words, [message("clock.caption"), *([message("clock.longer")] if longer else [])]),
         "; ".join(
-            words("clock.alt", method=each.method, ms=1e3 * each.known("step_seconds"), setup=each.known("setup_seconds"))
+            words(
+                "clock.alt", method=each.method, ms=1e3 * each.known("step_seconds"), setup=each.known("setup_seconds")
+            )
             for each in result.kpis
         ),
         tuple(data),

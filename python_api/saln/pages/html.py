@@ -93,7 +93,8 @@ def report_html(
         money=lambda price: message("money", value=f"{price:g}", currency=result.config.currency),
         assumed=assumed,
         facts=_facts(result.data),
-        settings=[(name.replace("_", " "), each) for name, each in result.config.as_dict().items()],
+        settings=[(name.replace("_", " "), _setting(each)) for name, each in result.config.as_dict().items()],
+        machine=[*result.machine.items(), *result.versions.items()],
     )
 
 
@@ -145,6 +146,13 @@ def _facts(data: DataSummary) -> list[tuple[str, str]]:
         key = f"data.{name}"
         found.append((message(key) if key in MESSAGES else name.replace("_", " "), shown))
     return found
+
+
+def _setting(given: Any) -> str | None:
+    """None where nothing was given."""
+    if isinstance(given, list | tuple):
+        return ", ".join(map(str, given)) or message("none")
+    return None if given is None else str(given)
 
 
 def _rows(result: PilotResult) -> list[tuple[str, list[str]]]:

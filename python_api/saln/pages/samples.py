@@ -91,9 +91,7 @@ def thumbnails(images: torch.Tensor) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _batch(
-    end: str, batch: ScoredBatch, result: PilotResult, words: Words, images: torch.Tensor | None
-) -> Samples:
+def _batch(end: str, batch: ScoredBatch, result: PilotResult, words: Words, images: torch.Tensor | None) -> Samples:
     mix = _mix(batch.labels, result.data.class_names)
     shown = batch.rows[:SHOWN]
     title = words(end, score=batch.score, step=batch.step + 1)

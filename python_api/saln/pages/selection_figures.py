@@ -18,9 +18,7 @@ def wrong_and_copied(result: PilotResult, words: Words) -> Drawn | None:
     """Wrong labels and copies among the chosen; None where the pilot put in neither."""
     panels = []
     if any(each.wrong_offered for each in result.selections):
-        panels.append(
-            ("wrong.labels", [(each.wrong_chosen, each.wrong_offered) for each in result.selections])
-        )
+        panels.append(("wrong.labels", [(each.wrong_chosen, each.wrong_offered) for each in result.selections]))
     if any(each.copies_offered for each in result.selections):
         panels.append(("wrong.copies", [(each.copies_chosen, each.copies_offered) for each in result.selections]))
     if not panels:
@@ -107,7 +105,8 @@ def batch_scores(result: PilotResult, words: Words) -> Drawn:
         words("scores"),
         words("scores.caption"),
         "; ".join(
-            words("scores.alt", method=each.method, rank=float(np.mean(each.batch_scores))) for each in result.selections
+            words("scores.alt", method=each.method, rank=float(np.mean(each.batch_scores)))
+            for each in result.selections
         ),
         tuple(
             Datum(each.method, float(step), score)
@@ -151,9 +150,7 @@ def spectra(result: PilotResult, words: Words) -> Drawn:
     ranks = "; ".join(
         words("spectra.rank", method=each.method, rank=each.effective_rank)
         if each.rejected_effective_rank is None
-        else words(
-            "spectra.ranks", method=each.method, rank=each.effective_rank, rejected=each.rejected_effective_rank
-        )
+        else words("spectra.ranks", method=each.method, rank=each.effective_rank, rejected=each.rejected_effective_rank)
         for each in result.selections
     )
     return Drawn(

@@ -10,8 +10,8 @@ from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
 
 SHORTEST = 10.0
-"""Seconds of uniform's training from which speed-ups are carried over to a full one. Below, what is done once (features,
-the reference network, a look at the data) and steps of a millisecond weigh as they do in no full training."""
+"""Seconds of uniform's training from which speed-ups are carried over to a full one. Below, steps of a millisecond and
+what is done once (features, reference network, a look at the data) weigh as they do in no full training."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Costs:
     run_seconds : float
         Of uniform's training, mean over seeds.
     full_training_hours : float or None
-        Of one full training with uniform batches; None where the runs are shorter than `SHORTEST` s, and none was given.
+        Of one full training with uniform batches; None where none was given and the runs are shorter than `SHORTEST`.
     assumed : bool
         It was not given: what uniform took in the pilot stands in.
     carried_over : bool

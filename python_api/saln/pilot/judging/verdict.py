@@ -21,7 +21,7 @@ NO_GAIN: Gain = "no gain"
 LOSS: Gain = "loss"
 
 QUESTIONS = ("final_accuracy", "training_speed_up", "speed_up", "lead_in_own_training_time", "lead_in_own_time")
-"""Figures by which a verdict is given: what each asks is `question.FIGURE` in the catalogue. Larger is better in all."""
+"""Figures by which a verdict is given; what each asks is `question.FIGURE` of the catalogue. More is better in all."""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def decide(result: PilotResult) -> Decision:
 def _gained(best: Verdict, result: PilotResult, said: dict[str, str], risks: tuple[Message, ...]) -> Decision:
     settings = result.config.as_dict()
     undecided = sum(each.method == best.method and each.outcome == "undecided" for each in result.gates)
-    spoiled = {name: None for name in SPOILING if settings.get(name) not in (None, 0.0, 1.0 if name == "imbalance" else 0.0)}
+    spoiled = {
+        name: None for name in SPOILING if settings.get(name) not in (None, 0.0, 1.0 if name == "imbalance" else 0.0)
+    }
     share = settings.get("train_share", 1.0)
 
     def extended(reason: Message, text: Message, changes: Changes, code: str | None = None) -> Decision:

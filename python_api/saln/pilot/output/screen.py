@@ -34,7 +34,7 @@ LEADS = ("lead_in_own_training_time", "lead_in_own_time")
 GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
 
 
-def print_result(result: PilotResult, console: Console) -> None:
+def print_result(result: PilotResult, console: Console, command: str | None = None) -> None:
     """Key figures, verdicts, gates, costs, and what to know before believing them."""
     data, config = result.data, result.config
     console.print(
@@ -56,7 +56,7 @@ def print_result(result: PilotResult, console: Console) -> None:
         _print_costs(result.costs, console)
     for note in result.notes:
         console.print(Text("Note: " + note, style="dim"))
-    _print_decision(result.decision, console)
+    _print_decision(result.decision, console, command)
 
 
 def accuracy_table(result: PilotResult) -> Table:
@@ -119,7 +119,9 @@ def cost_table(costs: Costs) -> Table:
         known = (each.hours_saved, each.money_saved, each.first_year)
         years = "" if each.first_year is None else "never" if each.break_even is None else amount(each.break_even)
         table.add_row(
-            each.method, *("" if found is None else span(found) for found in known), years + (" years" if each.break_even else "")
+            each.method,
+            *("" if found is None else span(found) for found in known),
+            years + (" years" if each.break_even else ""),
         )
     return table
 
@@ -139,11 +141,13 @@ def _print_costs(costs: Costs, console: Console) -> None:
     )
 
 
-def _print_decision(decision: Decision, console: Console) -> None:
+def _print_decision(decision: Decision, console: Console, command: str | None) -> None:
     console.print(Text(f"{message(decision.outcome)}. {decision.reason}", style="bold"))
     for each in decision.risks:
         console.print(Text(f"Risk: {each}"))
     console.print(Text(f"Next: {decision.next}"))
+    if following := decision.command(command):
+        console.print(Text(following), soft_wrap=True)
 
 
 def _print_verdict(verdict: Verdict, metric: Metric, console: Console) -> None:

@@ -20,6 +20,8 @@ from saln.pilot.metric import Metric
 BASELINE = message("baseline")
 NEVER = message("never")
 ACCURACY = Metric()
+BEYOND = 1000
+"""Ends of intervals farther off say no more than that."""
 
 
 def metric_words(metric: Metric) -> str:
@@ -183,8 +185,8 @@ def span(found: Interval, sign: str = "") -> str:
     """The ends of an interval of hours or money, or what is known of them.
 
     >>> from saln.pilot.judging.intervals import Interval
-    >>> span(Interval(5.0, -1023.0, 2430.0, 3, 0)), span(Interval(5.0, None, 8.0, 3, 1)), span(Interval(5.0, None, None, 1, 0))
-    ('-1 023 to 2 430', 'at most 8', '5')
+    >>> span(Interval(5.0, -1023.0, 2430.0, 3, 0)), span(Interval(5.0, None, 8.0, 3, 1))
+    ('-1 023 to 2 430', 'at most 8')
     """
     if found.high is None:
         return message("at most", high=amount(found.mean, sign)) if found.missed else amount(found.mean, sign)
@@ -208,14 +210,15 @@ def _bounds(found: Interval, shown: Callable[[float], str]) -> str:
     if found.low is not None and found.high is not None:
         return f" [{shown(found.low)}, {shown(found.high)}]"
     if found.high is not None:
-        return f" [≤{shown(found.high)}]"
+        end = shown(found.high)
+        return "" if end.startswith(">") else f" [≤{end}]"
     return "" if found.low is None else f" [≥{shown(found.low)}]"
 
 
 def _end(value: float, neutral: float, sign: str = "", digits: int = 2) -> str:
     """So many digits after the point, and more where they would hide on which side of no difference the end lies."""
-    if abs(value) >= 1e4:
-        return f"{value:{sign}.1e}"
+    if abs(value) > BEYOND:
+        return f"{'<-' if value < 0 else '>'}{BEYOND}"
     for more in range(digits, digits + 5):
         if value == neutral or round(value, more) != neutral:
             return f"{value:{sign}.{more}f}"

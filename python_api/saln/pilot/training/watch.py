@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from saln.pilot.training.trainer import Point
 
@@ -24,6 +25,9 @@ class Watcher:
 
     def end(self) -> None:
         """The pilot is over."""
+
+    def outcome(self, result: Any) -> None:
+        """What came of it, a `PilotResult`."""
 
 
 class Watchers(Watcher):
@@ -51,3 +55,7 @@ class Watchers(Watcher):
     def end(self) -> None:
         for each in self._watchers:
             each.end()
+
+    def outcome(self, result: Any) -> None:
+        for each in self._watchers:
+            each.outcome(result)
