@@ -6,7 +6,7 @@ import torch
 
 from saln.datasets import Dataset
 from saln.pilot.builtin import BuiltinConfig, BuiltinJob
-from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, NO_GAIN, STEPS_ONLY, headline
+from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, NO_GAIN, STEPS_ONLY
 from saln.pilot.output.words import answer
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.methods import make_methods
@@ -33,7 +33,9 @@ def test_duplicates_make_a_gain_on_the_clock() -> None:
     assert found.low is not None
     assert found.low > 0.02
     assert "[+" in answer(verdict.answers[0])
-    assert "k_center" in headline(result.verdicts)[0]
+    assert (result.decision.outcome, result.decision.method) == ("extend", "k_center")
+    assert answer(verdict.answers[2]) in result.decision.reason
+    assert "made worse" in result.decision.reason
     assert result.selections[1].copies_chosen < 0.5 < 0.75 < result.selections[0].copies_chosen
 
 
@@ -79,4 +81,4 @@ def test_clean_equal_classes_show_no_gain() -> None:
     result = run_pilot(BuiltinJob(classes(4, 400, 20, 1.0)), config, make_methods(["rho_loss", "k_center", "jest"]))
     assert [verdict.gain for verdict in result.verdicts if verdict.gain not in (NO_GAIN, LOSS)] == []
     assert NO_GAIN in [verdict.gain for verdict in result.verdicts]
-    assert headline(result.verdicts)[0] == "Gain at equal wall clock with everything counted: none."
+    assert result.decision.outcome != "adopt"

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
-from saln.cli.options import Columns, FeatureKey, Groups, JsonOption
+from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
 
 FAILED, UNDECIDED = 1, 3
 """Exit statuses where a gate failed, and where none did but one is undecided."""
 
-TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse", "Success and cost", "Output"
+TRAINING, DATA, SPOILED, OUTPUT = "Training", "Data", "Data made worse", "Output"
+JUDGING, WORTH = "Success", "What it is worth a year"
 
 
 @app.command()
@@ -120,15 +121,20 @@ def pilot(
         float | None,
         typer.Option(help="For time to target.  [default: 0.99 of uniform's final value]", rich_help_panel=JUDGING),
     ] = None,
-    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=JUDGING)] = None,
-    currency: Annotated[str, typer.Option(help="Of the price.", rich_help_panel=JUDGING)] = "EUR",
+    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=WORTH)] = None,
+    people_price_per_hour: Annotated[float | None, typer.Option(help="Of people.", rich_help_panel=WORTH)] = None,
+    people_hours: Annotated[
+        float, typer.Option(help="Of people, once, to introduce selection.", rich_help_panel=WORTH)
+    ] = 16.0,
+    currency: Annotated[str, typer.Option(help="Of prices.", rich_help_panel=WORTH)] = "EUR",
     full_training_hours: Annotated[
         float | None,
-        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=JUDGING),
+        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=WORTH),
     ] = None,
-    trainings: Annotated[
-        int, typer.Option(help="Full trainings the pilot is to pay for.", rich_help_panel=JUDGING)
-    ] = 1,
+    trainings_per_year: Annotated[float, typer.Option(help="Full trainings.", rich_help_panel=WORTH)] = 12.0,
+    share_concerned: Annotated[
+        float, typer.Option(help="Share of them that could use selection.", rich_help_panel=WORTH)
+    ] = 1.0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The report, one HTML file.", rich_help_panel=OUTPUT)
     ] = Path("report.html"),
@@ -148,6 +154,13 @@ def pilot(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for learning curves while it runs.", rich_help_panel=OUTPUT)
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(help="Project of Weights & Biases for the same.", rich_help_panel=OUTPUT)
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(help="Experiment of MLflow for the same.", rich_help_panel=OUTPUT)
+    ] = None,
+    lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Train with and without selection on equal terms, and report whether it paid.
@@ -157,23 +170,23 @@ def pilot(
     """
     given = {name: value for name, value in locals().items() if name not in ("context", "data")}
     with one_line_errors():
+        from saln.catalogue import Words
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
         from saln.pilot.judging.gates import read_gates
+        from saln.pilot.output import live
         from saln.pilot.output.bars import Bars
         from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
-        from saln.pilot.output.live import TensorBoard
         from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
         from saln.pilot.training.methods import make_methods
         from saln.pilot.training.watch import Watchers
 
+        Words(lang)  # an error before anything is run, not after
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
         writable(output, data.rpartition(":")[0] or data, labels, gates, *(groups or []), also=tables)
-        if price_per_hour is None and (full_training_hours is not None or trainings != 1):
-            raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
         given |= {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
@@ -187,21 +200,27 @@ def pilot(
             job, config = _builtin(data, by, given)
         chosen = make_methods(config.methods, job.provides)
         with progress_bar("steps") as progress:
-            watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
+            trackers = [
+                *([live.tensorboard(tensorboard)] if tensorboard else []),
+                *([live.wandb(wandb)] if wandb else []),
+                *([live.mlflow(mlflow)] if mlflow else []),
+            ]
+            watchers = Watchers([Bars(progress), *trackers])
             result = run_pilot(job, config, chosen, watchers, work=folder, fresh=fresh)
         result = replace(result, notes=(*result.notes, *group_notes))
+        watchers.outcome(result)
         command = command_line(context)
         write_json(result, folder, command)
         write_tables(result, csv or folder)
         write_chosen(result, job, folder)
         write_data(result, folder)
-        render_report(result, output, command, job.images)
+        render_report(result, output, command, job.images, lang)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:
         from rich.console import Console
 
-        print_result(result, Console())
+        print_result(result, Console(), command)
     typer.echo(f"Report: {output.resolve()}; runs and tables: {(csv or folder).resolve()}", err=as_json)
     if result.gate_outcome in ("failed", "undecided"):
         raise typer.Exit(FAILED if result.gate_outcome == "failed" else UNDECIDED)

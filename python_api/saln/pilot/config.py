@@ -50,8 +50,14 @@ class PilotConfig:
     currency : str
     full_training_hours : float or None
         What one full training takes with uniform batches; what uniform took in the pilot by default.
-    trainings : int
-        How many of them the pilot is to pay for.
+    trainings_per_year : float
+        Full trainings a year; one a month by default.
+    share_concerned : float
+        Share of these that could use selection; all by default.
+    people_hours : float
+        What it takes people once to introduce it; two working days by default.
+    people_price_per_hour : float or None
+        Of these, in `currency`.
     """
 
     methods: tuple[str, ...] = DEFAULT_METHODS
@@ -69,7 +75,10 @@ class PilotConfig:
     price_per_hour: float | None = None
     currency: str = "EUR"
     full_training_hours: float | None = None
-    trainings: int = 1
+    trainings_per_year: float = 12.0
+    share_concerned: float = 1.0
+    people_hours: float = 16.0
+    people_price_per_hour: float | None = None
 
     JUDGING: ClassVar[tuple[str, ...]] = (
         "methods",
@@ -82,19 +91,23 @@ class PilotConfig:
         "price_per_hour",
         "currency",
         "full_training_hours",
-        "trainings",
+        "trainings_per_year",
+        "share_concerned",
+        "people_hours",
+        "people_price_per_hour",
     )
     """Settings that change what is run or how runs are judged, but not the outcome of any one run."""
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "trainings"):
-            self._check(name, getattr(self, name) >= 1, "at least 1")
+        self._check("seeds", self.seeds >= 1, "at least 1")
         self._check("threads", self.threads is None or self.threads >= 1, "at least 1")
         self._check("batch_size", self.batch_size >= 2, "at least 2")
         self._check("filter_ratio", 0.0 <= self.filter_ratio < 1.0, "in [0, 1)")
-        self._check("train_share", 0.0 < self.train_share <= 1.0, "in (0, 1]")
+        for name in ("train_share", "share_concerned"):
+            self._check(name, 0.0 < getattr(self, name) <= 1.0, "in (0, 1]")
+        self._check("people_hours", 0.0 <= self.people_hours < math.inf, "0 or more")
         self._check("target", self.target is None or math.isfinite(self.target), "a finite number")
-        for name in ("price_per_hour", "full_training_hours"):
+        for name in ("price_per_hour", "full_training_hours", "trainings_per_year", "people_price_per_hour"):
             value = getattr(self, name)
             self._check(name, value is None or 0.0 < value < math.inf, "positive")
         self._check("methods", bool(self.methods), "at least one method")

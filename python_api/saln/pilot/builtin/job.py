@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from saln.catalogue import Message, message
 from saln.datasets import Dataset
 from saln.pilot.builtin.config import BuiltinConfig
 from saln.pilot.builtin.corruption import COPIED
@@ -91,24 +92,19 @@ class BuiltinJob(Job):
     def about_settings(self, config: PilotConfig, data: DataSummary) -> tuple[str, ...]:
         """As in `Job`."""
         settings = _builtin(config)
-        return (*_of_features(settings, data), *_of_spoiling(settings, data), *self._of_classes(settings), WITHHELD)
+        return (
+            *_of_features(settings, data),
+            *_of_spoiling(settings, data),
+            *self._of_classes(settings),
+            message("notes.held_out"),
+        )
 
-    def _of_classes(self, config: BuiltinConfig) -> list[str]:
+    def _of_classes(self, config: BuiltinConfig) -> list[Message]:
         data = self.dataset
         rows = data.labels if data.is_test is None else data.labels[data.is_test]
         most = float(torch.bincount(rows).max()) / rows.shape[0]
-        if config.metric != "accuracy" or most < LOPSIDED:
-            return []
-        return [
-            f"Always answering the most frequent class would be right in {100 * most:.0f} % of the test rows: accuracy "
-            "says little here. Consider balanced_accuracy or roc_auc (metric)."
-        ]
-
-
-WITHHELD = (
-    "The rows held out for the reference network were withheld from uniform, too; without selection it could have "
-    "trained on them."
-)
+        lopsided = config.metric == "accuracy" and most >= LOPSIDED
+        return [message("notes.lopsided", share=100 * most)] if lopsided else []
 
 
 def _builtin(config: PilotConfig) -> BuiltinConfig:
@@ -117,31 +113,22 @@ def _builtin(config: PilotConfig) -> BuiltinConfig:
     return config
 
 
-def _of_features(config: BuiltinConfig, data: DataSummary) -> list[str]:
+def _of_features(config: BuiltinConfig, data: DataSummary) -> list[Message]:
     if data.features_given and config.model != "resnet":
-        return [
-            "Features came with the data and are what every method, uniform too, trains on: what it took to extract "
-            "them is counted for none."
-        ]
+        return [message("notes.features_trained_on")]
     if data.features_given and not config.feature_ms:
-        return [
-            "Features came with the data, for selection alone: what it took to extract them is not known and not "
-            "counted. Name it (feature_ms) before believing figures with everything counted."
-        ]
+        return [message("notes.features_unpriced")]
     return []
 
 
-def _of_spoiling(config: BuiltinConfig, data: DataSummary) -> list[str]:
+def _of_spoiling(config: BuiltinConfig, data: DataSummary) -> list[Message]:
     found = []
     if config.label_noise:
-        found.append(f"{100 * config.label_noise:g} % of the labels are another class")
+        found.append(message("spoiled.labels", share=100 * config.label_noise))
     if config.feature_noise:
-        found.append(f"normal noise of {config.feature_noise:g} standard deviations was added to the inputs")
+        found.append(message("spoiled.noise", deviations=config.feature_noise))
     if config.imbalance < 1.0:
-        found.append(f"{', '.join(data.rare_classes)} kept {100 * config.imbalance:g} % of their rows")
+        found.append(message("spoiled.rare", classes=", ".join(data.rare_classes), share=100 * config.imbalance))
     if config.duplicates:
-        share = f"{100 * config.duplicates:g} % of the rows were replaced by copies of {100 * COPIED:g} % of them"
-        found.append(share)
-    if not found:
-        return []
-    return [f"The pilot made the training data worse: {'; '.join(found)}. Test rows are as they were."]
+        found.append(message("spoiled.copies", share=100 * config.duplicates, of=100 * COPIED))
+    return [message("notes.spoiled", how=how) for how in found]

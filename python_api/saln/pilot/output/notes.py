@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from saln.catalogue import Message, message
 from saln.pilot.config import PilotConfig
 from saln.pilot.job import DataSummary, Job
 from saln.pilot.output.journal import Journal
@@ -32,52 +33,42 @@ def notes(
     )
 
 
-def _of_size(config: PilotConfig, data: DataSummary) -> list[str]:
-    if abs(data.n_offered - config.super_batch_size) <= UNLIKE * config.super_batch_size:
+def _of_size(config: PilotConfig, data: DataSummary) -> list[Message]:
+    wanted = config.super_batch_size
+    if abs(data.n_offered - wanted) <= UNLIKE * wanted:
         return []
-    return [
-        f"So few training rows divide into super-batches of {data.n_offered} rows, not {config.super_batch_size}: "
-        f"the filter ratio was {1 - config.batch_size / data.n_offered:.2f}."
-    ]
+    ratio = 1 - config.batch_size / data.n_offered
+    return [message("notes.small_superbatch", offered=data.n_offered, wanted=wanted, ratio=ratio)]
 
 
-def _of_journal(config: PilotConfig, journal: Journal, found: int) -> list[str]:
-    texts = []
+def _of_journal(config: PilotConfig, journal: Journal, found: int) -> list[Message]:
+    said = []
     if found:
-        texts.append(f"{found} runs were found finished in {journal.path} and not run again (--fresh runs all again).")
+        said.append(message("notes.found", n=found, path=str(journal.path)))
     if len(journal.processors) > 1:
-        texts.append(f"Seconds were measured on different machines: {', '.join(sorted(journal.processors))}.")
+        said.append(message("notes.machines", names=", ".join(sorted(journal.processors))))
     if journal.first_gates != config.gates:
-        before = "; ".join(journal.first_gates) or "none"
-        texts.append(f"The gates are not those the pilot began with ({before}): they were not fixed beforehand.")
-    return texts
+        before = "; ".join(journal.first_gates) or message("none")
+        said.append(message("notes.gates_changed", before=before))
+    return said
 
 
-def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[Message]:
     """Whether the machine was busy with something else, judged by how much a few slow steps weigh."""
     weights = []
     for of_method in runs.values():
         seconds = torch.cat([run.step_seconds for run in of_method])
         weights.append(float(seconds.mean() / seconds.median()))
-    if max(weights) < DISTURBED:
-        return []
-    return [
-        f"Timings were disturbed: a method's mean step took {max(weights):.1f} times its median step, so the machine "
-        "was probably busy with something else. Repeat on an idle one before believing seconds."
-    ]
+    return [] if max(weights) < DISTURBED else [message("notes.disturbed", weight=max(weights))]
 
 
-def caveats(n_seeds: int, n_compared: int) -> tuple[str, ...]:
+def caveats(n_seeds: int, n_compared: int) -> tuple[Message, ...]:
     """What holds of every pilot with so many seeds and so many methods beside uniform."""
     notes = []
     if n_seeds == 1:
-        notes.append("One seed: nothing about differences can be shown. Run at least 5.")
+        notes.append(message("notes.one_seed"))
     elif n_seeds < 5:
-        notes.append(f"Only {n_seeds} seeds: intervals are wide and their coverage is approximate. Run at least 5.")
+        notes.append(message("notes.few_seeds", n=n_seeds))
     if n_compared > 1 and n_seeds > 1:
-        notes.append(
-            f"{n_compared} methods were compared: by each figure, their intervals against uniform hold together with "
-            "95 % (Bonferroni), and are the wider the more methods there are."
-        )
-    notes.append("Intervals are over seeds (initial weights, order of data, rows held out), not over other test sets.")
-    return tuple(notes)
+        notes.append(message("notes.many_methods", n=n_compared))
+    return (*notes, message("notes.over_seeds"))

@@ -22,6 +22,7 @@ from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
 from saln.pilot.judging.verdict import Verdict
 from saln.pilot.metric import Metric
+from saln.pilot.output.decision import Decision, decide
 from saln.pilot.training.run import Run
 
 SCHEMA = "saln.pilot/4"
@@ -90,7 +91,6 @@ class PilotResult:
     stages : tuple of Stage
         All that were asked for, this one among them: the result itself is of the last that ran. Empty without stages.
     costs : Costs or None
-        None without a price.
     pilot_seconds : float
         All that the pilot took, of every session and stage.
     """
@@ -135,6 +135,11 @@ class PilotResult:
         worst: list[GateOutcome] = ["failed", "undecided", "passed"]
         return next((each for each in worst if each in outcomes), None)
 
+    @property
+    def decision(self) -> Decision:
+        """Adopt a method, extend the pilot, or stop."""
+        return decide(self)
+
     def chosen_rows(self, run: Run) -> torch.Tensor:
         """Rows of the data set that a run trained on, `[steps, batch_size]` int64; -1 where a batch was short."""
         return torch.where(run.chosen >= 0, self.pools[run.seed].rows[run.chosen.clamp_min(0)], -1)
@@ -146,7 +151,8 @@ class PilotResult:
     def as_dict(self) -> dict[str, Any]:
         """The JSON document: numbers, strings, lists and dicts by the names used here, without tensors and pools."""
         document: dict[str, Any] = _plain(self)
-        return {"schema": SCHEMA, "gate_outcome": self.gate_outcome, **document, "config": self.config.as_dict()}
+        decided = {"gate_outcome": self.gate_outcome, "decision": _plain(self.decision)}
+        return {"schema": SCHEMA, **decided, **document, "config": self.config.as_dict()}
 
 
 def _plain(value: Any) -> Any:

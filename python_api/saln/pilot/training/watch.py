@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from saln.pilot.training.point import Point
 
@@ -27,6 +28,9 @@ class Watcher:
 
     def end(self) -> None:
         """The pilot is over."""
+
+    def outcome(self, result: Any) -> None:
+        """What came of it, a `PilotResult`."""
 
 
 class Watchers(Watcher):
@@ -58,3 +62,7 @@ class Watchers(Watcher):
     def end(self) -> None:
         for each in self._watchers:
             each.end()
+
+    def outcome(self, result: Any) -> None:
+        for each in self._watchers:
+            each.outcome(result)
