@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,40 +16,24 @@ from transformers import Trainer as HuggingFaceTrainer
 from transformers import TrainingArguments
 
 from integration_cases.runs import BATCH_SIZE, N_EPOCHS, N_ROWS, message, samples
-from saln import SpectralBatchSampler
+from saln import make_selector
 from saln.integrations import lightning, plain, transformers
+from saln.pilot import PilotConfig, PilotSampler
 
 SEED, N_STEPS, RATE, SLOW = 3, 48, 0.1, 0.01
 
 
-class PilotSampler(SpectralBatchSampler):
-    """What the pilot gives a job, as far as jobs know it."""
-
-    def __init__(self, method: str = "uniform") -> None:
-        super().__init__(samples(), BATCH_SIZE, filter_ratio=0.4, selector=method, seed=SEED, n_epochs=N_EPOCHS)
-        self.reports: list[tuple[int, dict[str, float]]] = []
-        self.paused_seconds, self.is_paused = 0.0, False
-
-    def report(self, step: int, metrics: dict[str, float]) -> None:
-        """While the clock runs."""
-        assert not self.is_paused
-        self.reports.append((step, metrics))
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Not twice at once."""
-        assert not self.is_paused
-        begun, self.is_paused = time.perf_counter(), True
-        yield
-        self.paused_seconds += time.perf_counter() - begun
-        self.is_paused = False
+def pilot_sampler(method: str = "uniform", stretch: float = 1.0) -> PilotSampler:
+    """As the pilot makes it."""
+    config = PilotConfig(batch_size=BATCH_SIZE, filter_ratio=0.4)
+    return PilotSampler(samples(), config, make_selector(method), SEED, stretch=stretch)
 
 
 class Order(Sampler[int]):
     """A shuffled epoch after the other: the sampler's."""
 
     def __init__(self) -> None:
-        self.sampler = PilotSampler()
+        self.sampler = pilot_sampler()
 
     def __iter__(self) -> Iterator[int]:
         return iter([index for batch in self.sampler for index in batch])
@@ -94,12 +77,14 @@ def warmup(optimizer: torch.optim.Optimizer, n_steps: int) -> torch.optim.lr_sch
     return torch.optim.lr_scheduler.LinearLR(optimizer, 0.1, 1.0, n_steps)
 
 
-def ran(job: Callable[[Any, int], None], made: list[nn.Module], method: str = "uniform") -> Any:
-    """What a job reports, and the weight of the last model that was made for it."""
-    sampler = PilotSampler(method)
+def ran(job: Callable[[Any, int], None], made: list[nn.Module], *args: Any) -> Any:
+    """What a job reports, the seconds that the pilot did not count, and the weight of the last model made for it."""
+    sampler = pilot_sampler(*args)
     torch.manual_seed(SEED)
+    begun = time.perf_counter()
     job(sampler, SEED)
-    return sampler.reports, sampler.paused_seconds, weight(made[-1])
+    uncounted = time.perf_counter() - begun - sampler.points[-1].seconds
+    return [(point.step, dict(point.metrics)) for point in sampler.points], uncounted, weight(made[-1])
 
 
 def noted(make: Callable[..., Any], made: list[Any], *args: Any) -> Any:
@@ -134,6 +119,7 @@ def in_plain_pytorch(folder: Path) -> Any:
         weight(model),
         {
             "weighted": ran(job, made, "infobatch")[2],
+            "longer": ran(job, made, "infobatch", 1.5)[0],
             "mean": ran(mean, made)[2],
             "dropped": message(lambda: ran(mean, made, "infobatch")),
             "wide": message(lambda: ran(wide, made)),
@@ -191,8 +177,13 @@ def in_lightning(folder: Path) -> Any:
     torch.manual_seed(SEED)
     module = Module()
     make_trainer().fit(module, datamodule=Data(Order()))
+    longer = lightning.job(Module, data, partial(make_trainer, accumulate_grad_batches=2))
     other = message(lambda: ran(lightning.job(Module, Other(), make_trainer), made))
-    return by_job, weight(module), [type(data.train_dataloader().sampler).__name__, other]
+    return (
+        by_job,
+        weight(module),
+        [type(data.train_dataloader().sampler).__name__, other, ran(longer, [module], "uniform", 1.5)[0]],
+    )
 
 
 class Other(Data):
@@ -223,7 +214,11 @@ class Ordered(HuggingFaceTrainer):
 
 
 def make_hugging_face_trainer(
-    folder: Path, made: list[nn.Module], seed: int, kind: type[HuggingFaceTrainer] = HuggingFaceTrainer
+    folder: Path,
+    made: list[nn.Module],
+    seed: int,
+    kind: type[HuggingFaceTrainer] = HuggingFaceTrainer,
+    **options: Any,
 ) -> HuggingFaceTrainer:
     """As a user has it; two datasets to evaluate on."""
     arguments = TrainingArguments(
@@ -240,6 +235,7 @@ def make_hugging_face_trainer(
         disable_tqdm=True,
         use_cpu=True,
         seed=seed,
+        **options,
     )
     rows = [{"inputs": row, "labels": label} for row, label in zip(inputs(), labels(), strict=True)]
 
@@ -269,4 +265,7 @@ def in_transformers(folder: Path) -> Any:
         partial(make_hugging_face_trainer, folder, made), sample_losses=transformers.cross_entropy
     )
     told = message(lambda: ran(job, made, "infobatch"))
-    return by_job, of_bare, [told, ran(weighted, made, "infobatch")[2], ran(weighted, made)[2]]
+    options = {"max_steps": 20, "gradient_accumulation_steps": 2}
+    longer = transformers.job(partial(make_hugging_face_trainer, folder, made, **options))
+    others = [told, ran(weighted, made, "infobatch")[2], ran(weighted, made)[2], ran(longer, made, "uniform", 1.5)[0]]
+    return by_job, of_bare, others

@@ -14,6 +14,7 @@ def test_plain_pytorch(tmp_path):
     assert all(set(metrics) == {"accuracy"} for _, metrics in reports)
     assert paused >= 4 * SLOW
     assert others["weighted"] != weight
+    assert [step for step, _ in others["longer"]] == [18, 36, 54, 72]
     assert (
         'the batches of infobatch have weights: want one loss per sample, as with reduction="none"' in others["dropped"]
     )
@@ -26,6 +27,7 @@ def test_lightning(tmp_path):
     reports, paused, weight = by_job
     assert weight == bare
     assert [step for step, _ in reports] == [16, 32, N_STEPS - 3]
+    assert [step for step, _ in others[2]] == [24, 48, 72, 96, 120, 2 * 68]  # 68 of 1.5 * 45 steps, two batches each
     assert all(set(metrics) == {"accuracy"} for _, metrics in reports)
     assert paused >= 4 * SLOW  # once before training, too
     assert others[0] == "RandomSampler"
@@ -33,11 +35,12 @@ def test_lightning(tmp_path):
 
 
 def test_transformers(tmp_path):
-    ((by_job, bare, (told, weighted, alike)),) = launch("jobs.in_transformers", tmp_path)
+    ((by_job, bare, (told, weighted, alike, longer)),) = launch("jobs.in_transformers", tmp_path)
     reports, paused, weight = by_job
     assert weight == bare
     assert alike == pytest.approx(weight, rel=1e-5)
     assert weighted != weight
+    assert [step for step, _ in longer] == [40, 60]
     assert [step for step, _ in reports] == [20, 40, N_STEPS]
     assert all(set(metrics) == {"all_accuracy", "all_loss", "few_accuracy", "few_loss"} for _, metrics in reports)
     assert paused >= 6 * SLOW

@@ -213,6 +213,5 @@ def _mean(losses: Tensor, sampler: Any, place: tuple[int, int]) -> Tensor:
 def _report(sampler: Any, step: int, model: nn.Module, evaluate: Callable[[nn.Module], Mapping[str, float]]) -> None:
     with sampler.paused(), torch.no_grad():
         model.eval()
-        metrics = dict(evaluate(model))
+        sampler.report(step, dict(evaluate(model)))
         model.train()
-    sampler.report(step, metrics)

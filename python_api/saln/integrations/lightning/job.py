@@ -52,11 +52,13 @@ def job(
 
     def train(sampler: Any, seed: int) -> None:
         trainer, module, reports = make_trainer(), make_module(), _Reports(sampler)
+        if trainer.max_steps > 0:
+            trainer.fit_loop.epoch_loop.max_steps = round(trainer.max_steps * sampler.stretch)
         trainer.callbacks.insert(0, reports)
         with_selection(trainer, datamodule, partial(_choose, sampler), weights_applied=weights_applied)
         try:
             trainer.fit(module, datamodule=datamodule)
-            if trainer.global_step > reports.last and not trainer.interrupted:
+            if reports.n_trained > reports.last:
                 trainer.validate(module, datamodule=datamodule, verbose=False)
         finally:
             del datamodule.train_dataloader  # back to the class's own
@@ -81,7 +83,11 @@ class _Reports(Callback):
         self._sampler = sampler
         self._before: dict[str, Any] = {}
         self.clock = ExitStack()  # holds the pilot's clock while there is something in it
-        self.last = 0  # the step of the last report
+        self.n_trained = self.last = 0  # batches, and of the last report
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """One batch more is trained on."""
+        self.n_trained += 1
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The clock stops."""
@@ -89,13 +95,13 @@ class _Reports(Callback):
         self._before = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The clock goes on; what is new is reported."""
+        """What is new is reported; the clock goes on."""
         metrics = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
             if self._before.get(name) is not value  # of training otherwise
         }
-        self.clock.close()
         if not trainer.sanity_checking:
-            self._sampler.report(trainer.global_step, metrics)
-            self.last = trainer.global_step
+            self._sampler.report(self.n_trained, metrics)
+            self.last = self.n_trained
+        self.clock.close()

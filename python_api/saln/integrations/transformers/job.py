@@ -50,31 +50,44 @@ def job(
         use_sampler(trainer, sampler, sample_losses=sample_losses, weights_applied=weights_applied)
         own = type(trainer)
         trainer.__class__ = type(own.__name__, (ReportingTrainer, own), {"__module__": own.__module__})
+        if trainer.args.max_steps > 0:
+            trainer.args.max_steps = round(trainer.args.max_steps * sampler.stretch)
         trainer.train()
-        if trainer.state.global_step > trainer.reported:
+        if trainer.n_trained > trainer.n_reported:
             trainer.evaluate()
 
     return train
 
 
 class ReportingTrainer:
-    """The method of a Trainer that differs where the pilot wants to know what an evaluation says."""
+    """The methods of a Trainer that differ where the pilot wants to know what an evaluation says."""
 
-    reported = 0  # the step of the last report
+    n_trained = 0  # batches
+    n_reported = 0  # of them at the last report
     _is_evaluating = False  # of several datasets one after the other the Trainer calls itself
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's."""
+        self.n_trained += 1
+        return super().training_step(*args, **kwargs)  # type: ignore[misc]
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer's."""
         if self._is_evaluating:
             return super().evaluate(*args, **kwargs)  # type: ignore[misc]
-        sampler, step = self.batch_sampler, self.state.global_step  # type: ignore[attr-defined]
+        sampler = self.batch_sampler  # type: ignore[attr-defined]
         with sampler.paused():
             self._is_evaluating = True
             try:
-                metrics = super().evaluate(*args, **kwargs)  # type: ignore[misc]
+                given = super().evaluate(*args, **kwargs)  # type: ignore[misc]
             finally:
                 self._is_evaluating = False
-        named = {name.removeprefix("eval_"): value for name, value in metrics.items()}
-        sampler.report(step, {name: value for name, value in named.items() if not name.endswith(NO_METRICS)})
-        self.reported = step
-        return metrics
+            sampler.report(self.n_trained, _metrics(given))
+        self.n_reported = self.n_trained
+        return given
+
+
+def _metrics(given: dict[str, Any]) -> dict[str, Any]:
+    """The loss comes last: what runs are judged by if nothing is said is the first one."""
+    named = {name.removeprefix("eval_"): value for name, value in given.items() if not name.endswith(NO_METRICS)}
+    return dict(sorted(named.items(), key=lambda each: each[0].endswith("loss")))
