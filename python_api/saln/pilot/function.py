@@ -137,9 +137,7 @@ class FunctionJob(Job):
             *((f"groups '{each.column}'", each.codes) for each in self.groups),
         ):
             if rows is not None and len(rows) != n_rows:
-                raise PilotError(
-                    f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of the features"
-                )
+                raise PilotError(f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of features")
 
     @property
     def provides(self) -> frozenset[str]:
