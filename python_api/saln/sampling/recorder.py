@@ -120,6 +120,8 @@ class Recorder:
         """
         if not self.keeps:
             return
+        if not losses.is_floating_point():
+            raise ValueError(f"losses has dtype {losses.dtype}, want floating numbers")
         given = {"losses": losses, "residuals": residuals, "activations": activations}
         values: dict[str, Tensor] = {}
         for name in self.keeps:
@@ -131,8 +133,6 @@ class Recorder:
                 shown = ", ".join(map(str, wanted))
                 raise ValueError(f"{name} has shape {list(value.shape)}, want [{shown}], one row a sample")
             values[name] = value
-        if "losses" in values and not losses.is_floating_point():
-            raise ValueError(f"losses has dtype {losses.dtype}, want floating numbers")
         if self._check is not None:
             self._check()
         self._check_widths(values)

@@ -15,7 +15,6 @@ from saln.sampling.ahead import Place
 from saln.sampling.callers import dataset_of_caller, refuse_double_sharding, thrown_away_by_caller
 from saln.sampling.chooser import Chooser
 from saln.sampling.epoch_sampler import EpochSampler
-from saln.sampling.memory_history import MemoryHistory
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks, checksum
 from saln.sampling.recorder import Recorder
@@ -50,6 +49,12 @@ class SpectralBatchSampler(BatchSampler):
     share of the candidates (without `ahead`). Where batches do not suffice for all ranks at an epoch's end, the others
     get the first batches of the plain shuffled epoch, as by torch's DistributedSampler; with `drop_last` the last
     batches are left out instead. At the start of every epoch the ranks compare their features, seeds and options.
+
+    Selectors that read losses or residuals, and are given none, choose by what the training's own forward passes say:
+    one line in its loop, `with sampler.recorder(model):` around them (`saln.sampling.recorder.Recorder`). Batches then
+    depend on those before them in this way, too. Reference losses that nobody has given are made of features and
+    labels, once, when a selector first reads them: what a linear model says of samples that it was not fitted on
+    (`saln.selectors.support.out_of_fold`).
 
     Parameters
     ----------
@@ -115,7 +120,9 @@ class SpectralBatchSampler(BatchSampler):
     there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with
     its own samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with
     no batch more. Values that are refreshed are not in the state: after a resume they are worked out first, from the
-    model as it is then, so that batches may differ from those of a run that went on.
+    model as it is then, so that batches may differ from those of a run that went on. What the recorder keeps is in it,
+    as it is when the state is asked for; StatefulDataLoader with worker processes asks at every batch, before training
+    on it is done, so that it resumes exactly without workers only.
 
     Examples
     --------
@@ -183,8 +190,7 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor = EpochCursor(self.__len__)
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
-        self._history = MemoryHistory(self._chooser, self._cursor)
-        self._serving = Serving(self._chooser, self._history, ahead, self._facts)
+        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._fingerprint)
         self._serving.start_anew()
 
     def __len__(self) -> int:
@@ -309,11 +315,11 @@ class SpectralBatchSampler(BatchSampler):
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
-        self._history.remember(n_batches)
+        self._serving.history.remember(n_batches)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
-        memory if it has one. The same on every rank.
+        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, the selector's
+        memory if it has one, and what is recorded if it reads that. The same on every rank, but for what each recorded.
 
         After the last batch of an epoch it leads to a whole next epoch.
         """
@@ -322,20 +328,12 @@ class SpectralBatchSampler(BatchSampler):
     def state_at(self, epoch: int, step: int) -> dict[str, Any]:
         """The state as it was after so many batches of an epoch, whatever was asked for since.
 
-        For trainers that know what they have trained on, with loaders that ask ahead. A ValueError if the selector has
-        a memory, and what it was is not remembered: see `remember`.
+        For trainers that know what they have trained on, with loaders that ask ahead. What was recorded is as it is
+        now, and batches asked for since are kept. A ValueError if the selector has a memory, and what it was is not
+        remembered: see `remember`.
         """
         progress = getattr(self.selector, "progress", None) if self.n_epochs is None else None
-        return {
-            "epoch": epoch,
-            "step": step,
-            "seed": self.order.seed,
-            **self._extent(),
-            "progress": progress,
-            "memory": self._history.at((epoch, step)),
-            "recorder": self.recorder.state_dict(),
-            "asked_ahead": self._serving.since((epoch, step), self.place),
-        }
+        return self._serving.state_at((epoch, step), progress)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next walk go on from there, with the seed of the state.
@@ -343,21 +341,7 @@ class SpectralBatchSampler(BatchSampler):
         Raises a ValueError if the state is of another dataset size, batch size, super-batch size, selector, number of
         ranks, `drop_last` or `passes`.
         """
-        for name, ours in self._extent().items():
-            if state_dict[name] != ours:
-                raise ValueError(
-                    f"the state was saved with {name} {state_dict[name]}, this sampler has {ours}: "
-                    "the rest of the epoch would not be what it was"
-                )
-        self._serving.discard_ahead()
-        self.order.seed = int(state_dict["seed"])
-        self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
-        self._serving.start_anew()
-        if state_dict["progress"] is not None:
-            self.selector.progress = state_dict["progress"]
-        self._history.restore(state_dict["memory"])
-        self.recorder.load_state_dict(state_dict.get("recorder"))
-        self._chooser.serve_again(state_dict.get("asked_ahead", ()))
+        self._serving.load_state_dict(state_dict)
 
     def _extent(self) -> dict[str, int | bool | str | None]:
         return {
@@ -386,12 +370,10 @@ class SpectralBatchSampler(BatchSampler):
         """What a walk yields: the present step of training."""
         return self._serving.serve((epoch, step))
 
-    def _facts(self) -> dict[str, object]:
-        """What the ranks have to agree on beside the place."""
+    def _fingerprint(self) -> int:
         if self._checksum is None:
             self._checksum = checksum(self._given)
-        facts = {"seed": self.order.seed, **self._extent(), "ahead": self._serving.ahead.depth}
-        return {**facts, "checksum of the features": self._checksum}
+        return self._checksum
 
     def __getstate__(self) -> dict[str, Any]:
         self._serving.discard_ahead()
