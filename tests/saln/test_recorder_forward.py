@@ -97,7 +97,7 @@ def test_a_head_that_is_no_linear_layer():
     seen, (output,) = seen_of(model, torch.randn(5, 2, 4, 4), head="2")
     assert torch.equal(seen.logits[0], output)
     assert seen.activations == []
-    with pytest.raises(ValueError, match="Sequential has no linear layer: name the one that gives logits as head"):
+    with pytest.raises(ValueError, match="Sequential has no linear layer: name the layer that gives logits as head"):
         seen_of(model, torch.randn(5, 2, 4, 4))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 BY_HAND = "record losses of your own with sampler.recorder.record(losses), one a sample (reduction='none')"
-_heads: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()  # as they were found
+_heads: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # names, as they were found
 
 
 @dataclass
@@ -64,17 +64,7 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
     """
     inner, compiled = _unwrapped(model)
     whole = compiled and not isinstance(head, nn.Module)
-    layers: list[nn.Module] = [each for each in inner.modules() if isinstance(each, nn.Linear)]
-    if whole:
-        layers = [model]
-    elif head is not None:
-        layers = [_named(inner, head)]
-    elif _heads.get(inner) in layers:
-        layers = [_heads[inner]]
-    if not layers:
-        raise ValueError(
-            f"{type(inner).__name__} has no linear layer: name the one that gives logits as head, or {BY_HAND}"
-        )
+    layers = [model] if whole else _candidates(inner, head)
     with _hooked(layers) as calls:
         yield (seen := Seen())
     if not calls:
@@ -82,8 +72,8 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
             f"the model, or its head, was not called inside `with recorder(model)`: call it there, or {BY_HAND}"
         )
     last = calls[-1][0]
-    if head is None and not whole:
-        _heads[inner] = last
+    if len(layers) > 1:
+        _heads[inner] = next(name for name, layer in inner.named_modules() if layer is last)
     for layer, given, output in calls:
         if layer is last:
             seen.logits.append(_logits(output))
@@ -102,7 +92,7 @@ def losses_and_residuals(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor
     log_shares = F.log_softmax(logits.float(), dim=1)
     own = labels[:, None]
     losses = -log_shares.gather(1, own).squeeze(1)
-    return losses, log_shares.exp().scatter_add(1, own, torch.full_like(losses, -1.0)[:, None])
+    return losses, log_shares.exp_().scatter_add_(1, own, torch.full_like(losses, -1.0)[:, None])
 
 
 Call = tuple[nn.Module, Tensor, Any]
@@ -148,11 +138,23 @@ def _unwrapped(model: nn.Module) -> tuple[nn.Module, bool]:
         model = next(model.children())
 
 
-def _named(model: nn.Module, head: nn.Module | str) -> nn.Module:
+def _candidates(model: nn.Module, head: nn.Module | str | None) -> list[nn.Module]:
+    """Layers one of which is the head: the one that is named or was found before, or all linear ones."""
     if isinstance(head, nn.Module):
-        return head
-    layers: dict[str, nn.Module] = dict(model.named_modules())
-    if head not in layers:
-        linear = ", ".join(name for name, layer in layers.items() if isinstance(layer, nn.Linear))
-        raise ValueError(f"head is {head!r}, want a layer of the model; its linear layers are {linear or 'none'}")
-    return layers[head]
+        return [head]
+    found = _heads.get(model) if head is None else head
+    if found is not None:
+        try:
+            layer = model.get_submodule(found)
+        except AttributeError:
+            layer = None
+        if layer is not None and (head is not None or isinstance(layer, nn.Linear)):
+            return [layer]
+    linear: dict[str, nn.Module] = {name: each for name, each in model.named_modules() if isinstance(each, nn.Linear)}
+    if head is not None:
+        raise ValueError(f"head is {head!r}, want a layer of the model; its linear layers are {', '.join(linear)}")
+    if not linear:
+        raise ValueError(
+            f"{type(model).__name__} has no linear layer: name the layer that gives logits as head, or {BY_HAND}"
+        )
+    return list(linear.values())

@@ -95,14 +95,16 @@ class RecordedValues:
         rows = rows.to(self.device, non_blocking=True)
         good = torch.ones(rows.shape, dtype=torch.bool, device=self.device)
         for value in values.values():
-            good &= value.isfinite() if value.dim() == 1 else value.isfinite().all(dim=1)
+            good &= (value if value.dim() == 1 else value.sum(dim=1)).isfinite()
+        all_good = self.device.type == "cpu" and bool(good.all())  # elsewhere it would be waited for
         for name, value in values.items():
             kept = self._values.get(name)
             if kept is None:
                 kept = torch.full((self.n_rows, *value.shape[1:]), torch.nan, device=self.device)
                 self._values[name] = kept
-            keep = good if value.dim() == 1 else good[:, None]
-            kept.index_copy_(0, rows, torch.where(keep, value, kept.index_select(0, rows)))
+            if not all_good:
+                value = torch.where(good if value.dim() == 1 else good[:, None], value, kept.index_select(0, rows))
+            kept.index_copy_(0, rows, value)
 
     def __getstate__(self) -> dict[str, Any]:
         self.get("")
