@@ -167,7 +167,7 @@ class Chooser:
                 chosen[number] = self.select(epoch, number, samples)
                 self.memory.chose(number)
         rows, report = chosen[own] if own in chosen else self.select(epoch, own, samples)
-        age, unseen = self.recorder.ages(self.order.super_batch(epoch, own), run_step)
+        age, unseen = self.recorder.ages(self.order.super_batch(epoch, own), run_step, self.refreshed)
         return ServedBatch(
             epoch,
             step,

@@ -225,11 +225,11 @@ class Recorder:
             filled[field] = self._stand_ins.fill(name, known, here, everything)
         return dataclasses.replace(super_batch, **filled) if filled else super_batch
 
-    def ages(self, rows: Tensor, step: int) -> tuple[float | None, float | None]:
+    def ages(self, rows: Tensor, step: int, fresh: Collection[str] = ()) -> tuple[float | None, float | None]:
         """Of rows `[M]` on the host at a step of the run: mean steps since they were recorded, and the share that never
-        was; None where there is nothing to say.
+        was; None where nothing is recorded or waited for.
         """
-        if not self.keeps:
+        if not self.n_records and not self.lacks(self._samples, fresh):
             return None, None
         steps = self._steps[rows]
         known = steps[steps >= 0]

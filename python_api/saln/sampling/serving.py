@@ -103,8 +103,7 @@ class Serving:
             **self._extent(),
             "progress": progress,
             "memory": self.history.at(place),
-            "rank": self._chooser.ranks.rank,
-            "recorder": self._chooser.recorder.state_dict(),
+            "recorder": self._recorded(),
             "asked_ahead": self._since(place),
         }
 
@@ -124,15 +123,21 @@ class Serving:
         if state_dict["progress"] is not None:
             chooser.selector.progress = state_dict["progress"]
         self.history.restore(state_dict["memory"])
-        chooser.recorder.load_state_dict(state_dict["recorder"])
-        if state_dict["rank"] == chooser.ranks.rank:
+        recorded = state_dict["recorder"]
+        chooser.recorder.load_state_dict(recorded)
+        if recorded is None or recorded["rank"] == chooser.ranks.rank:
             chooser.serve_again(state_dict["asked_ahead"])
-        elif chooser.recorder.n_records:
-            warnings.warn(
-                f"rank {chooser.ranks.rank} goes on with what rank {state_dict['rank']} recorded, so that its batches "
-                "are not those of a run that went on: save the state of each rank",
-                stacklevel=3,
-            )
+            return
+        warnings.warn(
+            f"rank {chooser.ranks.rank} goes on with what rank {recorded['rank']} recorded, so that its batches are "
+            "not those of a run that went on: save the state of each rank",
+            stacklevel=3,
+        )
+
+    def _recorded(self) -> dict[str, Any] | None:
+        """What this rank recorded, if anything."""
+        recorded = self._chooser.recorder.state_dict()
+        return None if recorded is None else {"rank": self._chooser.ranks.rank, **recorded}
 
     def _since(self, place: Place) -> list[dict[str, Any]]:
         """The batches from a place on, those that a loader has asked for and training has not had, as
