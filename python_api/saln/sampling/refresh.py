@@ -25,9 +25,9 @@ class Refresh:
     ----------
     compute : callable
         Called as `compute(model, indices)` with dataset indices `[n]`, int64 on the host; returns features `[n, d]`, or
-        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known. At
-        the first refresh it may be of another width than that, as activations in place of frozen features are; the
-        width of the first refresh stays.
+        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known;
+        features of no columns replace none. At the first refresh features may be of another width than those known, as
+        activations in place of frozen features are; the width of the first refresh stays.
     model : nn.Module
         Passed to compute, without gradients. With a lag a copy of it, in evaluation mode, made when the refresh is due.
     every : int
@@ -164,7 +164,7 @@ class LiveValues:
         rows = rows.to(self.samples.device)[good.to(self.samples.device)]
         for name in SHAPES:
             new: Tensor | None = getattr(values, name)
-            if new is None or name == "indices":
+            if new is None or name == "indices" or (name == "features" and new.shape[1] == 0):
                 continue
             if name in PER_PAIR:
                 raise ValueError(f"compute returned {name}, want values of single samples")
