@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from recorder_cases import BATCH_SIZE, N_CLASSES, N_ROWS, WIDTH, Classifier, Training, problem, sampler_of
 from saln import SpectralBatchSampler, SuperBatch
+from saln.pilot import PilotConfig, PilotSampler
 from saln.sampling.refresh import Refresh
 from saln.selectors import InfoBatch, Selector
 
@@ -293,6 +294,16 @@ def test_a_loader_that_looks_one_batch_ahead_may_begin_the_next_epoch():
         expected |= dict.fromkeys(batch, float(number))
     kept = sampler.recorder.values("losses")
     assert {row: kept[row].item() for row in expected} == expected
+
+
+def test_a_pilot_s_longer_epochs_are_recorded_in_order():
+    x, y = problem()
+    samples = SuperBatch(x, labels=y, indices=torch.arange(N_ROWS))
+    config = PilotConfig(batch_size=BATCH_SIZE)
+    training = Training(PilotSampler(samples, config, InfoBatch(), seed=0, stretch=2.0), n_workers=2)
+    training.walk()
+    assert len(training.batches) == 30
+    check(training)
 
 
 class TestErrors:

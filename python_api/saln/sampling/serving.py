@@ -65,9 +65,9 @@ class Serving:
     def serve(self, place: Place) -> list[int]:
         """The dataset indices of the batch that training asks for."""
         epoch, step = place
-        if step == 0 or place != self._expected:
-            if self._chooser.ranks.can_talk:
-                self._chooser.ranks.check_agreement(self._facts(place))
+        if (step == 0 or place != self._expected) and self._chooser.ranks.can_talk:
+            self._chooser.ranks.check_agreement(self._facts(place))
+        if self._cursor.starts:
             self._check_recorded()
         if not self.ahead.expects(place):
             self.discard_ahead()
@@ -84,7 +84,7 @@ class Serving:
             self.history.note((epoch, step + 1), batch.memory)
         self._expected = self._chooser.after(place)
         self._n_served += 1
-        self._chooser.recorder.served(self._chooser.step_of_run(place), batch.indices, starts_epoch=step == 0)
+        self._chooser.recorder.served(self._chooser.step_of_run(place), batch.indices, starts_epoch=self._cursor.starts)
         return list(batch.indices)
 
     def at(self, epoch: int, step: int) -> ServedBatch:
