@@ -20,8 +20,8 @@ from saln.features.output import Output
 from saln.features.progress import Progress
 from saln.features.sources import Broken, Reader, Rows, read_in_order
 
-KEEP_SECONDS = 1.0
-"""Rows are kept on disk this often."""
+KEEP_SECONDS, KEEP_BYTES = 1.0, 1 << 23
+"""Rows are kept on disk as soon as one of both is reached."""
 SHOWN = 5
 """Broken rows that are named in the notes."""
 INPUTS = 4
@@ -117,7 +117,7 @@ class Job:
             n_done += len(launched.run)
             tell("features", n_done, n_rows)
             output.seconds = before + time.perf_counter() - started
-            if time.perf_counter() - kept >= KEEP_SECONDS:
+            if time.perf_counter() - kept >= KEEP_SECONDS or sum(part.nbytes for part in self._parts) >= KEEP_BYTES:
                 self._keep(output)
                 kept = time.perf_counter()
 
@@ -140,7 +140,8 @@ class Job:
             rows = sorted(output.broken.items())
             shown = "; ".join(f"row {row}: {cause}" for row, cause in rows[:SHOWN])
             more = "; …" if len(rows) > SHOWN else ""
-            notes.append(f"{len(rows)} rows have no features and are NaN: {shown}{more}")
+            what = "row has no features and is NaN" if len(rows) == 1 else "rows have no features and are NaN"
+            notes.append(f"{len(rows)} {what}: {shown}{more}")
         if output.n_cut:
             notes.append(
                 f"{output.n_cut} texts reach max_length={self._encoder.options.max_length} tokens; what is beyond was "
@@ -195,7 +196,7 @@ class Job:
 
     def _keep(self, output: Output) -> None:
         if self._parts:
-            output.record(self._start, np.concatenate(self._parts))
+            output.record(self._start, self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts))
             self._parts = []
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import time
 import warnings
+import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -186,7 +188,7 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor = EpochCursor(self.__len__)
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
-        self._compared: int | None = None  # the dataset whose rows' content was found to be right
+        self._compared: Callable[[], object] = _nothing  # the dataset whose rows' content was found to be right
         self._expected: Place | None = None
         self._history = MemoryHistory(self._chooser, self._cursor)
         self._start_anew()
@@ -294,9 +296,10 @@ class SpectralBatchSampler(BatchSampler):
         were given beside them go beyond its end, or extracted features are of other rows or of another order. A
         DataLoader's dataset is looked at whenever it iterates the sampler, the content of its rows the first time.
         """
-        fingerprint = None if self._compared == id(dataset) else self._fingerprint
+        fingerprint = None if self._compared() is dataset else self._fingerprint
         check_dataset(dataset, self._given, whole=self._whole, fingerprint=fingerprint)
-        self._compared = id(dataset)
+        with contextlib.suppress(TypeError):  # lists have no weak references, and are compared again
+            self._compared = weakref.ref(dataset)
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
@@ -410,4 +413,8 @@ class SpectralBatchSampler(BatchSampler):
 
     def __getstate__(self) -> dict[str, Any]:
         self._discard_ahead()
-        return self.__dict__
+        return {**self.__dict__, "_compared": _nothing}
+
+
+def _nothing() -> None:
+    """In place of a weak reference to a dataset."""
