@@ -61,7 +61,7 @@ def test_a_layer_is_averaged_over_space(net: Counting, images: Tensor, out: Path
 
 
 def test_layers_that_are_not_there_or_called_twice(net: Counting, images: Tensor, out: Path) -> None:
-    with pytest.raises(ValueError, match=r"layer is 'pool', want one of the model's, as body, drop, head"):
+    with pytest.raises(ValueError, match=r"layer is 'pool', want one of the model's: body, drop, head"):
         quietly(net, images, out, layer="pool")
     with pytest.raises(ValueError, match="the model is a callable"):
         quietly(lambda batch: batch, images, out, layer="body")

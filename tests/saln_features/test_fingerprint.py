@@ -165,16 +165,8 @@ def test_contents_are_told_apart() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
     images = [Image.fromarray(pixels), Image.fromarray(pixels + 1), Image.fromarray(pixels).convert("L")]
     assert len({probe.checksum for probe in Fingerprint.of(images).probes}) == 3
-    values: list[Any] = [
-        "a",
-        "b",
-        torch.zeros(2),
-        torch.zeros(3),
-        np.zeros(2, np.int32),
-        torch.zeros(2).bfloat16(),
-        3,
-        4,
-    ]
+    zeros = [torch.zeros(2), torch.zeros(3), np.zeros(2, np.int32), torch.zeros(2).bfloat16()]
+    values: list[Any] = ["a", "b", *zeros, 3, 4]
     assert len({probe.checksum for probe in Fingerprint.of(values).probes}) == len(values)
     assert Fingerprint.of([torch.zeros(2)]) == Fingerprint.of([np.zeros(2, np.float32)])
 

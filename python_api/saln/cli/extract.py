@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from saln.cli.app import app, one_line_errors
+from saln.cli.app import app, one_line_errors, split
 from saln.cli.large_files import counted
 from saln.cli.options import JsonOption
 
@@ -15,7 +15,7 @@ from saln.cli.options import JsonOption
 def extract(
     data: Annotated[
         Path,
-        typer.Argument(help="A folder of images, a table with texts, image paths or numbers, a data set's folder."),
+        typer.Argument(help="A folder of images, a table of texts, image paths or numbers, a saved data set."),
     ],
     model: Annotated[
         str,
@@ -24,14 +24,17 @@ def extract(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Features [N, d]: npy.")] = Path("features.npy"),
+    text: Annotated[str | None, typer.Option(help="Column with the texts, if it has an unusual name.")] = None,
+    image: Annotated[str | None, typer.Option(help="Column with the images, if it has an unusual name.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns of numbers to take, separated by commas.")] = None,
     layer: Annotated[str | None, typer.Option(help="Layer whose output is wanted, in place of the model's.")] = None,
-    pooling: Annotated[str | None, typer.Option(help="Of tokens: mean, cls or last.  [default: mean]")] = None,
+    pooling: Annotated[str | None, typer.Option(help="Of tokens: mean, cls or last.")] = None,
     normalize: Annotated[bool, typer.Option("--normalize", help="Give each row length 1.")] = False,
     batch_size: Annotated[int, typer.Option(help="Inputs a forward pass.")] = 32,
     dtype: Annotated[str, typer.Option(help="Of the file: float32 or float16.")] = "float32",
     autocast: Annotated[str | None, typer.Option(help="bfloat16 or float16: precision of matrix products.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …  [default: a GPU if there is one]")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a text, at most.  [default: the model's]")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, …; left out, a GPU if there is one")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens of a text, at most.; left out, the model's")] = None,
     workers: Annotated[int, typer.Option(help="Processes that read data.")] = 0,
     random_weights: Annotated[bool, typer.Option("--random-weights", help="The architecture alone.")] = False,
     skip_broken: Annotated[
@@ -52,10 +55,11 @@ def extract(
             "layer": layer, "pooling": pooling, "normalize": normalize, "autocast": autocast, "device": device,
             "transform": None, "max_length": max_length, "input": None, "pretrained": not random_weights,
         }  # fmt: skip
+        named = {"text": text, "image": image, "columns": split(columns)}
         with counted() as progress:
             done = run(
                 model, data, output, options, batch_size=batch_size, dtype=dtype, num_workers=workers,
-                skip_broken=skip_broken, progress=progress, fresh=fresh, source={},
+                skip_broken=skip_broken, progress=progress, fresh=fresh, source={name: value for name, value in named.items() if value},
             )  # fmt: skip
     found = done.features
     if as_json:

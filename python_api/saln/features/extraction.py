@@ -79,7 +79,7 @@ def extract(
         A torch module (of timm and sentence-transformers, too); a function of a batch that returns [B, d]; or a name:
         "timm:resnet18", "transformers:NAME_OR_FOLDER", "sentence-transformers:NAME_OR_FOLDER", or "my_file.py:function"
         for a function that returns a model. Texts come to modules and callables as lists of str.
-    data : Dataset, DataLoader, array, list, DataFrame, Hugging Face dataset or path
+    data : Dataset, DataLoader, array, list, DataFrame, mapping, Hugging Face dataset or path
         Items may be inputs, tuples that begin with one, or mappings. A DataLoader gives batch size, workers and
         `collate_fn`, and must not shuffle. Paths are those of folders of images and of tables.
     out : path
@@ -117,7 +117,8 @@ def extract(
     fresh : bool
         Extract even what is there.
     **source
-        Of `saln.datasets.read_source`, for paths, DataFrames and Hugging Face datasets.
+        Of `saln.datasets.read_source`, which opens paths, DataFrames, mappings and Hugging Face datasets:
+        `text="question"` is the column with the texts.
 
     Returns
     -------

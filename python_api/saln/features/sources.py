@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from saln.datasets import DataError
 
 WANTED = (
     "a map-style torch Dataset, a DataLoader without shuffling, an array or tensor [N, ...], a list of texts, a "
-    "DataFrame, a Hugging Face dataset, or the path of a folder or file"
+    "DataFrame, a mapping of columns, a Hugging Face dataset, or the path of a folder or file"
 )
 
 
@@ -80,9 +81,8 @@ def open_rows(data: Any, **options: Any) -> Rows:
 
 def _open(data: Any, options: dict[str, Any]) -> Rows:
     if _is_read(data):
-        # Looked up when it is wanted: reading tables imports much.
         datasets: Any = saln.datasets
-        source = datasets.read_source(data, **options)
+        source = datasets.read_source(Path(data) if isinstance(data, os.PathLike) else data, **options)
         return Rows(source, notes=tuple(source.notes))
     if options:
         raise TypeError(f"options {', '.join(options)} are for files, folders and tables; data is a {_named(data)}")
@@ -96,9 +96,9 @@ def _open(data: Any, options: dict[str, Any]) -> Rows:
 
 
 def _is_read(data: Any) -> bool:
-    """Whether `read_source` opens it: paths, DataFrames, Hugging Face datasets."""
+    """Whether `read_source` opens it: paths, DataFrames, columns by name, Hugging Face datasets."""
     library = type(data).__module__.split(".")[0]
-    return isinstance(data, str | os.PathLike) or library in ("pandas", "polars", "pyarrow", "datasets")
+    return isinstance(data, str | os.PathLike | Mapping) or library in ("pandas", "polars", "pyarrow", "datasets")
 
 
 def _of_loader(loader: DataLoader[Any]) -> Rows:

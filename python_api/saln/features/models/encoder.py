@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from saln.datasets.errors import listing
 from saln.features.items import input_of
 from saln.features.models.collate import collate, prepared
 from saln.features.models.options import AUTOCASTS, Options
@@ -146,7 +147,7 @@ def _layer_of(module: nn.Module | None, name: str) -> nn.Module:
     layers: dict[str, nn.Module] = dict(module.named_modules())
     if name not in layers or not name:
         near = [each for each in layers if each and (name.split(".")[-1] in each or "." not in each)]
-        raise ValueError(f"layer is '{name}', want one of the model's, as {', '.join(near[:12])}")
+        raise ValueError(f"layer is '{name}', want one of the model's: {listing(near)}")
     return layers[name]
 
 
