@@ -56,10 +56,11 @@ def extract(
             "transform": None, "max_length": max_length, "input": None, "pretrained": not random_weights,
         }  # fmt: skip
         named = {"text": text, "image": image, "columns": split(columns)}
+        source = {name: value for name, value in named.items() if value}
         with counted() as progress:
             done = run(
                 model, data, output, options, batch_size=batch_size, dtype=dtype, num_workers=workers,
-                skip_broken=skip_broken, progress=progress, fresh=fresh, source={name: value for name, value in named.items() if value},
+                skip_broken=skip_broken, progress=progress, fresh=fresh, source=source,
             )  # fmt: skip
     found = done.features
     if as_json:
