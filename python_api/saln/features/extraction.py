@@ -208,7 +208,8 @@ def run(
         resumed = output.n_done
         with shown(progress) as tell:
             job.extract(output, tell)
-        return Extraction(output.publish(out, facts, fingerprint, job.notes(output)), cached=False, resumed=resumed)
+        features = output.publish(out, encoder.name, facts, fingerprint, job.notes(output))
+        return Extraction(features, cached=False, resumed=resumed)
 
 
 def _example(rows: Rows, input: str | None, skip_broken: bool) -> Any:

@@ -143,10 +143,9 @@ class Job:
             what = "row has no features and is NaN" if len(rows) == 1 else "rows have no features and are NaN"
             notes.append(f"{len(rows)} {what}: {shown}{more}")
         if output.n_cut:
-            notes.append(
-                f"{output.n_cut} texts reach max_length={self._encoder.options.max_length} tokens; what is beyond was "
-                "not seen."
-            )
+            what = "text reaches" if output.n_cut == 1 else "texts reach"
+            length = self._encoder.options.max_length
+            notes.append(f"{output.n_cut} {what} max_length={length} tokens; what is beyond was not seen.")
         return notes
 
     def _launch(self, run: range, items: list[Any]) -> _Launched:

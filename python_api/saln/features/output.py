@@ -115,7 +115,9 @@ class Output:
         self._work.keep(PROGRESS, json.dumps(known).encode())
         self._journal.record(start, rows)
 
-    def publish(self, out: Path, facts: dict[str, Any], fingerprint: Fingerprint, notes: list[str]) -> Features:
+    def publish(
+        self, out: Path, name: str, facts: dict[str, Any], fingerprint: Fingerprint, notes: list[str]
+    ) -> Features:
         """Give the rows the output's name and write the file beside it; the folder goes."""
         assert self._journal is not None
         new = self._work.folder / "output.npy"
@@ -129,7 +131,7 @@ class Output:
             "width": array.shape[1],
             "dtype": str(array.dtype),
             "seconds": round(self.seconds, 3),
-            "model": facts["model"],
+            "model": {"name": name, **facts["model"]},
             "data": fingerprint.as_dict(),
             "facts": facts,
             "notes": notes,

@@ -76,10 +76,9 @@ class Encoder:
         return tensors[0].device if tensors else torch.device("cpu")
 
     def facts(self) -> dict[str, Any]:
-        """What the features depend on, ready for JSON."""
+        """What the features depend on, ready for JSON: not the name, nor the folder that a model was read from."""
         options = self.options
         found = {
-            "name": self.name,
             "layer": options.layer,
             "pooling": options.pooling,
             "normalize": options.normalize,
