@@ -8,7 +8,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 FeatureKey = Annotated[
     str | None, typer.Option(help="Array, tensor or list column with the features, if it has an unusual name.")
 ]
-Columns = Annotated[str | None, typer.Option(help="Scalar parquet columns to take as features, separated by commas.")]
+Columns = Annotated[str | None, typer.Option(help="Columns of a table to take as features, separated by commas.")]
 Groups = Annotated[
     list[str] | None,
     typer.Option("--groups", "-g", help="FILE or FILE:COLUMN,COLUMN with a group a row; may be repeated."),

@@ -20,7 +20,11 @@ TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse"
 def pilot(
     context: typer.Context,
     data: Annotated[
-        str, typer.Argument(help="npz, npy, safetensors, parquet or csv file; or digits, breast_cancer, wine.")
+        str,
+        typer.Argument(
+            help="A table (csv, tsv, jsonl, json, parquet), a folder of images in a folder a class, arrays (npz, npy, "
+            "safetensors), or digits, breast_cancer, wine."
+        ),
     ] = "digits",
     methods: Annotated[
         str, typer.Option(help="Separated by commas; see `saln methods`. With options: saln:keep=positive,guard:jest.")
@@ -34,7 +38,11 @@ def pilot(
     width: Annotated[int, typer.Option(help="First channels of the residual network.", rich_help_panel=TRAINING)] = 16,
     blocks: Annotated[int, typer.Option(help="Its blocks a stage, of three.", rich_help_panel=TRAINING)] = 1,
     image_size: Annotated[
-        int | None, typer.Option(help="Side images are brought to.  [default: as they are]", rich_help_panel=TRAINING)
+        int | None,
+        typer.Option(
+            help="Side images are brought to.  [default: as they are; in files, if of one size up to 128]",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=TRAINING)] = 1e-3,
     metric: Annotated[
@@ -43,7 +51,8 @@ def pilot(
     features: Annotated[
         str,
         typer.Option(
-            help="What selectors see: given (the rows), reference (a network's activations), auto.",
+            help="A file with features of the rows; or what selectors see: given (the rows), reference (a network's "
+            "activations), auto.",
             rich_help_panel=TRAINING,
         ),
     ] = "auto",
@@ -146,7 +155,7 @@ def pilot(
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
-        from saln.pilot.config import PilotConfig
+        from saln.pilot.config import FEATURE_SOURCES, PilotConfig
         from saln.pilot.judging.gates import read_gates
         from saln.pilot.output.bars import Bars
         from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
@@ -158,19 +167,25 @@ def pilot(
 
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
-        writable(output, data, labels, gates, *(groups or []), also=tables)
+        features_path = None if features in FEATURE_SOURCES else Path(features)
+        if features_path is not None and not features_path.exists():
+            raise ValueError(f"features '{features}' is neither a file nor one of {', '.join(FEATURE_SOURCES)}")
+        writable(output, data, labels, features_path, gates, *(groups or []), also=tables)
         if price_per_hour is None and (full_training_hours is not None or trainings != 1):
             raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
         given = {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
             "stages": _shares(stages),
+            "features": features if features_path is None else "auto",
         }
         fields = PilotConfig.__dataclass_fields__
         config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
         chosen = make_methods(config.methods)
         by, group_notes = read_groups(groups) if groups else ([], [])
-        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns, ignore).with_groups(by)
+        dataset = _dataset(
+            data, labels, features_path, feature_key, label_key, test_key, columns, ignore, image_size
+        ).with_groups(by)
         with progress_bar("steps") as progress:
             watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
             result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
@@ -202,11 +217,13 @@ def _shares(text: str | None) -> tuple[float, ...]:
 def _dataset(
     data: str,
     labels: Path | None,
+    features: Path | None,
     feature_key: str | None,
     label_key: str | None,
     test_key: str | None,
     columns: str | None,
     ignore: str | None,
+    image_size: int | None,
 ) -> Any:
     from saln.datasets import BUILTIN, load_builtin, load_dataset
 
@@ -215,9 +232,11 @@ def _dataset(
     return load_dataset(
         Path(data),
         labels_path=labels,
+        features_path=features,
         feature_key=feature_key,
         label_key=label_key,
         test_key=test_key,
         columns=split(columns),
         ignore=split(ignore),
+        image_size=image_size,
     )

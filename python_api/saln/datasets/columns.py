@@ -187,6 +187,8 @@ def _text_feature(name: str, column: Any, codes: npt.NDArray[np.int64] | None) -
         return None, "dates"
     row, value = first_text(texts.slice(0, 10_000).to_pylist())
     shown = f"texts, '{value if len(value) <= 40 else value[:39] + '…'}' in row {row}"
+    if IDS.fullmatch(name) and not is_category(texts):
+        return None, "names of rows"
     if not is_category(texts) or pc.count_distinct(texts).as_py() == 1:
         return None, shown
     feature = _categories(name, column)

@@ -18,8 +18,8 @@ ROWS = 2000
 FOLDS = 3
 FEWEST = 10
 """Rows that every class must have: with fewer, a perfect column says nothing."""
-MOST_CHANGES = 0.1
-"""Changes of class a row along the sorted column, above which no cut of it predicts well."""
+MOST_CHANGES = 0.2
+"""Changes of class along the sorted column, a row outside the largest class, above which no cut of it predicts well."""
 
 
 def leaks(columns: Mapping[str, Array], codes: Array | None, targets: Array | None) -> dict[str, str]:
@@ -62,9 +62,10 @@ def _of_classes(columns: Mapping[str, Array], codes: Array) -> dict[str, str]:
     codes, found = codes[rows], {}
     if np.bincount(codes).min() < FOLDS or len(np.unique(codes)) < 2:
         return {}
+    most = MOST_CHANGES * (len(rows) - np.bincount(codes).max())
     for name, column in columns.items():
         numbers = _numbers(column[rows])
-        if _changes(numbers, codes) <= MOST_CHANGES * len(rows):
+        if _changes(numbers, codes) <= most:
             share = _predicted(numbers, codes)
             if share > NEAR_PERFECT:
                 found[name] = f"alone predicts the label, {100 * share:.3g} % right"

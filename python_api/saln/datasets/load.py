@@ -94,7 +94,7 @@ def load_dataset(
     elif images is None and isinstance(source.rows, Pictures):
         images, more = _stacked(source.rows, image_size)
         notes += more
-    x = _x(source, images, features_path)
+    x = _x(source, arrays.where, images, features_path)
     for what, rows in (("labels", source.labels), ("images", images)):
         if rows is not None and len(rows) != len(x):
             raise DataError(f"{arrays.where}: {what} are {list(rows.shape)}; wanted one for each of the {len(x)} rows")
@@ -113,7 +113,7 @@ def load_dataset(
     )
 
 
-def _x(source: Source, images: torch.Tensor | None, features_path: Path | None) -> torch.Tensor:
+def _x(source: Source, where: str, images: torch.Tensor | None, features_path: Path | None) -> torch.Tensor:
     """What models of rows train on `[N, d]`."""
     if features_path is not None:
         file = ArrayFile(features_path)
@@ -129,7 +129,7 @@ def _x(source: Source, images: torch.Tensor | None, features_path: Path | None) 
         return Rows(features).all()
     if source.kind == "texts":
         raise DataError(
-            f"{source.name} holds texts, and a pilot needs features of them: saln extract {source.name} --model NAME "
+            f"{where} holds texts, and a pilot needs features of them: saln extract {where} --model NAME "
             "-o features.npy, and then --features features.npy"
         )
     if isinstance(source.rows, Rows):

@@ -107,7 +107,7 @@ class Source:
     def _open(self, file: ArrayFile) -> Rows:
         suffix = self.path.suffix.lower()
         if self.columns and suffix not in TABLES:
-            raise DataError(f"{self.path}: columns are of tables: {", ".join(TABLES)}")
+            raise DataError(f"{self.path}: columns are of tables: {', '.join(TABLES)}")
         keys = {"features": FEATURE_KEYS, "candidates": CANDIDATE_KEYS}.get(self.role, (self.role,))
         name = "" if self.columns else file.find(self.role, keys, self.key)
         if suffix == ".parquet":
