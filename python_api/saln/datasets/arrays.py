@@ -89,6 +89,7 @@ class Arrays:
             opened,
             read=None if opened.read is None else lambda name: self.read(name)[rows],
             column=None if opened.column is None else lambda name: self.column(name).take(rows),
+            n_rows=None if opened.n_rows is None else len(rows),
         )
         return found
 

@@ -13,10 +13,12 @@ import torch
 from saln.datasets.arrays import Arrays
 from saln.datasets.columns import Table, feature_columns, named_columns
 from saln.datasets.errors import Array, DataError, describe, listing
-from saln.datasets.image_columns import ImageColumn, fault_note, image_column
+from saln.datasets.image_columns import fault_note, faults, image_column
 from saln.datasets.labels import class_numbers, is_target, read_marks, read_targets, split_validation
+from saln.datasets.pictures import Images, Pictures
 from saln.datasets.roles import Roles
-from saln.datasets.source import RowNames, Rows, Source, Texts
+from saln.datasets.rows import RowNames, Rows, Texts
+from saln.datasets.source import Source
 from saln.datasets.tables import is_list, is_text
 
 PRETRAINED_KEYS = ("features", "embeddings", "embedding")
@@ -116,10 +118,9 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
     own_label = labels.name if labels is not None and labels.arrays is arrays else None
     ids: Sequence[str] = RowNames(range(n) if all_kept else rows)
     names: tuple[str, ...] = ()
-    content: Rows | Texts
+    content: Rows | Texts | Pictures
     if images is not None:
-        pictures = images.pictures(rows)
-        ids = pictures.names
+        content, ids = Pictures(images, rows), images.ids(rows)
     elif roles.kind == "texts":
         content = Texts(kept.column(str(roles.content)))
     elif x is not None:
@@ -133,7 +134,7 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
     return Source(
         name=Path(arrays.where).name if arrays.folder is not None else arrays.where,
         kind=roles.kind,
-        rows=content if images is None else pictures,
+        rows=content,
         labels=None if codes is None else torch.from_numpy(codes),
         targets=None if targets is None else torch.from_numpy(targets),
         class_names=class_names,
@@ -145,11 +146,11 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
     )
 
 
-def _length(arrays: Arrays, roles: Roles, columns: Sequence[str], images: ImageColumn | None, x: Array | None) -> int:
+def _length(arrays: Arrays, roles: Roles, columns: Sequence[str], images: Images | None, x: Array | None) -> int:
     if arrays.opened.n_rows is not None:
         return arrays.opened.n_rows
     if images is not None:
-        return images.n_rows
+        return len(images)
     if x is not None:
         _numbers(x, f"{arrays.where}: features '{roles.content}'")
         return len(x)
@@ -164,12 +165,12 @@ def _marks(arrays: Arrays, name: str | None) -> tuple[npt.NDArray[np.bool_] | No
     return read_marks(marks, f"{arrays.where}: '{name}'"), validation
 
 
-def _leave_out_faults(images: ImageColumn, keep: npt.NDArray[np.bool_], where: str, notes: list[str]) -> None:
-    faults = images.faults(np.flatnonzero(keep))
-    if not faults:
+def _leave_out_faults(images: Images, keep: npt.NDArray[np.bool_], where: str, notes: list[str]) -> None:
+    found = faults(images, np.flatnonzero(keep))
+    if not found:
         return
-    notes.append(fault_note(faults, images))
-    keep[list(faults)] = False
+    notes.append(fault_note(found, images))
+    keep[list(found)] = False
     if not keep.any():
         raise DataError(f"{where}: no image can be used. {notes[-1]}")
 

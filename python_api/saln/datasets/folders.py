@@ -152,31 +152,24 @@ def _files(folder: Path) -> Iterator[PurePath]:
 
 
 def _class_folders(path: Path, images: list[PurePath], others: list[str]) -> Opened:
-    """Images with their folder as label; folders that hold but one folder and nothing else are stepped into."""
+    """Images with their folder as label, and what the folder above it says they are for."""
     import pyarrow
 
-    splits = {each.parts[0].lower() for each in images if len(each.parts) > 1}
-    above = 0
-    while len(splits) == 1 and not splits & set(SPLITS) and all(len(each.parts) > above + 2 for each in images):
-        above += 1
-        splits = {each.parts[above].lower() for each in images}
-    split_up = bool(splits & {"test", "testing", *VALIDATION} or splits & {"train", "training"}) and all(
-        each.parts[above].lower() in SPLITS for each in images if len(each.parts) > above + 1
-    )
-    at = above + split_up
-    rows = [each for each in images if len(each.parts) > at + 1]
-    notes = []
-    if not rows or len({each.parts[at] for each in rows}) < 2:
-        columns: dict[str, Any] = {"image": [str(each) for each in images]}
-        rows = images
-        notes.append(f"The images of {path} lie in no folders a class: there are no labels.")
-    else:
-        columns = {"image": [str(each) for each in rows], "label": [each.parts[at] for each in rows]}
-        outside = [str(each) for each in images if len(each.parts) <= at + 1]
-        if outside:
-            notes.append(f"Images outside the folders of classes were left out: {listing(outside, SHOWN)}.")
+    inner = [each.parts for each in images]
+    while len({parts[0] for parts in inner}) == 1 and inner[0][0].lower() not in SPLITS and min(map(len, inner)) > 2:
+        inner = [parts[1:] for parts in inner]  # a folder that holds nothing but one folder
+    above = {parts[0].lower() for parts in inner if len(parts) > 1}
+    split_up = bool(above) and above <= set(SPLITS)
+    labels = [parts[split_up] if len(parts) > split_up + 1 else None for parts in inner]
+    columns: dict[str, Any] = {"image": list(map(str, images)), "label": labels}
     if split_up:
-        columns[MARK] = [SPLITS.get(each.parts[above].lower(), "train") for each in rows]
-    if others:
-        notes.append(f"Files that are no images were left out: {listing(others, SHOWN)}.")
-    return open_table(pyarrow.table(columns), notes)
+        columns[MARK] = [SPLITS.get(parts[0].lower(), "train") for parts in inner]
+    notes = [f"Files that are no images were left out: {listing(others, SHOWN)}."] if others else []
+    table = pyarrow.table(columns)
+    if len({each for each in labels if each is not None}) < 2:
+        notes.append(f"The images of {path} do not lie in a folder a class: there are no labels.")
+        return open_table(table.drop_columns("label"), notes)
+    outside = [str(each) for each, label in zip(images, labels, strict=True) if label is None]
+    if outside:
+        notes.append(f"Images outside the folders of classes were left out: {listing(outside, SHOWN)}.")
+    return open_table(table.filter(table["label"].is_valid()), notes)

@@ -19,8 +19,9 @@ from saln.datasets.images import find_images, read_images
 from saln.datasets.labels import read_marks
 from saln.datasets.pictures import Pictures
 from saln.datasets.read import find_labels, open_data
-from saln.datasets.roles import MORE_LABEL_KEYS, find_roles
-from saln.datasets.source import Rows, Source
+from saln.datasets.roles import find_roles
+from saln.datasets.rows import Rows
+from saln.datasets.source import Source
 
 LARGEST, SMALLER = 128, 64
 """Pixels along an edge up to which images of one size stay as they are, and what others are brought to."""
@@ -74,7 +75,7 @@ def load_dataset(
                        columns=columns)  # fmt: skip
     labels = find_labels(arrays, roles, labels_path, label_key)
     if labels is None:
-        arrays.find("labels", MORE_LABEL_KEYS, only=False)
+        arrays.find("labels", LABEL_KEYS, only=False)
     images_file = None if images_path is None else ArrayFile(images_path)
     if labels is not None and labels.class_names is None and images_file and CLASS_NAMES in images_file.names:
         labels = replace(labels, class_names=images_file.read(CLASS_NAMES))

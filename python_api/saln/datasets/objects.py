@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,9 @@ def _of_table(data: Any, where: str) -> Opened:
 
     try:
         return open_table(pyarrow.table(data))
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
-        message = " ".join(str(each) for each in reversed(error.args)) or str(error)
-        raise DataError(f"{where}: a column of several kinds: {' '.join(message.split())}") from error
+    except (ValueError, TypeError, NotImplementedError) as error:
+        message = " ".join(str(each) for each in reversed(error.args))
+        raise DataError(f"{where}: is no table: {' '.join(message.split())}") from error
 
 
 def _of_dict(data: Mapping[Any, Any], where: str) -> Opened:
@@ -156,12 +157,15 @@ def _of_pairs(data: Any, where: str) -> Opened:
     x = [each[0] for each in rows]
     if isinstance(first[0], str):
         return _of_columns({"text": x, "label": labels}, where)
-    if hasattr(first[0], "convert"):  # pictures of Pillow
-        sizes = {each.size for each in x}
-        if len(sizes) > 1:
-            raise DataError(f"{where} gives images of {len(sizes)} sizes; wanted one size, or a folder of images")
-        return _of_pair(np.stack([np.asarray(each.convert("RGB")) for each in x]), np.asarray(labels), where)
+    if hasattr(first[0], "convert"):  # pictures of Pillow, of any sizes
+        return _of_columns({"image": [_png(each) for each in x], "label": labels}, where)
     return _of_pair(np.stack([_array(each, where) for each in x]), np.asarray(labels), where)
+
+
+def _png(picture: Any) -> bytes:
+    file = io.BytesIO()
+    picture.convert("RGB").save(file, "png", compress_level=1)
+    return file.getvalue()
 
 
 def _is_array(data: Any) -> bool:

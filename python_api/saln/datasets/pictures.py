@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from saln.datasets.errors import Array, DataError
 
@@ -89,109 +90,106 @@ def as_rgb(picture: Image.Image, what: str) -> Image.Image:
     return turned.convert("RGB")
 
 
+class Images(Protocol):
+    """Images of a column before any was decoded."""
+
+    def __len__(self) -> int: ...
+
+    def given(self, row: int) -> Path | bytes | Image.Image | None:
+        """A file, the content of one, or a picture of Pillow; None where there is none."""
+        ...
+
+    def called(self, row: int) -> str:
+        """What it is called in messages."""
+        ...
+
+    def ids(self, rows: npt.NDArray[np.int64]) -> Sequence[str]:
+        """What some are called in lists: their files, or `row 7`."""
+        ...
+
+
 class Pictures:
-    """Pictures of Pillow in mode RGB, decoded when they are asked for.
+    """Some rows of images, as pictures of Pillow in mode RGB, decoded when they are asked for.
 
     Parameters
     ----------
-    n : int
-    content : callable
-        Gives the bytes of one's file, a picture of Pillow, or the pixels `[H, W]` or `[H, W, C]` uint8.
-    names : sequence of str
-        What they are called, for messages.
+    images : Images
+    rows : ndarray
+        `[n]` int64, which.
     """
 
-    def __init__(self, n: int, content: Callable[[int], Any], names: Sequence[str]) -> None:
-        self._n, self._content, self.names = n, content, names
+    def __init__(self, images: Images, rows: npt.NDArray[np.int64]) -> None:
+        self._images, self._rows = images, rows
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._rows)
 
     def __getitem__(self, place: int) -> Image.Image:
-        content = self.content(place)
-        if isinstance(content, bytes):
-            return decode_rgb(content, self.names[place])
-        from PIL import Image
-
-        return as_rgb(Image.fromarray(content) if isinstance(content, np.ndarray) else content, self.names[place])
-
-    def content(self, place: int) -> Any:
-        """What one is made of; a DataError where its file cannot be read."""
-        try:
-            return self._content(place)
-        except OSError as error:
-            raise DataError(f"{self.names[place]}: cannot be read: {error.strerror or error}") from error
+        row = int(self._rows[place])
+        given, what = self._images.given(row), self._images.called(row)
+        if isinstance(given, Path):
+            try:
+                given = given.read_bytes()
+            except OSError as error:
+                raise DataError(f"{what}: cannot be read: {error.strerror or error}") from error
+        if given is None:
+            raise DataError(f"{what} is missing")
+        return decode_rgb(given, what) if isinstance(given, bytes) else as_rgb(given, what)
 
     def size(self, place: int) -> tuple[int, int]:
         """Width and height as it is to be seen, told by the head of its file."""
-        from PIL import Image
-
-        content = self.content(place)
-        if isinstance(content, np.ndarray):
-            return content.shape[1], content.shape[0]
-        if not isinstance(content, bytes):
-            return content.size  # type: ignore[no-any-return]
-        with Image.open(io.BytesIO(content)) as picture:
-            width, height = picture.size
-            return (height, width) if picture.getexif().get(0x112, 1) >= 5 else (width, height)
+        given = self._images.given(int(self._rows[place]))
+        if isinstance(given, Path | bytes):
+            with _opened(given) as file, _picture(file) as picture:
+                width, height = picture.size
+                return (height, width) if picture.getexif().get(0x112, 1) >= 5 else (width, height)
+        return self[place].size
 
 
-def fault(content: Callable[[], Any]) -> str | None:
-    """Why what should be a picture is none, told by head and end of its file; decoded only where these leave doubt.
-
-    Parameters
-    ----------
-    content : callable
-        Gives a path, or the bytes of a file; anything else is taken for a picture.
-    """
-    try:
-        given = content()
-        if not isinstance(given, bytes | Path):
-            return None if given is not None else "is missing"
-        return _fault(given)
-    except FileNotFoundError:
-        return "no such file"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
-
-
-def _fault(given: bytes | Path) -> str | None:
+def fault(given: Path | bytes | Image.Image | None) -> str | None:
+    """Why what should be a picture is none, told by head and end of its file; decoded only where these leave doubt."""
     from PIL import Image, UnidentifiedImageError
 
+    if given is None:
+        return "missing"
+    if not isinstance(given, Path | bytes):
+        return None
     try:
-        with Image.open(io.BytesIO(given) if isinstance(given, bytes) else given) as picture:
-            kind, mode = picture.format, picture.mode
+        with _opened(given) as file:
+            with _picture(file) as picture:
+                kind, mode = picture.format, picture.mode
+            if mode not in ("I", "F") and _is_whole(kind or "", file):
+                return None
+        decode_rgb(given if isinstance(given, bytes) else given.read_bytes(), "")
     except UnidentifiedImageError:
         return "not an image"
     except Image.DecompressionBombError:
         return "too many pixels"
     except FileNotFoundError:
-        raise
-    except Exception as error:
-        return " ".join(str(error).split()) or type(error).__name__
-    if mode not in ("I", "F") and _is_whole(kind or "", given):
-        return None
-    try:
-        decode_rgb(given if isinstance(given, bytes) else given.read_bytes(), "")
+        return "no such file"
     except DataError as error:
         return str(error).strip().removeprefix("cannot be read as an image: ")
+    except Exception as error:  # decoders raise whatever broken bytes lead them to
+        return " ".join(str(error).split()) or type(error).__name__
     return None
 
 
-def _is_whole(kind: str, given: bytes | Path) -> bool:
+def _opened(given: Path | bytes) -> BinaryIO:
+    return io.BytesIO(given) if isinstance(given, bytes) else given.open("rb")
+
+
+def _picture(file: BinaryIO) -> Image.Image:
+    from PIL import Image
+
+    return Image.open(file)
+
+
+def _is_whole(kind: str, file: BinaryIO) -> bool:
     """Whether a file is known to be whole; of most formats that takes decoding it."""
+    size = file.seek(0, io.SEEK_END)
     if kind == "WEBP":
-        head, size = _part(given, 12, end=False)
-        return int.from_bytes(head[4:8], "little") + 8 <= size
+        file.seek(0)
+        return int.from_bytes(file.read(12)[4:8], "little") + 8 <= size
     mark, length = ENDS.get(kind, (b"", 0))
-    return length > 0 and mark in _part(given, length, end=True)[0]
-
-
-def _part(given: bytes | Path, length: int, *, end: bool) -> tuple[bytes, int]:
-    """The first or last bytes of a file, and how many it has."""
-    if isinstance(given, bytes):
-        return given[-length:] if end else given[:length], len(given)
-    with given.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - length) if end else 0)
-        return file.read(length), size
+    file.seek(max(0, size - length))
+    return length > 0 and mark in file.read(length)

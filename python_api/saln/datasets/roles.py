@@ -15,7 +15,7 @@ from saln.datasets.errors import DataError, listing
 from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, TEST_KEYS
 from saln.datasets.images import IMAGES_KEY, MOSAIC_KEYS
 from saln.datasets.pictures import SUFFIXES
-from saln.datasets.tables import is_list, is_number, is_text
+from saln.datasets.tables import is_image_file, is_list, is_number, is_text
 
 Kind = Literal["table", "images", "texts"]
 
@@ -106,16 +106,10 @@ def find_roles(
 
 def holds_pictures(arrays: Arrays, name: str) -> bool:
     """Whether a column holds images, or names their files."""
-    import pyarrow
-
     column = arrays.column(name)
-    kind = column.type
-    types = pyarrow.types
-    if types.is_struct(kind):
-        return {kind.field(place).name for place in range(kind.num_fields)} >= {"bytes", "path"}
-    if types.is_binary(kind) or types.is_large_binary(kind):
+    if is_image_file(column.type):
         return True
-    if not is_text(kind):
+    if not is_text(column.type):
         return False
     names = [each for each in _sample(column) if each]
     return bool(names) and all(_is_picture(each) for each in names)

@@ -44,14 +44,23 @@ class Opened:
     @property
     def index(self) -> list[str]:
         """Columns that pandas wrote down as the index of the rows."""
-        written = json.loads(self.metadata.get(b"pandas", b"{}"))
-        return [each for each in written.get("index_columns", []) if type(each) is str]
+        columns = self._written(b"pandas").get("index_columns", [])
+        return [each for each in columns if type(each) is str]
 
     def class_names(self, name: str) -> list[str] | None:
         """The names of a column's classes, where Hugging Face's datasets wrote them down."""
-        written = json.loads(self.metadata.get(b"huggingface", b"{}"))
-        kind = written.get("info", {}).get("features", {}).get(name, {})
-        return list(kind["names"]) if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" else None
+        try:
+            kind = self._written(b"huggingface")["info"]["features"][name]
+            return [str(each) for each in kind["names"]] if kind["_type"] == "ClassLabel" else None
+        except (KeyError, TypeError):
+            return None
+
+    def _written(self, key: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(self.metadata.get(key, b"{}"))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def open_parquet(path: Path) -> Opened:
@@ -136,6 +145,16 @@ def is_number(kind: Any) -> bool:
 
     types = pyarrow.types
     return bool(types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def is_image_file(kind: Any) -> bool:
+    """Whether a type of Arrow can hold files of images: bytes, or Hugging Face's bytes and path."""
+    import pyarrow
+
+    types = pyarrow.types
+    if types.is_struct(kind):
+        return {"bytes", "path"} <= {kind.field(place).name for place in range(kind.num_fields)}
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def is_list(kind: Any) -> bool:
