@@ -122,7 +122,7 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
     if images is not None:
         content, ids = Pictures(images, rows), images.ids(rows)
     elif roles.kind == "texts":
-        content = Texts(kept.column(str(roles.content)))
+        content = _texts(kept, str(roles.content))
     elif x is not None:
         content = Rows(_numbers(x, f"{arrays.where}: features '{roles.content}'"))
     else:
@@ -173,6 +173,13 @@ def _leave_out_faults(images: Images, keep: npt.NDArray[np.bool_], where: str, n
     keep[list(found)] = False
     if not keep.any():
         raise DataError(f"{where}: no image can be used. {notes[-1]}")
+
+
+def _texts(arrays: Arrays, name: str) -> Texts:
+    column = arrays.column(name)
+    if not is_text(column.type):
+        raise DataError(f"{arrays.where}: '{name}' holds {column.type}; wanted texts")
+    return Texts(column)
 
 
 def _numbers(x: Array, what: str) -> Array:

@@ -63,9 +63,14 @@ def decode(content: bytes, where: str, encoding: str | None = None) -> tuple[str
         if head[1::2].count(0) > len(head) // 4 or head[::2].count(0) > len(head) // 4:
             name = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
             return _decode(content, where, name), name
-        _refuse_spoiled_utf8(content, where, error)
-    if is_shift_jis(content):
-        return content.decode("cp932"), "cp932"
+        if is_shift_jis(content):
+            return content.decode("cp932"), "cp932"
+        if _like_utf8(content):
+            line = content[: error.start].count(b"\n") + 1
+            raise DataError(
+                f"{where}: is UTF-8, but for the byte {content[error.start]:02X} in line {line}; mend it, or name the "
+                "encoding"
+            ) from error
     try:
         return content.decode("cp1252"), "cp1252"
     except UnicodeDecodeError:
@@ -93,18 +98,12 @@ def is_shift_jis(content: bytes) -> bool:
         certain = sum(each[0] <= 0x9F and each[1] >= 0x80 for each in pairs)
         return 2 * common >= len(pairs) and 4 * certain >= len(pairs)
     runs = re.findall(rb"[\xa1-\xdf]+", content)
-    return len(b"".join(runs)) >= 2 * len(runs)
+    return len(b"".join(runs)) >= 2 * len(runs) and not _like_utf8(content)
 
 
-def _refuse_spoiled_utf8(content: bytes, where: str, error: UnicodeDecodeError) -> None:
+def _like_utf8(content: bytes) -> bool:
     """Few characters of UTF-8 are there by chance: where they are most, the rest is damage, not another encoding."""
-    good = UTF8_CHARACTER.findall(content)
-    if 2 * sum(map(len, good)) > len(HIGH.findall(content)):
-        line = content[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{where}: is UTF-8, but for the byte {content[error.start]:02X} in line {line}; "
-            "mend it, or name the encoding"
-        )
+    return 2 * sum(map(len, UTF8_CHARACTER.findall(content))) > len(HIGH.findall(content))
 
 
 def _decode(content: bytes, where: str, encoding: str) -> str:

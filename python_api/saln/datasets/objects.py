@@ -61,6 +61,8 @@ def _opened(data: Any, where: str) -> Opened:
         return _of_dict({name: [each.get(name) for each in data] for name in names}, where)
     if isinstance(data, list) and data and all(isinstance(each, str) for each in data):
         return _of_dict({"text": data}, where)
+    if isinstance(data, list) and data and all(isinstance(each, tuple) and len(each) == 2 for each in data):
+        return _of_pairs(data, where)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str | bytes | list | tuple):
         return _of_pairs(data, where)
     raise DataError(f"{where} is no data set; {WANTED}")
