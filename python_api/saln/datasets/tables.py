@@ -71,7 +71,7 @@ def open_parquet(path: Path) -> Opened:
     schema = file.schema_arrow
     return Opened(
         [str(name) for name in schema.names],
-        column=lambda name: file.read(columns=[name]).column(name),
+        column=lambda name: _without_views(file.read(columns=[name]).column(name)),
         metadata=schema.metadata or {},
         n_rows=file.metadata.num_rows,
     )
@@ -92,11 +92,27 @@ def open_table(table: Any, notes: Sequence[str] = ()) -> Opened:
     """Columns of a table of Arrow."""
     return Opened(
         [str(name) for name in table.column_names],
-        column=table.column,
+        column=lambda name: _without_views(table.column(name)),
         metadata=table.schema.metadata or {},
         notes=notes,
         n_rows=table.num_rows,
     )
+
+
+def _without_views(column: Any) -> Any:
+    """Texts and bytes as most of Arrow's functions want them; polars gives views."""
+    import pyarrow
+
+    types, kind = pyarrow.types, column.type
+    if types.is_dictionary(kind) and types.is_string_view(kind.value_type):
+        chunks = [
+            pyarrow.DictionaryArray.from_arrays(each.indices, each.dictionary.cast("large_string"))
+            for each in column.chunks
+        ]
+        return pyarrow.chunked_array(chunks, pyarrow.dictionary(kind.index_type, pyarrow.large_string()))
+    if types.is_string_view(kind):
+        return column.cast("large_string")
+    return column.cast("large_binary") if types.is_binary_view(kind) else column
 
 
 def values(column: Any, what: str) -> Array:
