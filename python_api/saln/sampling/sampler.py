@@ -194,7 +194,7 @@ class SpectralBatchSampler(BatchSampler):
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
         self._compared: Callable[[], object] = _nothing  # the dataset whose rows' content was found to be right
-        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._fingerprint)
+        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._checksum_of_samples)
         self._serving.start_anew()
 
     def __len__(self) -> int:
@@ -378,7 +378,7 @@ class SpectralBatchSampler(BatchSampler):
         """What a walk yields: the present step of training."""
         return self._serving.serve((epoch, step))
 
-    def _fingerprint(self) -> int:
+    def _checksum_of_samples(self) -> int:
         if self._checksum is None:
             self._checksum = checksum(self._given)
         return self._checksum
