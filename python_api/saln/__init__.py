@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saln.features import extract
     from saln.functional import select
     from saln.integrations.plain import select_data
     from saln.sampling.sampler import SpectralBatchSampler
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from saln.superbatch import SuperBatch
     from saln_kernels import __version__
 
-__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "make_selector", "select", "select_data"]
+__all__ = [
+    "SELECTORS",
+    "SpectralBatchSampler",
+    "SuperBatch",
+    "__version__",
+    "extract",
+    "make_selector",
+    "select",
+    "select_data",
+]
 
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
@@ -30,6 +40,7 @@ _HOMES = {
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
     "__version__": "saln_kernels",
+    "extract": "saln.features",
     "make_selector": "saln.selectors",
     "select": "saln.functional",
     "select_data": "saln.integrations.plain",

@@ -161,7 +161,7 @@ def test_loaders_that_selection_cannot_stand_in_for_are_refused(loader, told):
 def test_other_kinds_are_refused():
     with pytest.raises(TypeError, match="loader is a list, want a DataLoader"):
         saln.select_data([1, 2], features=FEATURES)
-    with pytest.raises(TypeError, match=r"features is a list, want a tensor or array \[N, d\], a path or a SuperBatch"):
+    with pytest.raises(TypeError, match=r"features is a list, want a tensor \[N, d\], a SuperBatch or extracted"):
         saln.select_data(loader_of(), features=FEATURES.tolist())
 
 

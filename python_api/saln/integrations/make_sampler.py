@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
 from saln.sampling.sampler import SpectralBatchSampler
-from saln.sampling.samples import check_dataset, samples_of
+from saln.sampling.samples import Given, check_dataset, opened, samples_of
 from saln.superbatch import INTEGERS, SuperBatch, as_tensor
 
-Features = Tensor | npt.NDArray[Any] | SuperBatch | str | os.PathLike[str]
+Features = Given | npt.NDArray[Any]
 Labels = Tensor | npt.NDArray[Any] | Sequence[int] | str
 NAMES = ("label", "labels")  # of a label column, as Hugging Face has it
 
@@ -40,8 +38,8 @@ def make_sampler(
     dataset : Dataset
         With a length.
     batch_size : int
-    features : Tensor or array [N, d], path or SuperBatch
-        A path is that of a npy file.
+    features : Tensor or array [N, d], Features, path or SuperBatch
+        Features that `saln.extract` wrote, or the path of their npy file, are compared with the dataset.
     labels : Tensor, array or sequence [N], or str, optional
         A str names a column of the dataset. None takes the dataset's own labels, where it has some (`labels_of`).
     method : str
@@ -66,22 +64,27 @@ def make_sampler(
     >>> make_sampler(dataset, 2, features=torch.eye(6), labels=None, method="uniform", seed=0).samples.labels
     tensor([0, 0, 1, 1, 2, 2])
     """
-    samples = features if isinstance(features, SuperBatch) else SuperBatch(_as_tensor(features))
-    whole = samples.indices is None
-    check_dataset(dataset, samples_of(samples), whole=whole)
+    if isinstance(features, np.ndarray):
+        features = as_tensor("features", features)
+    samples = samples_of(opened(features)[0])
+    whole = not (isinstance(features, SuperBatch) and features.indices is not None)
+    check_dataset(dataset, samples, whole=whole)
     if isinstance(labels, str):
-        own = labels_of(dataset, (labels,))
-        if own is None:
+        found = labels_of(dataset, (labels,))
+        if found is None:
             raise ValueError(f"labels is {labels!r}, and the dataset has no such column of integers")
-        labels = own
-    elif labels is None and samples.labels is None:
-        own = labels_of(dataset)
-        labels = own if own is None or whole else own[samples.indices]
-    if labels is not None:
-        if samples.labels is not None:
+    elif labels is not None:
+        found = torch.as_tensor(np.asarray(labels))
+    else:
+        found = None if samples.labels is not None else labels_of(dataset)
+        found = found if found is None or whole else found[samples.indices]
+    if found is not None and isinstance(features, SuperBatch):
+        if features.labels is not None:
             raise ValueError("labels are given twice: leave them in the SuperBatch")
-        samples = dataclasses.replace(samples, labels=torch.as_tensor(np.asarray(labels)))
-    return SpectralBatchSampler(samples, batch_size, selector=method, seed=seed, **options)
+        features, found = dataclasses.replace(features, labels=found), None
+    sampler = SpectralBatchSampler(features, batch_size, labels=found, selector=method, seed=seed, **options)
+    sampler.check_dataset(dataset)
+    return sampler
 
 
 def labels_of(dataset: Any, names: Sequence[str] = NAMES) -> Tensor | None:
@@ -136,13 +139,3 @@ def _is_integer(value: Any) -> bool:
     if isinstance(value, Tensor):
         return value.dim() == 0 and not (value.is_floating_point() or value.is_complex())
     return isinstance(value, (int, np.integer, np.bool_))
-
-
-def _as_tensor(features: Tensor | npt.NDArray[Any] | str | os.PathLike[str]) -> Tensor:
-    if isinstance(features, (str, os.PathLike)):
-        features = np.load(Path(features))
-    if isinstance(features, np.ndarray):
-        return as_tensor("features", features)
-    if isinstance(features, Tensor):
-        return features
-    raise TypeError(f"features is a {type(features).__name__}, want a tensor or array [N, d], a path or a SuperBatch")

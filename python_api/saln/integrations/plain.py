@@ -31,9 +31,10 @@ def select_data(
     loader : DataLoader
         Of the training samples, made with a batch size; torchdata's `StatefulDataLoader` too. On several processes each
         gets its own share of the batches, and a `DistributedSampler` is no longer needed.
-    features : Tensor or array [N, d], path or SuperBatch
-        Row i is of sample i of the loader's dataset: what a pretrained network makes of it. With a SuperBatch losses
-        and more go in, and `indices` train on a part of the dataset.
+    features : Tensor or array [N, d], Features, path or SuperBatch
+        Row i is of sample i of the loader's dataset: what a pretrained network makes of it. What `saln.extract` wrote,
+        or its path, is compared with the dataset. With a SuperBatch losses and more go in, and `indices` train on a
+        part of the dataset.
     labels : Tensor, array or sequence [N], or str, optional
         Integers; a str names a column of the dataset. Left out, the dataset's own labels are taken, if it has some.
     method : str
