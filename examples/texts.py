@@ -1,14 +1,14 @@
 """A text encoder fine-tuned on wrong labels, without selection and with it: python examples/texts.py
 
 --data is a table of texts and labels, else sentences made up here. --model is a folder of transformers, whose own
-embeddings choose, else a small encoder that has learnt nothing, and counts of words choose.
+embeddings choose, else a small encoder that has learnt nothing, and words choose.
 """
 
 import argparse
 import random
 
 import torch
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
     AutoModelForSequenceClassification,
@@ -46,13 +46,13 @@ if args.model:
     tokens = AutoTokenizer.from_pretrained(args.model)(texts, padding=True, truncation=True, return_tensors="pt")
     frozen = f"transformers:{args.model}"
 else:
-    counts = HashingVectorizer(n_features=500, norm=None, alternate_sign=False)
-    numbers = [torch.from_numpy(counts.transform([text]).indices + 1).long() for text in texts]
+    weights = TfidfVectorizer().fit(texts)
+    numbers = [torch.from_numpy(weights.transform([text]).indices).long() + 1 for text in texts]
     tokens = {"input_ids": pad_sequence(numbers, batch_first=True)}
     tokens["attention_mask"] = (tokens["input_ids"] > 0).long()
 
     def frozen(batch):
-        return torch.from_numpy(counts.transform(batch).toarray()).float()
+        return torch.from_numpy(weights.transform(batch).toarray()).float()
 
 
 features = saln.extract(frozen, [texts[row] for row in train], "features.npy")
@@ -64,11 +64,22 @@ def make_trainer():
     if args.model:
         model = AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=n_classes)
     else:
-        sizes = {"vocab_size": 501, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes = {
+            "vocab_size": len(weights.vocabulary_) + 1,
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+        }
         model = BertForSequenceClassification(BertConfig(num_labels=n_classes, **sizes))
     return Trainer(
         model,
-        TrainingArguments("texts", num_train_epochs=args.epochs, per_device_train_batch_size=32, report_to=[]),
+        TrainingArguments(
+            "texts",
+            num_train_epochs=args.epochs,
+            per_device_train_batch_size=32,
+            learning_rate=5e-5 if args.model else 1e-3,
+            report_to=[],
+        ),
         train_dataset=[rows[row] for row in train],
         eval_dataset=[rows[row] for row in test],
         compute_metrics=lambda found: {"accuracy": (found.predictions.argmax(1) == found.label_ids).mean()},
