@@ -10,14 +10,8 @@ import random
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch.nn.utils.rnn import pad_sequence
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    BertConfig,
-    BertForSequenceClassification,
-    Trainer,
-    TrainingArguments,
-)
+from transformers import AutoModelForSequenceClassification as Classifier
+from transformers import AutoTokenizer, BertConfig, Trainer, TrainingArguments
 
 import saln
 from saln.datasets import read_source
@@ -36,52 +30,34 @@ topics = {"who": "king author painter nurse", "where": "river hill lake town", "
 words = {topic: f"{own} this was one of that it the with first".split() for topic, own in topics.items()}
 made_up = [{"text": " ".join(random.sample(words[topic], 8)), "label": topic} for topic in words for _ in range(400)]
 source = read_source(args.data or made_up)
-texts, n_classes = list(source), len(source.class_names)
+texts = list(source)
 is_test = torch.rand(len(texts)) < 0.2 if source.is_test is None else source.is_test
 wrong = ~is_test & (torch.rand(len(texts)) < args.wrong)
 labels = torch.where(wrong, source.labels[torch.randperm(len(texts))], source.labels)
-train, test = (~is_test).nonzero()[:, 0].tolist(), is_test.nonzero()[:, 0].tolist()
 
 if args.model:
     tokens = AutoTokenizer.from_pretrained(args.model)(texts, padding=True, truncation=True, return_tensors="pt")
-    frozen = f"transformers:{args.model}"
 else:
-    weights = TfidfVectorizer().fit(texts)
-    numbers = [torch.from_numpy(weights.transform([text]).indices).long() + 1 for text in texts]
+    counted = TfidfVectorizer().fit(texts)
+    numbers = [torch.from_numpy(counted.transform([text]).indices).long() + 1 for text in texts]
     tokens = {"input_ids": pad_sequence(numbers, batch_first=True)}
-    tokens["attention_mask"] = (tokens["input_ids"] > 0).long()
-
-    def frozen(batch):
-        return torch.from_numpy(weights.transform(batch).toarray()).float()
-
-
-features = saln.extract(frozen, [texts[row] for row in train], "features.npy")
+    small = BertConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=2, num_labels=len(topics))
 rows = [{**{name: part[row] for name, part in tokens.items()}, "labels": labels[row]} for row in range(len(texts))]
+train, test = ([rows[row] for row in part.nonzero()[:, 0]] for part in (~is_test, is_test))
+features = saln.extract(
+    f"transformers:{args.model}" if args.model else lambda batch: torch.from_numpy(counted.transform(batch).toarray()),
+    [text for text, tested in zip(texts, is_test, strict=True) if not tested],
+)
 
 
 def make_trainer():
     torch.manual_seed(0)
-    if args.model:
-        model = AutoModelForSequenceClassification.from_pretrained(args.model, num_labels=n_classes)
-    else:
-        sizes = {
-            "vocab_size": len(weights.vocabulary_) + 1,
-            "hidden_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-        }
-        model = BertForSequenceClassification(BertConfig(num_labels=n_classes, **sizes))
+    options = {"num_train_epochs": args.epochs, "per_device_train_batch_size": 32, "report_to": []}
+    n_classes = len(source.class_names)
     return Trainer(
-        model,
-        TrainingArguments(
-            "texts",
-            num_train_epochs=args.epochs,
-            per_device_train_batch_size=32,
-            learning_rate=5e-5 if args.model else 1e-3,
-            report_to=[],
-        ),
-        train_dataset=[rows[row] for row in train],
-        eval_dataset=[rows[row] for row in test],
+        Classifier.from_pretrained(args.model, num_labels=n_classes) if args.model else Classifier.from_config(small),
+        TrainingArguments("texts", learning_rate=5e-5 if args.model else 1e-3, **options),
+        train_dataset=train,
         compute_metrics=lambda found: {"accuracy": (found.predictions.argmax(1) == found.label_ids).mean()},
     )
 
@@ -89,5 +65,5 @@ def make_trainer():
 found = []
 for trainer in (make_trainer(), select_data(make_trainer(), features=features)):
     trainer.train()
-    found.append(trainer.evaluate()["eval_accuracy"])
+    found.append(trainer.evaluate(test)["eval_accuracy"])
 print(f"accuracy {found[0]:.3f} without selection, {found[1]:.3f} with it")
