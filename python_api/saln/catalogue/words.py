@@ -69,8 +69,13 @@ class Words:
         return self(text.key, **text.values) if isinstance(text, Message) else text
 
     def marked(self, key: str, values: Mapping[str, Any], shown: Callable[[str], str] = str) -> str:
-        """A message with its terms still marked, and with its texts among the values passed through `shown`."""
-        said = {name: shown(self.say(value)) if isinstance(value, str) else value for name, value in values.items()}
+        """A message with its terms still marked, and with its texts among the values passed through `shown`; a tuple of texts is a list."""
+        said = dict(values)
+        for name, value in values.items():
+            if isinstance(value, tuple):
+                value = self("separator").join(map(self.say, value))
+            if isinstance(value, str):
+                said[name] = shown(self.say(value))
         return _Formatter().vformat(self._messages[key], (), said)
 
     def terms(self, text: str, made: Callable[[str, str], str]) -> str:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -110,7 +111,8 @@ def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
 def short(names: Sequence[str], length: int = 18) -> list[str]:
     """Names cut to so many letters, of which wide ones are two; what differs stays different.
 
-    Long names lose their middle, or the part that leaves most of them apart; where none does, they are numbered.
+    Long names lose their middle, or the part that leaves most of them apart, or what they have in common at the
+    beginning; where nothing tells them apart, they are numbered.
 
     >>> short(["guard:floor=0.5:jest", "guard:floor=0.8:jest", "jest"], 12)
     ['guard…5:jest', 'guard…8:jest', 'jest']
@@ -118,6 +120,12 @@ def short(names: Sequence[str], length: int = 18) -> list[str]:
     heads = sorted(range(1, length - 1), key=lambda head: abs(2 * head - length))
     cuts = ([_cut(name, head, length) for name in names] for head in heads)
     found = max(cuts, key=lambda cut: len(set(cut)))
+    if len(set(found)) < len(set(names)):
+        alike = {cut: {name for name, other in zip(names, found, strict=True) if other == cut} for cut in set(found)}
+        found = [
+            cut if len(alike[cut]) == 1 else _from_difference(name, len(commonprefix([*alike[cut]])), length)
+            for name, cut in zip(names, found, strict=True)
+        ]
     if len(set(found)) < len(set(names)):
         place = {name: i + 1 for i, name in enumerate(dict.fromkeys(names))}
         found = [
@@ -135,6 +143,16 @@ def _cut(name: str, head: int, length: int) -> str:
     while _width(end) > length - head - 1:
         end = end[1:]
     return f"{start}…{end}"
+
+
+def _from_difference(name: str, same: int, length: int) -> str:
+    """The first letter, and what comes after so many letters that others have, too."""
+    found = f"{name[:1]}…{name[same:]}"
+    if _width(found) <= length:
+        return found
+    while _width(found) >= length:
+        found = found[:-1]
+    return f"{found}…"
 
 
 def _with_room(text: str) -> str:

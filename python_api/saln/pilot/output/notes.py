@@ -47,11 +47,11 @@ def _of_settings(config: PilotConfig, data: DataSummary) -> list[Message]:
         found.append(message("notes.features_trained_on"))
     elif data.features_given and not config.feature_ms:
         found.append(message("notes.features_unpriced"))
-    found += [message("notes.spoiled", how=how) for how in _corruption(config, data)]
-    return found
+    how = _corruption(config, data)
+    return [*found, message("notes.spoiled", how=how)] if how else found
 
 
-def _corruption(config: PilotConfig, data: DataSummary) -> list[Message]:
+def _corruption(config: PilotConfig, data: DataSummary) -> tuple[Message, ...]:
     found = []
     if config.label_noise:
         found.append(message("spoiled.labels", share=100 * config.label_noise))
@@ -61,7 +61,7 @@ def _corruption(config: PilotConfig, data: DataSummary) -> list[Message]:
         found.append(message("spoiled.rare", classes=", ".join(data.rare_classes), share=100 * config.imbalance))
     if config.duplicates:
         found.append(message("spoiled.copies", share=100 * config.duplicates, of=100 * COPIED))
-    return found
+    return tuple(found)
 
 
 def _of_classes(config: PilotConfig, dataset: Dataset) -> list[Message]:
