@@ -73,8 +73,7 @@ class Explained:
 
     def __call__(self, key: str, **values: Any) -> Markup:
         """A message by its key."""
-        marked = self.words.marked(key, values, shown=lambda value: str(escape(value)))
-        return Markup(_unparted(self.words.terms(marked, self._term)))
+        return Markup(_unparted(self.words.made(key, values, self._term, lambda value: str(escape(value)))))
 
     def say(self, text: str) -> Markup:
         """What was made by `saln.catalogue.message`, in the page's language; any other text as it is."""
