@@ -130,7 +130,7 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> None:
                 assert (float(written) if written else None) == value
     assert by_seed["jest", "cost", 0]["unit"] == "USD"
     first = document["runs"][0]["curve"]
-    assert [float(row["accuracy"]) for row in tables["curves"][: len(first)]] == [each["score"] for each in first]
+    assert [float(row["value"]) for row in tables["curves"][: len(first)]] == [each["score"] for each in first]
     assert {row["stage"] for row in tables["gates"]} == {"0.6", "1.0"}
     shares = [
         float(row["chosen_share"]) for row in tables["classes"] if row["method"] == "jest" and row["tenth"] == "0"

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from pilot_cases import TINY, OneClass, blobs, make_run
+from saln.pilot.builtin import BuiltinJob
 from saln.pilot.config import PilotError
 from saln.pilot.judging.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
 from saln.pilot.judging.kpi import compute_kpis
 from saln.pilot.judging.measures import MEASURES
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method, Run
+from saln.pilot.training.run import Method, Run
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_stages_go_on_with_those_that_passed() -> None:
         TINY, seeds=4, stages=(0.5, 0.75, 1.0), gates=("final_accuracy >= uniform - 0.01",), learning_rate=0.01
     )
     methods = [Method("uniform", None), Method("same", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
-    result = run_pilot(blobs(), config, methods)
+    result = run_pilot(BuiltinJob(blobs()), config, methods)
     half, most, whole = result.stages
     assert [stage.share for stage in result.stages] == [0.5, 0.75, 1.0]
     assert half.methods == ("uniform", "same", "sabotage")
@@ -137,12 +138,14 @@ def test_stages_go_on_with_those_that_passed() -> None:
     assert result.config.train_share == 1.0
     # One gate failed on the way.
     assert result.gate_outcome == "failed"
-    stopped = run_pilot(blobs(), dataclasses.replace(config, gates=("final_accuracy >= 0.9999",)), methods[:2])
+    stopped = run_pilot(
+        BuiltinJob(blobs()), dataclasses.replace(config, gates=("final_accuracy >= 0.9999",)), methods[:2]
+    )
     assert [stage.ran for stage in stopped.stages] == [True, False, False]
     assert "no method passed" in stopped.stages[1].reason
     assert stopped.config.train_share == 0.5
     with pytest.raises(PilotError, match="stages need gates"):
-        run_pilot(blobs(), dataclasses.replace(config, gates=()), methods)
+        run_pilot(BuiltinJob(blobs()), dataclasses.replace(config, gates=()), methods)
 
 
 def test_the_documentation_names_every_figure() -> None:

@@ -16,21 +16,22 @@ from typer.testing import CliRunner
 from pages import assert_page
 from pilot_cases import TINY, OneClass, blobs, mislabelled
 from saln.audit import Evaluation, audit_selection
+from saln.catalogue import Words
 from saln.cli import app
 from saln.datasets import DataError, Dataset, make_groups
-from saln.catalogue import Words
 from saln.pages import render_report
 from saln.pages.contents import pilot_figures
-from saln.pilot.config import PilotConfig
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+from saln.pilot.builtin.task import make_task
+from saln.pilot.job import offered_in
 from saln.pilot.judging.by_group import ByGroup, MethodByGroup
 from saln.pilot.judging.intervals import interval
 from saln.pilot.output.files import write_tables
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.screen import group_table
 from saln.pilot.output.words import extremes
-from saln.pilot.problem.task import make_task, offered_in
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 from saln.pilot.training.watch import Watcher
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
@@ -45,8 +46,8 @@ def data() -> Dataset:
     return dataset.with_groups(columns)
 
 
-def run(dataset: Dataset, config: PilotConfig = CONFIG, watcher: Watcher | None = None, **more: Any) -> PilotResult:
-    return run_pilot(dataset, config, METHODS, watcher, **more)
+def run(dataset: Dataset, config: BuiltinConfig = CONFIG, watcher: Watcher | None = None, **more: Any) -> PilotResult:
+    return run_pilot(BuiltinJob(dataset), config, METHODS, watcher, **more)
 
 
 @pytest.fixture(scope="module")

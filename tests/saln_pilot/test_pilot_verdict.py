@@ -33,7 +33,7 @@ from saln.pilot.judging.verdict import (
 )
 from saln.pilot.output.notes import caveats
 from saln.pilot.output.words import answer, gate_figures
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.training.run import Point, Run
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,12 @@ from saln.catalogue import Words
 from saln.pages import render_report, write_data
 from saln.pages.contents import pilot_figures
 from saln.pages.samples import SIDE, samples_of, thumbnails
-from saln.pilot.config import PilotConfig
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 
-CONFIG = PilotConfig(
+CONFIG = BuiltinConfig(
     methods=("uniform",), seeds=2, steps=24, batch_size=16, hidden=16, evaluations=4, reference_steps=8,
     label_noise=0.2, duplicates=0.3, stages=(0.5, 1.0), price_per_hour=3.0, full_training_hours=2.0,
     gates=("steps_to_accuracy <= 20 * uniform", "copy: overhead <= 0.99", "sabotage: overhead <= 0.99"),
@@ -40,7 +40,7 @@ def result() -> PilotResult:
         Method("copy", None),
         Method("sabotage", OneClass(), frozenset({"labels"})),
     ]
-    return run_pilot(blobs(per_class=150), CONFIG, methods)
+    return run_pilot(BuiltinJob(blobs(per_class=150)), CONFIG, methods)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """`saln pilot`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,10 @@ JUDGING, WORTH = "Success", "What it is worth a year"
 def pilot(
     context: typer.Context,
     data: Annotated[
-        str, typer.Argument(help="npz, npy, safetensors, parquet or csv file; or digits, breast_cancer, wine.")
+        str,
+        typer.Argument(
+            help="A file: npz, npy, safetensors, parquet, csv; digits, breast_cancer, wine; or FILE.py:TRAIN, your own."
+        ),
     ] = "digits",
     methods: Annotated[
         str, typer.Option(help="Separated by commas; see `saln methods`. With options: saln:keep=positive,guard:jest.")
@@ -39,12 +43,19 @@ def pilot(
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=TRAINING)] = 1e-3,
     metric: Annotated[
-        str, typer.Option(help="accuracy, balanced_accuracy or roc_auc.", rich_help_panel=TRAINING)
-    ] = "accuracy",
+        str | None,
+        typer.Option(
+            help="accuracy, balanced_accuracy or roc_auc; of your training, what it reports.  [default: the first]",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Where the name does not say so.", rich_help_panel=TRAINING)
+    ] = False,
     features: Annotated[
         str,
         typer.Option(
-            help="What selectors see: given (the rows), reference (a network's activations), auto.",
+            help="What selectors see: given (the rows), reference (a network's activations), auto; or a file.",
             rich_help_panel=TRAINING,
         ),
     ] = "auto",
@@ -63,7 +74,10 @@ def pilot(
     evaluations: Annotated[
         int, typer.Option(help="Evaluations of each run; they are not timed.", rich_help_panel=TRAINING)
     ] = 30,
-    threads: Annotated[int, typer.Option(help="For training and selection.", rich_help_panel=TRAINING)] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="For training and selection.  [default: 1; your training's own]", rich_help_panel=TRAINING),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …", rich_help_panel=TRAINING)] = "cpu",
     test_share: Annotated[
         float, typer.Option(help="Rows to test on, where the data do not say which.", rich_help_panel=DATA)
@@ -103,9 +117,9 @@ def pilot(
         str | None,
         typer.Option(help="Shares of the training rows, 0.01,0.1,1.0, as long as gates pass.", rich_help_panel=JUDGING),
     ] = None,
-    target_accuracy: Annotated[
+    target: Annotated[
         float | None,
-        typer.Option(help="For time to target.  [default: 0.99 of uniform's final accuracy]", rich_help_panel=JUDGING),
+        typer.Option(help="For time to target.  [default: 0.99 of uniform's final value]", rich_help_panel=JUDGING),
     ] = None,
     price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=WORTH)] = None,
     people_price_per_hour: Annotated[float | None, typer.Option(help="Of people.", rich_help_panel=WORTH)] = None,
@@ -154,15 +168,13 @@ def pilot(
     Status 0: every gate passed, or there is none; 1: a gate failed; 2: cannot be run as asked; 3: none failed, but a
     gate is undecided.
     """
-    settings = dict(locals())
+    given = {name: value for name, value in locals().items() if name not in ("context", "data")}
     with one_line_errors():
         from saln.catalogue import Words
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
-        from saln.pilot.config import PilotConfig
         from saln.pilot.judging.gates import read_gates
-        from saln.pilot.metric import Metric
         from saln.pilot.output import live
         from saln.pilot.output.bars import Bars
         from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
@@ -174,34 +186,35 @@ def pilot(
         Words(lang)  # an error before anything is run, not after
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
-        writable(output, data, labels, gates, *(groups or []), also=tables)
-        given = {
+        writable(output, data.rpartition(":")[0] or data, labels, gates, *(groups or []), also=tables)
+        given |= {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
             "stages": _shares(stages),
+            "higher_is_better": False if lower_is_better else None,
         }
-        fields = PilotConfig.__dataclass_fields__
-        config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
-        chosen = make_methods(config.methods)
         by, group_notes = read_groups(groups) if groups else ([], [])
-        dataset = _dataset(data, labels, feature_key, label_key, test_key, columns, ignore).with_groups(by)
+        if ".py:" in data:
+            job, config = _own(context, data, by, given)
+        else:
+            job, config = _builtin(data, by, given)
+        chosen = make_methods(config.methods, job.provides)
         with progress_bar("steps") as progress:
-            judged = Metric.named(metric)
             trackers = [
-                *([live.tensorboard(tensorboard, judged)] if tensorboard else []),
-                *([live.wandb(wandb, judged)] if wandb else []),
-                *([live.mlflow(mlflow, judged)] if mlflow else []),
+                *([live.tensorboard(tensorboard)] if tensorboard else []),
+                *([live.wandb(wandb)] if wandb else []),
+                *([live.mlflow(mlflow)] if mlflow else []),
             ]
             watchers = Watchers([Bars(progress), *trackers])
-            result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
+            result = run_pilot(job, config, chosen, watchers, work=folder, fresh=fresh)
         result = replace(result, notes=(*result.notes, *group_notes))
         watchers.outcome(result)
         command = command_line(context)
         write_json(result, folder, command)
         write_tables(result, csv or folder)
-        write_chosen(result, dataset, folder)
+        write_chosen(result, job, folder)
         write_data(result, folder)
-        render_report(result, output, command, dataset.images, lang)
+        render_report(result, output, command, job.images, lang)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:
@@ -213,32 +226,60 @@ def pilot(
         raise typer.Exit(FAILED if result.gate_outcome == "failed" else UNDECIDED)
 
 
+def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
+    """The training that comes with the pilot, on a data set."""
+    from saln.datasets import BUILTIN, load_builtin, load_dataset
+    from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+
+    config = BuiltinConfig(**_settings(BuiltinConfig, {name: each for name, each in given.items() if each is not None}))
+    if data in BUILTIN and not Path(data).exists():
+        dataset = load_builtin(data)
+    else:
+        dataset = load_dataset(
+            Path(data),
+            labels_path=given["labels"],
+            feature_key=given["feature_key"],
+            label_key=given["label_key"],
+            test_key=given["test_key"],
+            columns=split(given["columns"]),
+            ignore=split(given["ignore"]),
+        )
+    return BuiltinJob(dataset.with_groups(groups)), config
+
+
+def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
+    """The user's training."""
+    from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, ArrayFile
+    from saln.pilot.builtin import BuiltinConfig
+    from saln.pilot.config import PilotConfig
+    from saln.pilot.function import FunctionJob, load_function
+
+    ours = set(BuiltinConfig.__dataclass_fields__) - set(PilotConfig.__dataclass_fields__) - {"features", "feature_ms"}
+    named = [name for name in sorted(ours) if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    if named:
+        option = named[0].replace("_", "-")
+        raise ValueError(f"--{option} is of the training that comes with the pilot; {data} decides that by itself")
+    if given["features"] == "auto":
+        raise ValueError(
+            f"--features is missing; wanted a file with a row of features for each sample that {data} trains on"
+        )
+    file = ArrayFile(Path(given["features"]))
+    features = file.read(file.find("features", FEATURE_KEYS, given["feature_key"]))
+    labels = None
+    if given["labels"] is not None:
+        file = ArrayFile(given["labels"])
+        labels = file.read(file.find("labels", LABEL_KEYS, given["label_key"]))
+    seconds = 1e-3 * given["feature_ms"] * len(features)
+    job = FunctionJob(load_function(data), features, labels, groups=groups, feature_seconds=seconds, name=data)
+    return job, PilotConfig(**_settings(PilotConfig, given))
+
+
+def _settings(config: Any, given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in config.__dataclass_fields__}
+
+
 def _shares(text: str | None) -> tuple[float, ...]:
     try:
         return tuple(float(each) for each in split(text))
     except ValueError as error:
         raise ValueError(f"stages must be numbers separated by commas, not '{text}'") from error
-
-
-def _dataset(
-    data: str,
-    labels: Path | None,
-    feature_key: str | None,
-    label_key: str | None,
-    test_key: str | None,
-    columns: str | None,
-    ignore: str | None,
-) -> Any:
-    from saln.datasets import BUILTIN, load_builtin, load_dataset
-
-    if data in BUILTIN and not Path(data).exists():
-        return load_builtin(data)
-    return load_dataset(
-        Path(data),
-        labels_path=labels,
-        feature_key=feature_key,
-        label_key=label_key,
-        test_key=test_key,
-        columns=split(columns),
-        ignore=split(ignore),
-    )

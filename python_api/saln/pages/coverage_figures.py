@@ -76,7 +76,7 @@ def coverage_over_time(result: PilotResult, words: Words, found: ByGroup, name: 
     figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
     panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
     for axes, heading, ratio in zip(panels, short(list(ratios), 17), ratios.values(), strict=False):
-        edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
+        edges = np.linspace(0, result.steps, ratio.shape[1] + 1)
         image = heat_map(axes, edges, ratio[shown], [names[i] for i in shown], 12)
         axes.set_title(heading)
         axes.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))

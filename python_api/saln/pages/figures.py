@@ -18,7 +18,7 @@ from saln.pilot.judging.intervals import Interval, interval
 from saln.pilot.judging.measures import MEASURES
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import difference, metric_words, value
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
 Panels = Sequence[tuple[Message, tuple[str, ...]]]
 """Title, and the figures in it: the last of two has everything counted."""

@@ -14,9 +14,10 @@ from saln.pages.contents import pilot_figures
 from saln.pages.page import inline, render
 from saln.pages.samples import samples_of
 from saln.pages.summary import assumed, in_money, summary
+from saln.pilot.job import DataSummary
 from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
-from saln.pilot.output.result import DataSummary, PilotResult
+from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import (
     amount,
     difference,

@@ -109,7 +109,7 @@ def _most_often(method: str, result: PilotResult, words: Words, images: torch.Te
     times = torch.bincount(run.chosen[run.chosen >= 0], minlength=len(pool.rows))
     places = times.argsort(descending=True, stable=True)[:OFTEN_SHOWN]
     rows = pool.rows[places].tolist()
-    mix = _mix(pool.labels[places].tolist(), result.data.class_names) if result.data.class_names else ""
+    mix = "" if pool.labels is None else _mix(pool.labels[places].tolist(), result.data.class_names)
     often = times[places].tolist()
     title = words("samples.often", least=often[-1], most=often[0])
     if often[0] == often[-1]:

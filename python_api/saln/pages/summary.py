@@ -47,11 +47,11 @@ def summary_html(result: PilotResult, lang: str = "en", command: str | None = No
     --------
     >>> from saln.datasets import load_builtin
     >>> from saln.pages import summary_html
-    >>> from saln.pilot.config import PilotConfig
+    >>> from saln.pilot.builtin import BuiltinConfig, BuiltinJob
     >>> from saln.pilot.runner import run_pilot
     >>> from saln.pilot.training.methods import make_methods
-    >>> config = PilotConfig(seeds=1, steps=4, batch_size=16, evaluations=2)
-    >>> result = run_pilot(load_builtin("digits"), config, make_methods(["uniform"]))
+    >>> config = BuiltinConfig(seeds=1, steps=4, batch_size=16, evaluations=2)
+    >>> result = run_pilot(BuiltinJob(load_builtin("digits")), config, make_methods(["uniform"]))
     >>> "Only uniform was run" in summary_html(result)
     True
     """

@@ -74,21 +74,25 @@ class Chooser:
         self.ranks = ranks
         self.memory = memory_of(selector)
         self.keeps_memory = ahead > 0
-        self._shares_scores = ahead == 0
         self.live: LiveValues | None = None
+        self._ahead = ahead
         self._samples = samples
         self._n_epochs = n_epochs
         if len(samples):
             selector.prepare(samples)
         if refresh is not None:
-            shared = ranks if self.memory is not None else None
-            self.live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
+            self.refresh_with(refresh)
         self.start_anew()
 
     @property
     def samples(self) -> SuperBatch:
         """With the values of the last refresh."""
         return self._samples if self.live is None else self.live.samples
+
+    def refresh_with(self, refresh: Refresh) -> None:
+        """Refresh the samples' values from the next batch on, beginning with what was known at first."""
+        shared = self.ranks if self.memory is not None else None
+        self.live = LiveValues(self._samples, refresh, self._ahead, self._rows_between, shared)
 
     @property
     def n_steps(self) -> int:
@@ -161,7 +165,7 @@ class Chooser:
         if self.selector.abstains:
             return offered[:size], SelectionReport(offered.numel(), 0)
         super_batch = samples.take(offered)
-        shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
+        shared = self.memory is not None and self._ahead == 0 and self.ranks.can_talk
         work_out = self.ranks.work_out if shared else None
         chosen = self.selector.select(
             super_batch, size, generator=self.order.generator(epoch, number), work_out=work_out

@@ -25,7 +25,9 @@ class Refresh:
     ----------
     compute : callable
         Called as `compute(model, indices)` with dataset indices `[n]`, int64 on the host; returns features `[n, d]`, or
-        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known.
+        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known;
+        features of no columns replace none. At the first refresh features may be of another width than those known, as
+        activations in place of frozen features are; the width of the first refresh stays.
     model : nn.Module
         Passed to compute, without gradients. With a lag a copy of it, in evaluation mode, made when the refresh is due.
     every : int
@@ -99,6 +101,7 @@ class LiveValues:
         self._ranks = ranks
         self._waiting: deque[_Version] = deque()
         self._since = 0
+        self._refreshed: set[str] = set()  # fields that a refresh has given
         self._asked: int | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -159,12 +162,14 @@ class LiveValues:
         rows = rows.to(self.samples.device)[good.to(self.samples.device)]
         for name in SHAPES:
             new: Tensor | None = getattr(values, name)
-            if new is None or name == "indices":
+            if new is None or name == "indices" or (name == "features" and new.shape[1] == 0):
                 continue
             if name in PER_PAIR:
                 raise ValueError(f"compute returned {name}, want values of single samples")
             old: Tensor | None = getattr(self.samples, name)
-            if old is None:
+            first = name not in self._refreshed
+            self._refreshed.add(name)
+            if old is None or (first and old.shape[1:] != new.shape[1:]):
                 # Rows that no refresh has reached are offered to no selector.
                 old = torch.zeros(len(self.samples), *new.shape[1:], dtype=new.dtype, device=self.samples.device)
                 self.samples = dataclasses.replace(self.samples, **{name: old})

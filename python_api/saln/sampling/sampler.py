@@ -274,6 +274,15 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor.restore(0, 0)
         self._start_anew()
 
+    def refresh_with(self, refresh: Refresh) -> None:
+        """Refresh the samples' values, as the option `refresh` does: for models made after the sampler.
+
+        A RuntimeError once batches were asked for, unless since then the sampler was reset or has loaded a state.
+        """
+        if self._expected is not None:
+            raise RuntimeError("refresh_with is called after batches were served, want it before the first, or a reset")
+        self._chooser.refresh_with(refresh)
+
     def served_at(self, epoch: int, step: int) -> ServedBatch:
         """What is remembered of a batch: of the k-th that a loader gives in an epoch, step k, however far it has asked
         ahead. A KeyError if it was not served, or too long ago.

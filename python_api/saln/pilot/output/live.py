@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from saln.pilot.config import PilotError
-from saln.pilot.metric import Metric
-from saln.pilot.training.trainer import Point
+from saln.pilot.training.point import Point
 from saln.pilot.training.watch import Watcher
 
 SUMMARY = "summary"
@@ -29,8 +28,6 @@ class Tracker(Watcher):
 
     Parameters
     ----------
-    metric : Metric
-        What the pilot judges by; it is written as the user knows it.
     open : callable
         Makes a run by its name.
     write : callable
@@ -41,16 +38,15 @@ class Tracker(Watcher):
 
     def __init__(
         self,
-        metric: Metric,
         open: Callable[[str], Any],
         write: Callable[[Any, Mapping[str, float], int], None],
         close: Callable[[Any, Mapping[str, str | float]], None],
     ) -> None:
-        self._metric, self._open, self._write, self._close = metric, open, write, close
+        self._open, self._write, self._close = open, write, close
         self._stage = ""
         self._runs: dict[str, Any] = {}
 
-    def begin(self, methods: object, steps: int, share: float, done: object) -> None:
+    def begin(self, methods: object, steps: int | None, share: float, done: object) -> None:
         """As in `Watcher`."""
         self._stage = "" if share == 1.0 else f"stage-{share:g}/"
 
@@ -59,9 +55,7 @@ class Tracker(Watcher):
         name = f"{self._stage}{method.replace(':', '-')}/seed-{seed}"
         if name not in self._runs:
             self._runs[name] = self._open(name)
-        found = {self._metric.words: self._metric.score(point.score), "seconds": point.seconds}
-        if point.worst_class is not None:
-            found["worst class"] = point.worst_class
+        found = {**point.metrics, "seconds": point.seconds}
         if point.seconds:
             found["share of time selecting"] = point.selection_seconds / point.seconds
         self._write(self._runs[name], found, point.step)
@@ -81,12 +75,12 @@ class Tracker(Watcher):
                 value = kpis.mean(name)
                 if value is not None:
                     score = name == "final_accuracy"
-                    key = f"{kpis.method.replace(':', '-')}/{f'final {self._metric.words}' if score else name}"
-                    found[key] = self._metric.score(value) if score else value
+                    key = f"{kpis.method.replace(':', '-')}/{f'final {result.metric.words}' if score else name}"
+                    found[key] = result.metric.score(value) if score else value
         self._close(self._open(SUMMARY), found)
 
 
-def tensorboard(folder: Path, metric: Metric) -> Tracker:
+def tensorboard(folder: Path) -> Tracker:
     """Event files below a folder, which `tensorboard --logdir` shows.
 
     Raises
@@ -106,10 +100,10 @@ def tensorboard(folder: Path, metric: Metric) -> Tracker:
             (run.add_text if isinstance(value, str) else run.add_scalar)(name, value, 0)
         run.close()
 
-    return Tracker(metric, lambda name: writer(str(folder / name)), write, close)
+    return Tracker(lambda name: writer(str(folder / name)), write, close)
 
 
-def wandb(project: str, metric: Metric) -> Tracker:
+def wandb(project: str) -> Tracker:
     """Runs of a Weights & Biases project, online or offline as `WANDB_MODE` says.
 
     Raises
@@ -124,14 +118,13 @@ def wandb(project: str, metric: Metric) -> Tracker:
         run.finish()
 
     return Tracker(
-        metric,
         lambda name: library.init(project=project, name=name, group="saln pilot", reinit="create_new"),
         lambda run, found, step: run.log(dict(found), step=step),
         close,
     )
 
 
-def mlflow(experiment: str, metric: Metric) -> Tracker:
+def mlflow(experiment: str) -> Tracker:
     """Runs of an MLflow experiment, where `MLFLOW_TRACKING_URI` says.
 
     Raises
@@ -152,4 +145,4 @@ def mlflow(experiment: str, metric: Metric) -> Tracker:
             (client.set_tag if isinstance(value, str) else client.log_metric)(run, name, value)
         client.set_terminated(run)
 
-    return Tracker(metric, lambda name: client.create_run(place, run_name=name).info.run_id, write, close)
+    return Tracker(lambda name: client.create_run(place, run_name=name).info.run_id, write, close)

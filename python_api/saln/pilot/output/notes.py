@@ -7,69 +7,38 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from saln.catalogue import Message, message
-from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
+from saln.pilot.job import DataSummary, Job
 from saln.pilot.output.journal import Journal
-from saln.pilot.output.result import DataSummary
-from saln.pilot.problem.corruption import COPIED
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
 DISTURBED = 1.5
 """Mean over median seconds of a step from which the timings are called disturbed; 1.0 to 1.2 on an idle machine."""
 UNLIKE = 0.1
 """Share by which super-batches may differ from the size asked for without a word."""
-LOPSIDED = 0.8
-"""Share of the most frequent class among the test rows from which accuracy says little."""
 
 
 def notes(
-    config: PilotConfig, journal: Journal, runs: Mapping[str, Sequence[Run]], dataset: Dataset, found: int
+    job: Job, config: PilotConfig, journal: Journal, runs: Mapping[str, Sequence[Run]], found: int
 ) -> tuple[str, ...]:
     """All notes on a stage, of which `found` runs come from an earlier session."""
     summary = journal.summary
     return (
-        *dataset.notes,
-        *(_of_settings(config, summary) if summary else ()),
-        *_of_classes(config, dataset),
+        *job.notes,
+        *(_of_size(config, summary) if summary else ()),
+        *(job.about_settings(config, summary) if summary else ()),
         *_of_journal(config, journal, found),
         *_of_timings(runs),
         *caveats(config.seeds, len(runs) - 1),
     )
 
 
-def _of_settings(config: PilotConfig, data: DataSummary) -> list[Message]:
-    found = []
-    if abs(data.n_offered - config.super_batch_size) > UNLIKE * config.super_batch_size:
-        ratio = 1 - config.batch_size / data.n_offered
-        wanted = config.super_batch_size
-        found.append(message("notes.small_superbatch", offered=data.n_offered, wanted=wanted, ratio=ratio))
-    if data.features_given and config.model != "resnet":
-        found.append(message("notes.features_trained_on"))
-    elif data.features_given and not config.feature_ms:
-        found.append(message("notes.features_unpriced"))
-    how = _corruption(config, data)
-    return [*found, message("notes.spoiled", how=how)] if how else found
-
-
-def _corruption(config: PilotConfig, data: DataSummary) -> tuple[Message, ...]:
-    found = []
-    if config.label_noise:
-        found.append(message("spoiled.labels", share=100 * config.label_noise))
-    if config.feature_noise:
-        found.append(message("spoiled.noise", deviations=config.feature_noise))
-    if config.imbalance < 1.0:
-        found.append(message("spoiled.rare", classes=", ".join(data.rare_classes), share=100 * config.imbalance))
-    if config.duplicates:
-        found.append(message("spoiled.copies", share=100 * config.duplicates, of=100 * COPIED))
-    return tuple(found)
-
-
-def _of_classes(config: PilotConfig, dataset: Dataset) -> list[Message]:
-    rows = dataset.labels if dataset.is_test is None else dataset.labels[dataset.is_test]
-    most = float(torch.bincount(rows).max()) / rows.shape[0]
-    if config.metric != "accuracy" or most < LOPSIDED:
+def _of_size(config: PilotConfig, data: DataSummary) -> list[Message]:
+    wanted = config.super_batch_size
+    if abs(data.n_offered - wanted) <= UNLIKE * wanted:
         return []
-    return [message("notes.lopsided", share=100 * most)]
+    ratio = 1 - config.batch_size / data.n_offered
+    return [message("notes.small_superbatch", offered=data.n_offered, wanted=wanted, ratio=ratio)]
 
 
 def _of_journal(config: PilotConfig, journal: Journal, found: int) -> list[Message]:
@@ -102,4 +71,4 @@ def caveats(n_seeds: int, n_compared: int) -> tuple[Message, ...]:
         notes.append(message("notes.few_seeds", n=n_seeds))
     if n_compared > 1 and n_seeds > 1:
         notes.append(message("notes.many_methods", n=n_compared))
-    return (*notes, message("notes.over_seeds"), message("notes.held_out"))
+    return (*notes, message("notes.over_seeds"))

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
+from saln.pilot.job import DataSummary, Pool
 from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.judging.costs import Costs
 from saln.pilot.judging.equal_time import LongerUniform
@@ -23,33 +23,9 @@ from saln.pilot.judging.selection import Selection
 from saln.pilot.judging.verdict import Verdict
 from saln.pilot.metric import Metric
 from saln.pilot.output.decision import Decision, decide
-from saln.pilot.problem.pool import Pool
-from saln.pilot.problem.task import Task
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
-SCHEMA = "saln.pilot/3"
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """The data set, and how it was divided in the first seed; `n_offered` rows make its first super-batch."""
-
-    name: str
-    n_rows: int
-    n_inputs: int
-    n_train: int
-    n_reference: int
-    n_test: int
-    n_offered: int
-    n_features: int
-    features_computed: bool
-    features_given: bool
-    missing_values: float
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, ...] | None
-    wrong_labels: int
-    copied_rows: int
-    rare_classes: tuple[str, ...]
+SCHEMA = "saln.pilot/4"
 
 
 @dataclass(frozen=True)
@@ -144,7 +120,12 @@ class PilotResult:
     @property
     def metric(self) -> Metric:
         """What runs are judged by; a `score` is its value, with the other sign where less is better."""
-        return Metric.named(self.config.metric)
+        return Metric.named(self.config.metric or "accuracy", self.config.higher_is_better)
+
+    @property
+    def steps(self) -> int:
+        """Batches of every run."""
+        return self.runs[0].final.step
 
     @property
     def gate_outcome(self) -> GateOutcome | None:
@@ -160,8 +141,8 @@ class PilotResult:
         return decide(self)
 
     def chosen_rows(self, run: Run) -> torch.Tensor:
-        """Rows of the data set that a run trained on, `[steps, batch_size]` int64."""
-        return self.pools[run.seed].rows[run.chosen]
+        """Rows of the data set that a run trained on, `[steps, batch_size]` int64; -1 where a batch was short."""
+        return torch.where(run.chosen >= 0, self.pools[run.seed].rows[run.chosen.clamp_min(0)], -1)
 
     def runs_of(self, method: str) -> list[Run]:
         """Runs of one method in the order of seeds."""
@@ -184,29 +165,6 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     # JSON has no NaN and no infinity.
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def summarise_data(dataset: Dataset, task: Task) -> DataSummary:
-    """The data set in figures, divided as for this task's seed."""
-    pool = task.pool
-    return DataSummary(
-        name=dataset.name,
-        n_rows=dataset.x.shape[0],
-        n_inputs=dataset.x.shape[1],
-        n_train=pool.rows.shape[0],
-        n_reference=pool.reference_rows.shape[0],
-        n_test=pool.test_rows.shape[0],
-        n_offered=len(task.order.super_batch(0, 0)),
-        n_features=task.features.shape[1],
-        features_computed=task.features_computed,
-        features_given=dataset.features_given,
-        missing_values=float(dataset.x.isnan().float().mean()),
-        class_names=dataset.class_names,
-        image_shape=tuple(task.x_train.shape[1:]) if task.x_train.dim() == 4 else None,
-        wrong_labels=int(pool.wrong.sum()),
-        copied_rows=int(pool.copies.sum()),
-        rare_classes=tuple(dataset.class_names[int(value)] for value in pool.rare),
-    )
 
 
 def versions(packages: Sequence[str] = ("saln-kernels", "torch", "numpy", "scikit-learn")) -> dict[str, str]:

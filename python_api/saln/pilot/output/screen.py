@@ -39,7 +39,7 @@ def print_result(result: PilotResult, console: Console, command: str | None = No
     data, config = result.data, result.config
     console.print(
         f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} seeds × "
-        f"{config.steps} steps × {config.batch_size} of {data.n_offered} samples",
+        f"{result.steps} steps × {config.batch_size} of {data.n_offered} samples",
         highlight=False,
     )
     console.print(accuracy_table(result))
@@ -64,7 +64,7 @@ def accuracy_table(result: PilotResult) -> Table:
     metric = result.metric
     unit = "points more than" if metric.is_share else "less"
     table = _table(
-        f"{metric_words(metric).capitalize()} after {result.config.steps} steps; {unit} uniform's",
+        f"{metric_words(metric).capitalize()} after {result.steps} steps; {unit} uniform's",
         "final", "equal steps", "uniform\nas long", "all\ncounted", "worst\nclass",
     )  # fmt: skip
     for kpis in result.kpis:

@@ -13,7 +13,7 @@ from saln.pilot.judging.by_group import ByGroup, MethodByGroup
 from saln.pilot.judging.gates import GateVerdict
 from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
-from saln.pilot.judging.measures import MEASURES
+from saln.pilot.judging.measures import FINAL, MEASURES
 from saln.pilot.judging.verdict import Answer
 from saln.pilot.metric import Metric
 
@@ -106,8 +106,10 @@ def gate_figures(found: GateVerdict, metric: Metric = ACCURACY) -> tuple[str, st
     >>> gate_figures(GateVerdict("step_seconds < 1", "jest", "step_seconds", "s", "passed", 0.75, 1.0, margin, 0))
     ('0.75 s', '1 s', '+0.25 [+0.1, +0.4] s')
     """
+    reported = found.figure not in MEASURES  # the value of a metric as the training gives it
+    metric = Metric.named(found.figure.removeprefix(FINAL)) if reported else metric
     scale, with_unit, left_unit = _unit(found, metric)
-    sign = 1.0 if metric.higher_is_better or not _of_metric(found.figure) else -1.0
+    sign = 1.0 if metric.higher_is_better or reported or not _of_metric(found.figure) else -1.0
     shown, bound = (
         message("never reached") if each is None else with_unit(f"{scale * sign * each:.4g}")
         for each in (found.value, found.bound)
@@ -125,7 +127,8 @@ Unit = Callable[[str], str]
 
 def _of_metric(figure: str) -> bool:
     """The figure is a value or a difference of the metric."""
-    return not MEASURES[figure].unit and not MEASURES[figure].as_ratio and figure != "overhead"
+    by = MEASURES.get(figure)
+    return by is None or (not by.unit and not by.as_ratio and figure != "overhead")
 
 
 def _unit(found: GateVerdict, metric: Metric) -> tuple[float, Unit, Unit]:

@@ -38,7 +38,7 @@ def noisy_labels(
     """Labels `[n]` of which a share is another class, drawn evenly, and which those are, `[n]` bool.
 
     >>> import torch
-    >>> from saln.pilot.problem.corruption import noisy_labels
+    >>> from saln.pilot.builtin.corruption import noisy_labels
     >>> labels, wrong = noisy_labels(torch.zeros(10, dtype=torch.int64), 0.3, 4, torch.Generator().manual_seed(0))
     >>> int(wrong.sum()), bool((labels[wrong] != 0).all()), bool((labels[~wrong] == 0).all())
     (3, True, True)

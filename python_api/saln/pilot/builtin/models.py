@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from saln.pilot.config import Model, PilotConfig
-from saln.pilot.problem.residual import ResidualNetwork
+from saln.pilot.builtin.config import BuiltinConfig, Model
+from saln.pilot.builtin.residual import ResidualNetwork
 
 ROWS_AT_ONCE = 512
 """Of images, where no gradient is needed."""
@@ -42,7 +42,7 @@ def make_classifier(model: Model, n_inputs: int, hidden: int, n_classes: int, se
 
 
 def make_network(
-    model: Model, config: PilotConfig, x: torch.Tensor, n_classes: int, seed: int
+    model: Model, config: BuiltinConfig, x: torch.Tensor, n_classes: int, seed: int
 ) -> Classifier | ResidualNetwork:
     """A network for inputs like x, `[n, d]` or `[n, C, H, W]`, where x lies; its weights depend on the seed alone."""
     network: Classifier | ResidualNetwork

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from saln.pilot.config import Model, PilotConfig
-from saln.pilot.problem.clock import now
-from saln.pilot.problem.models import activations, make_network, make_optimizer, train_step
+from saln.pilot.builtin.config import BuiltinConfig, Model
+from saln.pilot.builtin.models import activations, make_network, make_optimizer, train_step
+from saln.pilot.training.clock import now
 from saln.sampling.order import EpochOrder
 
 
@@ -36,7 +36,7 @@ class Reference:
 
 
 def build_reference(
-    config: PilotConfig,
+    config: BuiltinConfig,
     model: Model,
     x_reference: torch.Tensor,
     labels_reference: torch.Tensor,

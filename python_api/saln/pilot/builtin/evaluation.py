@@ -5,25 +5,24 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from saln.pilot.config import Metric
-from saln.pilot.problem.models import ROWS_AT_ONCE
-from saln.pilot.problem.task import Task
+from saln.pilot.builtin.models import ROWS_AT_ONCE
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, task: Task, metric: Metric) -> tuple[float, float, torch.Tensor]:
-    """The metric, the share of right answers in the worst class, and the predicted classes `[t]` on the host."""
-    x = task.x_test
+def evaluate(
+    network: nn.Module, x: torch.Tensor, labels: torch.Tensor, n_classes: int, metric: str
+) -> tuple[dict[str, float], torch.Tensor]:
+    """The metric and the share of right answers in the worst class, and the predicted classes `[t]` on the host."""
     logits = network(x) if x.dim() == 2 else torch.cat([network(part) for part in torch.split(x, ROWS_AT_ONCE)])
     predicted = logits.argmax(dim=1)
-    per_class = class_accuracies(predicted, task.labels_test, task.n_classes)
+    per_class = class_accuracies(predicted, labels, n_classes)
     if metric == "accuracy":
-        value = float((predicted == task.labels_test).float().mean())
+        value = float((predicted == labels).float().mean())
     elif metric == "balanced_accuracy":
         value = float(per_class.mean())
     else:
-        value = roc_auc(logits.softmax(dim=1), task.labels_test)
-    return value, float(per_class.min()), predicted.cpu()
+        value = roc_auc(logits.softmax(dim=1), labels)
+    return {metric: value, "worst_class": float(per_class.min())}, predicted.cpu()
 
 
 def class_accuracies(predicted: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
@@ -47,7 +46,7 @@ def roc_auc(scores: torch.Tensor, labels: torch.Tensor) -> float:
     Examples
     --------
     >>> import torch
-    >>> from saln.pilot.training.evaluation import roc_auc
+    >>> from saln.pilot.builtin.evaluation import roc_auc
     >>> roc_auc(torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]]), torch.tensor([0, 0, 1, 1]))
     0.75
     """

@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.problem.corruption import noisy_inputs
-from saln.pilot.problem.pool import Pool
+from saln.pilot.builtin.config import BuiltinConfig
+from saln.pilot.builtin.corruption import noisy_inputs
+from saln.pilot.builtin.pool import Split
+from saln.pilot.config import PilotError
 
 NOISE_SEED_OFFSET = 8_000_009
 REFERENCE_NOISE_SEED_OFFSET = 9_000_011
@@ -29,7 +30,7 @@ class Inputs:
     seen: torch.Tensor
 
 
-def table_inputs(dataset: Dataset, pool: Pool, config: PilotConfig) -> Inputs:
+def table_inputs(dataset: Dataset, pool: Split, config: BuiltinConfig) -> Inputs:
     """Rows, gaps filled with the median, with a column of 0 and 1 for each that has gaps, standardised.
 
     Selectors see features of a pretrained network as they are, only filled, and other rows as the model does.
@@ -51,7 +52,7 @@ def table_inputs(dataset: Dataset, pool: Pool, config: PilotConfig) -> Inputs:
     return Inputs(train, reference, test, seen.to(config.device) if dataset.features_given else train)
 
 
-def image_inputs(dataset: Dataset, pool: Pool, config: PilotConfig) -> Inputs:
+def image_inputs(dataset: Dataset, pool: Split, config: BuiltinConfig) -> Inputs:
     """Images brought to the wanted size, each channel standardised; selectors see their pixels in a row."""
     images = dataset.images
     if images is None:
@@ -70,7 +71,7 @@ def image_inputs(dataset: Dataset, pool: Pool, config: PilotConfig) -> Inputs:
     return Inputs(train, reference, test, train.flatten(1))
 
 
-def _resized(images: torch.Tensor, rows: torch.Tensor, config: PilotConfig) -> torch.Tensor:
+def _resized(images: torch.Tensor, rows: torch.Tensor, config: BuiltinConfig) -> torch.Tensor:
     side = config.image_size
     parts = []
     for some in torch.split(rows, IMAGES_AT_ONCE):

@@ -1,32 +1,46 @@
-"""One seed's problem, the same for every method: inputs, features, reference losses, order."""
+"""One seed's problem for the built-in training: inputs, features, reference losses, and how to train on them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from saln.datasets import Dataset
-from saln.pilot.config import Model, PilotConfig, PilotError
-from saln.pilot.problem.inputs import image_inputs, table_inputs
-from saln.pilot.problem.pool import Pool, make_pool
-from saln.pilot.problem.reference import Reference, build_reference
+from saln.pilot.builtin.config import BuiltinConfig, Model
+from saln.pilot.builtin.evaluation import evaluate
+from saln.pilot.builtin.feedback import Feedback
+from saln.pilot.builtin.inputs import image_inputs, table_inputs
+from saln.pilot.builtin.models import Classifier, make_network, make_optimizer, train_step
+from saln.pilot.builtin.pool import Split, make_pool
+from saln.pilot.builtin.reference import Reference, build_reference
+from saln.pilot.builtin.residual import ResidualNetwork
+from saln.pilot.config import PilotError
+from saln.pilot.job import Problem, order_of
+from saln.pilot.training.sampler import PilotSampler
 from saln.sampling.order import EpochOrder
+from saln.sampling.refresh import Refresh
 from saln.superbatch import SuperBatch
 
+Compute: TypeAlias = Callable[[Any, torch.Tensor], SuperBatch]
+
 REFERENCE_SEED_OFFSET = 1_000_003
-ORDER_SEED_OFFSET = 2_000_003
 PROBE_SEED_OFFSET = 7_000_003
 PROBE_ROWS = 256
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Problem):
     """What every method of one seed is given. Tensors of rows lie where the models train.
 
     Attributes
     ----------
-    pool : Pool
+    pool : Split
     x_train, x_test : Tensor
         Standardised inputs `[n, d]` and `[t, d]`, gaps filled, or images `[n, C, H, W]` and `[t, C, H, W]`.
     labels_train, labels_test : Tensor
@@ -41,12 +55,11 @@ class Task:
         What it took to extract given features that the model itself does not train on, for training and reference rows.
     reference : Reference
     order : EpochOrder
-        As a sampler has it, over places in `pool.rows`, on the host; every batch is whole.
     n_classes : int
-    seed : int
+    config : BuiltinConfig
     """
 
-    pool: Pool
+    pool: Split
     x_train: torch.Tensor
     labels_train: torch.Tensor
     x_test: torch.Tensor
@@ -59,22 +72,28 @@ class Task:
     reference: Reference
     order: EpochOrder
     n_classes: int
-    seed: int
+    config: BuiltinConfig
 
     @property
     def device(self) -> torch.device:
         return self.x_train.device
 
-    @property
-    def dataset(self) -> SuperBatch:
-        """For methods that look at all of it: what the model trains on, pixels in a row; nothing is extracted."""
+    def samples(self, needs: frozenset[str]) -> SuperBatch:
+        """Features for those that read them; else what the model trains on, pixels in a row: nothing is extracted.
+
+        Where a method reads neither, there is nothing to look at.
+        """
         n_rows = self.x_train.shape[0]
+        seen = self.features if "features" in needs else self.x_train.flatten(1)
         return SuperBatch(
-            self.x_train.flatten(1), labels=self.labels_train, indices=torch.arange(n_rows, device=self.device)
+            seen if needs else seen[:, :0],
+            labels=self.labels_train,
+            reference_losses=self.reference.losses if "reference_losses" in needs else None,
+            indices=torch.arange(n_rows, device=self.device),
         )
 
     def setup_seconds(self, needs: frozenset[str]) -> float:
-        """Seconds that must be spent before a method with these needs can start."""
+        """As in `Problem`."""
         passes = []
         if self.features_computed and "features" in needs:
             passes.append(self.reference.feature_seconds)
@@ -85,8 +104,50 @@ class Task:
         # Where features are given, the reference network reads them, too.
         return reference + (self.extraction_seconds if needs & {"features", "reference_losses"} else 0.0)
 
+    def train(self, sampler: PilotSampler, seed: int) -> None:
+        """Adam on the sampler's batches; methods that read losses or residuals see those of the network as it is."""
+        config = self.config
+        n_steps = round(config.steps * sampler.stretch)
+        evaluate_at = {round(i * n_steps / config.evaluations) for i in range(1, config.evaluations + 1)}
+        network = make_network(config.model, config, self.x_train, self.n_classes, seed)
+        optimizer = make_optimizer(network, config.learning_rate)
+        self._report(sampler, 0, network)
+        if {"losses", "residuals"} & sampler.needs:
+            sampler.refresh_with(Refresh(self._values("residuals" in sampler.needs), network))
+        feedback = Feedback(sampler, network, self.x_probe, self.labels_probe)
+        batches = (batch for _ in range(n_steps) for batch in sampler)
+        for step, batch in enumerate(islice(batches, n_steps), start=1):
+            rows = torch.tensor(batch, device=self.device)
+            weights = sampler.served[-1].weights
+            train_step(network, optimizer, self.x_train[rows], self.labels_train[rows], weights)
+            feedback.after_step()
+            if step in evaluate_at:
+                self._report(sampler, step, network)
 
-def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
+    def _report(self, sampler: PilotSampler, step: int, network: nn.Module) -> None:
+        with sampler.paused():
+            metrics, predicted = evaluate(network, self.x_test, self.labels_test, self.n_classes, self.config.metric)
+            sampler.report(step, metrics, predicted)
+
+    def _values(self, residuals: bool) -> Compute:
+        """Losses of samples; for gradients of the last layer, their factors: what it sees, and residuals."""
+
+        def compute(network: Classifier | ResidualNetwork, rows: torch.Tensor) -> SuperBatch:
+            rows = rows.to(self.device)
+            labels = self.labels_train[rows]
+            activations = network.penultimate(self.x_train[rows])  # [S, hidden]
+            logits = network.head(activations)  # [S, classes]
+            losses = F.cross_entropy(logits, labels, reduction="none")
+            if not residuals:
+                return SuperBatch(activations[:, :0], losses=losses)
+            return SuperBatch(
+                activations, losses=losses, residuals=logits.softmax(dim=1) - F.one_hot(labels, self.n_classes)
+            )
+
+        return compute
+
+
+def make_task(dataset: Dataset, config: BuiltinConfig, seed: int) -> Task:
     """Split, corrupt, fill, standardise, train the reference network of one seed.
 
     The reference network is an MLP on the rows of the data set where the model trains on rows or features are given,
@@ -138,21 +199,10 @@ def make_task(dataset: Dataset, config: PilotConfig, seed: int) -> Task:
         reference=reference,
         order=order_of(pool, config),
         n_classes=dataset.n_classes,
-        seed=seed,
+        config=config,
     )
 
 
-def order_of(pool: Pool, config: PilotConfig) -> EpochOrder:
-    """The order in which the rows of a pool come, as places in `pool.rows`."""
-    rows = torch.arange(pool.rows.shape[0])
-    return EpochOrder(rows, config.batch_size, config.super_batch_size, ORDER_SEED_OFFSET + pool.seed, drop_last=True)
-
-
-def offered_in(order: EpochOrder, steps: int) -> torch.Tensor:
-    """All that a run of so many steps is offered, `[sum of the super-batches' sizes]`."""
-    return torch.cat([order.super_batch(*order.place(step)) for step in range(steps)])
-
-
-def uses_computed_features(dataset: Dataset, config: PilotConfig) -> bool:
+def uses_computed_features(dataset: Dataset, config: BuiltinConfig) -> bool:
     """Selectors see the reference network's activations rather than the rows of the data set."""
     return config.features == "reference" or (config.features == "auto" and not dataset.features_given)

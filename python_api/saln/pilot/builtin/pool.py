@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.problem.corruption import keep_rare, noisy_labels, rare_classes, with_copies
-from saln.pilot.problem.split import stratified_split
+from saln.pilot.builtin.config import BuiltinConfig
+from saln.pilot.builtin.corruption import keep_rare, noisy_labels, rare_classes, with_copies
+from saln.pilot.builtin.split import stratified_split
+from saln.pilot.config import PilotError
+from saln.pilot.job import Pool
 
 TEST_SPLIT_SEED = 0
 RARE_SEED = 0
@@ -18,40 +20,28 @@ CORRUPTION_SEED_OFFSET = 5_000_011
 
 
 @dataclass(frozen=True)
-class Pool:
-    """The rows of one seed; a run's `chosen` are places in `rows`.
+class Split(Pool):
+    """A pool, and what the built-in training holds out and spoils.
 
     Attributes
     ----------
-    seed : int
-    rows : Tensor
-        `[n]` rows of the data set to train on; with duplicates, some come more than once.
-    labels : Tensor
-        `[n]` int64, what methods are told: with label noise, some are wrong.
-    wrong : Tensor
-        `[n]` bool, where the label was made wrong.
-    copies : Tensor
-        `[n]` bool, copies put in the place of other rows.
+    labels, wrong, copies : Tensor
+        `[n]`; with label noise some labels are wrong, with duplicates some rows come more than once.
     reference_rows, reference_labels : Tensor
-        `[m]`, the same for the reference network: in the same condition, and no row in common.
-    test_rows : Tensor
-        `[t]` rows of the data set.
+        `[m]`, for the reference network: in the same condition, and no row in common.
     rare : Tensor
         Classes made rare.
     """
 
-    seed: int
-    rows: torch.Tensor
     labels: torch.Tensor
     wrong: torch.Tensor
     copies: torch.Tensor
     reference_rows: torch.Tensor
     reference_labels: torch.Tensor
-    test_rows: torch.Tensor
     rare: torch.Tensor
 
 
-def make_pool(dataset: Dataset, config: PilotConfig, seed: int) -> Pool:
+def make_pool(dataset: Dataset, config: BuiltinConfig, seed: int) -> Split:
     """Split, thin and corrupt by row numbers.
 
     The test rows are the same for all seeds. Which rows are in a stage's share, which are held out for the reference
@@ -83,10 +73,10 @@ def make_pool(dataset: Dataset, config: PilotConfig, seed: int) -> Pool:
     if reference.shape[0] == 0:
         raise PilotError(f"{dataset.name}: no rows left for the reference network; raise reference_share")
     test_rows = _tested(dataset, config, is_test)
-    return Pool(seed, train, labels, wrong, copies, reference, reference_labels, test_rows, rare)
+    return Split(seed, train, labels, wrong, copies, test_rows, reference, reference_labels, rare)
 
 
-def _test_mark(dataset: Dataset, config: PilotConfig) -> torch.Tensor:
+def _test_mark(dataset: Dataset, config: BuiltinConfig) -> torch.Tensor:
     is_test = dataset.is_test
     if is_test is None:
         is_test = stratified_split(dataset.labels, config.test_share, torch.Generator().manual_seed(TEST_SPLIT_SEED))
@@ -95,7 +85,7 @@ def _test_mark(dataset: Dataset, config: PilotConfig) -> torch.Tensor:
     return is_test
 
 
-def _tested(dataset: Dataset, config: PilotConfig, is_test: torch.Tensor) -> torch.Tensor:
+def _tested(dataset: Dataset, config: BuiltinConfig, is_test: torch.Tensor) -> torch.Tensor:
     rows = is_test.nonzero().squeeze(1)
     if config.test_rows is None or config.test_rows >= rows.shape[0]:
         return rows
@@ -104,7 +94,7 @@ def _tested(dataset: Dataset, config: PilotConfig, is_test: torch.Tensor) -> tor
 
 
 def _corrupted(
-    rows: torch.Tensor, dataset: Dataset, config: PilotConfig, source: torch.Generator
+    rows: torch.Tensor, dataset: Dataset, config: BuiltinConfig, source: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows, labels, which labels are wrong, which rows are copies. A copy is exact, wrong label and all."""
     labels = dataset.labels[rows]
