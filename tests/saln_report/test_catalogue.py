@@ -40,7 +40,7 @@ def test_languages_have_the_same_messages_with_the_same_placeholders(language: s
 def test_messages_are_plain_text_with_known_terms(language: str) -> None:
     words = LANGUAGES[language]
     for key, text in words.MESSAGES.items():
-        assert not set("<&\"") & set(text), key
+        assert not set('<&"') & set(text), key
         assert {term for term, _ in TERM.findall(text)} <= set(words.GLOSSARY), key
 
 
@@ -53,7 +53,9 @@ def test_japanese_is_japanese() -> None:
 
 
 def test_every_message_is_said_somewhere() -> None:
-    sources = "".join(path.read_text("utf-8") for path in (*ROOT.rglob("*.py"), *TEMPLATES) if path.stem not in LANGUAGES)
+    sources = "".join(
+        path.read_text("utf-8") for path in (*ROOT.rglob("*.py"), *TEMPLATES) if path.stem not in LANGUAGES
+    )
     silent = [key for key in en.MESSAGES if not any(f"{sign}{key}{sign}" in sources for sign in "\"'")]
     assert not [key for key in silent if not key.startswith(MADE_UP)]
     terms = {term for text in en.MESSAGES.values() for term, _ in TERM.findall(text)}
@@ -62,7 +64,9 @@ def test_every_message_is_said_somewhere() -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_templates_have_no_text_of_their_own(template: Path) -> None:
-    text = re.sub(r"<style>.*?</style>|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", template.read_text("utf-8"), flags=re.DOTALL)
+    text = re.sub(
+        r"<style>.*?</style>|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", template.read_text("utf-8"), flags=re.DOTALL
+    )
     attributes = re.findall(r'(?:aria-label|alt|title|data-label)="([^"]*)"', text)
     shown = re.sub(r"<[^>]*>|&nbsp;", "", text)
     assert re.findall(r"[^\W\d_]{2,}", " ".join([shown, *attributes])) == []

@@ -16,7 +16,6 @@ GLOSSARY = {
     "eigenvalue": ("eigenvalue", "How much of a batch lies in one direction; few large ones mean that its samples are alike."),
     "concerned": ("concerned", "Trainings that could use selection: with enough data, and a loop of their own."),
     "divergence": ("Jensen-Shannon divergence", "How far two mixes are apart, in bits: 0 alike, 1 disjoint."),
-    "Laplacian": ("Laplacian", "The matrix of a graph of similarities, by which a batch is cut where it hangs together least."),
 }  # fmt: skip
 
 MESSAGES = {
@@ -76,6 +75,7 @@ MESSAGES = {
     "next.seeds": "More seeds: {seeds}.",
     "next.share": "The pilot on all training rows:",
     "next.own": "The pilot on your own training, where a run takes minutes:",
+    "next.longer": "The pilot on a training of at least {shortest:.0f} s, better as long as yours are.",
     "next.unspoiled": "The pilot on the data as they are:",
     "next.stop": "None. Keep uniform batches; ask again with other features, larger steps, or data with wrong labels or copies.",
     # Figures with their units.
@@ -117,14 +117,14 @@ MESSAGES = {
     "once.people": "{hours} h of people's time to introduce it",
     "once.pilot": "{hours} h of machine time for the pilot",
     "set.beforehand": "Gates: {outcome}.",
-    "lead": "{methods:method|methods}, {seeds} [[seed|seeds]], equal steps and equal kept samples for all; in each seed all methods share initial weights, data and [[super-batch|super-batches]]. Brackets are the [[interval|intervals]] that decide: in each column, those of all methods hold together with 95 %. “[[all counted|All counted]]” adds features and [[reference network]].",
+    "lead": "{methods:method|methods} compared with [[uniform]] over {seeds} [[seed|seeds]], with equal steps and equal kept samples; in each seed all methods share initial weights, data and [[super-batch|super-batches]]. Brackets are the [[interval|intervals]] that decide: in each column, those of all methods hold together with 95 %. “[[all counted|All counted]]” adds features and [[reference network]].",
     "verdicts": "Verdict on each method",
     "method": "method",
     "verdict": "verdict",
     "final": "final {metric}",
-    "equal steps": "after equal steps",
-    "speed": "times as fast, all counted",
-    "equal time": "at equal time, all counted",
+    "equal steps": "after equal steps, {unit}",
+    "speed": "speed, all counted, ×",
+    "equal time": "at equal time, all counted, {unit}",
     # Gates, stages, money.
     "gates": "Gates, set beforehand",
     "gates.lead": "A [[gate]] has passed or failed where the whole [[interval]] of the margin is on one side of 0; else it is undecided. The intervals of all methods that a gate is about hold together with 95 %.",
@@ -141,6 +141,8 @@ MESSAGES = {
     "passed every gate": "passed every gate",
     "why": "why",
     "stage.first": "the first",
+    "stage.passed": "passed at {share:g}: {methods}",
+    "stage.stopped": "no method passed every gate at {share:g}",
     "worth": "What it is worth",
     "worth.lead": "Everything counted, the pilot took {pilot}. A full training is taken to speed up as the pilot did, over {trainings} trainings per year of which {share:.0f} % are [[concerned]]; introducing it takes people {people} h once. Ranges are the ends of the [[interval]] that decides.",
     "worth.full": "A full training with uniform batches takes {hours} h{assumed}.",
@@ -176,7 +178,7 @@ MESSAGES = {
     "together.lower": "{metric} is better when smaller: left of its line is better.",
     "gains.points": "Final {metric} minus uniform's, {unit}",
     "gains.speed": "Times as fast as uniform (log)",
-    "unit.points": "points",
+    "unit.points": "[[points]]",
     "unit.own": "in its own unit",
     "selection counted": "selection counted",
     "also counted": "features, reference too",

@@ -25,7 +25,6 @@ GLOSSARY = {
     ),
     "concerned": ("適用対象", "データ選択を使える学習。十分なデータがあり、学習ループに手を入れられるものです。"),
     "divergence": ("ジェンセン・シャノン情報量", "二つの構成比の隔たり（ビット）。0で一致、1で完全に別です。"),
-    "Laplacian": ("ラプラシアン", "類似度グラフの行列。バッチのつながりが最も弱いところを見つけるのに使います。"),
 }
 
 MESSAGES = {
@@ -85,6 +84,7 @@ MESSAGES = {
     "next.seeds": "シードを{seeds}に増やして実施：",
     "next.share": "学習データ全体でのパイロット：",
     "next.own": "1回に数分かかる、自社の実際の学習でのパイロット：",
+    "next.longer": "1回に{shortest:.0f}秒以上、できれば実際と同じ長さの学習でのパイロット。",
     "next.unspoiled": "元のままのデータでのパイロット：",
     "next.stop": "なし。通常学習を続けてください。特徴量を変えた場合、1ステップが重い場合、誤ラベルや重複の多いデータの場合は再検討の余地があります。",
     # 単位つきの数値
@@ -126,14 +126,14 @@ MESSAGES = {
     "once.people": "導入の工数 {hours}時間",
     "once.pilot": "パイロットの計算時間 {hours}時間",
     "set.beforehand": "合格基準：{outcome}。",
-    "lead": "{methods}手法、{seeds}[[seed]]。ステップ数と採用データ数は全手法で同じ。同じシードでは初期重み、データ、[[super-batch]]も共通です。角括弧内は判定に使う[[interval]]で、列ごとに全手法分が同時に95%で成り立ちます。「[[all counted]]」には特徴抽出と[[reference network]]も含みます。",
+    "lead": "{methods}手法を{seeds}[[seed]]で[[uniform]]と比較。ステップ数と採用データ数は全手法で同じ。同じシードでは初期重み、データ、[[super-batch]]も共通です。角括弧内は判定に使う[[interval]]で、列ごとに全手法分が同時に95%で成り立ちます。「[[all counted]]」には特徴抽出と[[reference network]]も含みます。",
     "verdicts": "手法ごとの判定",
     "method": "手法",
     "verdict": "判定",
     "final": "最終{metric}",
-    "equal steps": "同一ステップ数での差",
-    "speed": "速さの倍率（全費用込み）",
-    "equal time": "同一時間での差（全費用込み）",
+    "equal steps": "同一ステップ数での差（{unit}）",
+    "speed": "速さ（全費用込み、倍）",
+    "equal time": "同一時間での差（全費用込み、{unit}）",
     # 合格基準・段階・金額
     "gates": "事前に決めた合格基準",
     "gates.lead": "余裕の[[interval]]全体が0より上なら[[gate]]に合格、下なら不合格、それ以外は未確定です。一つの基準の対象となる全手法の区間が、同時に95%で成り立ちます。",
@@ -150,6 +150,8 @@ MESSAGES = {
     "passed every gate": "全基準に合格",
     "why": "理由",
     "stage.first": "最初の段階",
+    "stage.passed": "割合{share:g}で合格：{methods}",
+    "stage.stopped": "割合{share:g}で全基準に合格した手法なし",
     "worth": "金額への換算",
     "worth.lead": "パイロット全体の所要は{pilot}。本番の学習もパイロットと同じ倍率で速くなるとみなし、年{trainings}回の学習のうち{share:.0f}%を[[concerned]]とします。導入の工数は一度だけ{people}時間。範囲は判定に使う[[interval]]の両端です。",
     "worth.full": "通常学習による本番の学習1回は{hours}時間{assumed}。",
@@ -185,7 +187,7 @@ MESSAGES = {
     "together.lower": "{metric}は小さいほど良く、その図では線より左が良い値です。",
     "gains.points": "最終{metric}の差（{unit}）",
     "gains.speed": "通常学習の何倍の速さか（対数）",
-    "unit.points": "ポイント",
+    "unit.points": "[[points]]",
     "unit.own": "指標の単位",
     "selection counted": "選択時間込み",
     "also counted": "特徴・参照も込み",

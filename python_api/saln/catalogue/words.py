@@ -79,14 +79,16 @@ class Words:
 
         A tuple of texts is a list.
         """
-        said = dict(values)
-        for name, value in values.items():
+
+        def one(value: Any) -> Any:
             if isinstance(value, tuple):
-                value = self("separator").join(map(self.say, value))
-            if isinstance(value, str):
-                said[name] = shown(self.say(value))
+                return self("separator").join(map(one, value))
+            if isinstance(value, Message):
+                return self.made(value.key, value.values, term, shown)
+            return shown(value) if isinstance(value, str) else value
+
         text = TERM.sub(lambda at: term(at[2] or self.glossary[at[1]][0], at[1]), self._messages[key])
-        return _Formatter().vformat(text, (), said)
+        return _Formatter().vformat(text, (), {name: one(value) for name, value in values.items()})
 
 
 def message(key: str, **values: Any) -> Message:
