@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -123,7 +122,7 @@ def short(names: Sequence[str], length: int = 18) -> list[str]:
     if len(set(found)) < len(set(names)):
         alike = {cut: {name for name, other in zip(names, found, strict=True) if other == cut} for cut in set(found)}
         found = [
-            cut if len(alike[cut]) == 1 else _from_difference(name, len(commonprefix([*alike[cut]])), length)
+            cut if len(alike[cut]) == 1 else _from_difference(name, _same(alike[cut]), length)
             for name, cut in zip(names, found, strict=True)
         ]
     if len(set(found)) < len(set(names)):
@@ -143,6 +142,12 @@ def _cut(name: str, head: int, length: int) -> str:
     while _width(end) > length - head - 1:
         end = end[1:]
     return f"{start}…{end}"
+
+
+def _same(names: Collection[str]) -> int:
+    """Letters at the beginning that all have in common."""
+    letters = enumerate(zip(*names, strict=False))
+    return next((i for i, of_names in letters if len(set(of_names)) > 1), min(map(len, names)))
 
 
 def _from_difference(name: str, same: int, length: int) -> str:
