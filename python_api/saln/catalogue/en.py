@@ -62,7 +62,7 @@ MESSAGES = {
     "reason.short_open": "No gain is shown, but a run took {seconds}, too short to say anything about a full training: {method} is {claim}.",
     "reason.stop": "No method gained, and none can have gained enough to matter; the best, {method}, is {claim}.",
     "reason.gates_failed": "Every method failed a gate; the best, {method}, is {claim}.",
-    "claim.both": "{speed} as uniform, {lead} at equal time",
+    "claim.both": "{speed} and {lead} at equal time, against uniform",
     "risk.worst": "At worst {method} takes {slower} uniform's time to the same {metric}, or ends {behind} from uniform given as long.",
     "risk.unbounded": "How much worse {method} can be is not bounded: {why}.",
     "risk.few_seeds": "{n:seed gives|seeds give} no interval that is of use",

@@ -204,8 +204,8 @@ def colour_bar(image: QuadMesh, axes: Sequence[Axes], shrink: float = 1.0) -> No
 
 
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks at 1, 2, 5 and their tens, as plain numbers, on a logarithmic axis from `low` to `high`."""
-    steps = (1, 2, 5) if high / low < 30 else (1,)
+    """Ticks at 1 and its tens, and between them where there is room, as plain numbers, from `low` to `high`."""
+    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 4 else (1, 2, 5) if high / low < 30 else (1,)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
     if isinstance(axis, XAxis):
         axis.axes.set_xlim(low, high)

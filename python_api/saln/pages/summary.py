@@ -61,7 +61,7 @@ def summary_html(result: PilotResult, lang: str = "en", command: str | None = No
 def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
     """What `summary.html.j2` shows."""
     decision = result.decision
-    unit = message("unit.points" if result.metric.is_share else "unit.own")
+    unit = message("unit.points") if result.metric.is_share else metric_words(result.metric)
     return {
         "result": result,
         "decision": decision,
