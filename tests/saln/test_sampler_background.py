@@ -112,7 +112,7 @@ def test_training_does_not_wait_for_batches_that_are_ready():
     sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Slow(), ahead=2)
     for _ in sampler:
         for _ in range(200):  # a step of training, as long as it takes until what comes next is ready
-            if all(future.done() for _, future in sampler._ahead._queue):
+            if all(future.done() for _, future in sampler._serving.ahead._queue):
                 break
             time.sleep(0.01)
     first, *rest = sampler.served
@@ -181,7 +181,7 @@ class Watched:
             for _ in self.sampler:
                 with torch.no_grad():
                     self.model.step += 1
-        self.sampler._ahead.discard()
+        self.sampler._serving.discard_ahead()
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -222,7 +222,7 @@ def test_after_a_jump_the_values_are_new(ahead):
     for jump in (lambda: watched.sampler.set_epoch(3), lambda: watched.sampler.load_state_dict(state)):
         jump()
         next(iter(watched.sampler))
-        watched.sampler._discard_ahead()
+        watched.sampler._serving.discard_ahead()
         assert watched.sampler.served[-1].staleness == 0
         assert watched.seen[-1].losses.tolist() == [50.0] * 10
 

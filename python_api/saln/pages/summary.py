@@ -61,6 +61,7 @@ def summary_html(result: PilotResult, lang: str = "en", command: str | None = No
 def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
     """What `summary.html.j2` shows."""
     decision = result.decision
+    once = [] if result.costs is None else spent_once(result.costs)
     unit = message("unit.points") if result.metric.is_share else metric_words(result.metric)
     return {
         "result": result,
@@ -69,7 +70,7 @@ def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
         "next_command": decision.command(command),
         "boxes": [
             ("saved", _saved(result)),
-            ("once", [] if result.costs is None else spent_once(result.costs)),
+            ("once", once),
             ("risk", decision.risks),
         ],
         "columns": [

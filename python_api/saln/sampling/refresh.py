@@ -82,6 +82,8 @@ class LiveValues:
     ----------
     n_kept : int
         Rows that came back with values that are not finite, and kept their former ones, so far.
+    refreshed : set of str
+        Fields that a refresh has given.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class LiveValues:
         self._ranks = ranks
         self._waiting: deque[_Version] = deque()
         self._since = 0
-        self._refreshed: set[str] = set()  # fields that a refresh has given
+        self.refreshed: set[str] = set()
         self._asked: int | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -167,8 +169,8 @@ class LiveValues:
             if name in PER_PAIR:
                 raise ValueError(f"compute returned {name}, want values of single samples")
             old: Tensor | None = getattr(self.samples, name)
-            first = name not in self._refreshed
-            self._refreshed.add(name)
+            first = name not in self.refreshed
+            self.refreshed.add(name)
             if old is None or (first and old.shape[1:] != new.shape[1:]):
                 # Rows that no refresh has reached are offered to no selector.
                 old = torch.zeros(len(self.samples), *new.shape[1:], dtype=new.dtype, device=self.samples.device)

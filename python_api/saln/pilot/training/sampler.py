@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saln.features import Fingerprint
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import ORDER_SEED_OFFSET, Metrics
 from saln.pilot.metric import Metric
 from saln.pilot.training.clock import StepClock, now
 from saln.pilot.training.point import Point
 from saln.sampling.sampler import SpectralBatchSampler
+from saln.sampling.served import ServedBatch
 from saln.selectors import Selector
 from saln.superbatch import SuperBatch
 
@@ -39,6 +41,8 @@ class PilotSampler(SpectralBatchSampler):
         What the method reads of the samples, as in `saln.pilot.training.run.Method`.
     stretch : float
         How many times as long as usual this run's epochs are.
+    fingerprint : Fingerprint, optional
+        Of the dataset that the features are of.
     n_steps : int, optional
         Of a whole run, where that is known, for selectors that change over it.
     stop_after : int, optional
@@ -77,6 +81,7 @@ class PilotSampler(SpectralBatchSampler):
         *,
         by: str = "",
         needs: frozenset[str] = frozenset(),
+        fingerprint: Fingerprint | None = None,
         stretch: float = 1.0,
         n_steps: int | None = None,
         stop_after: int | None = None,
@@ -105,6 +110,7 @@ class PilotSampler(SpectralBatchSampler):
             drop_last=config.drop_last,
         )
         self._device = samples.device
+        self._fingerprint = fingerprint
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -116,8 +122,7 @@ class PilotSampler(SpectralBatchSampler):
         self.clock.asked(now(self._device))
         if self._n_steps is not None:
             self.selector.progress = min(1.0, len(self.chosen) / self._n_steps)
-        # A longer epoch goes through the usual ones, one after the other.
-        at = divmod(epoch * len(self) + step, super().__len__())
+        at = self._usual(epoch, step)
         batch = super()._serve(*at)
         self.clock.served(now(self._device))
         self.chosen.append(self.served[-1].rows)
@@ -125,6 +130,14 @@ class PilotSampler(SpectralBatchSampler):
             raise PilotError(f"{self._by} returned {len(batch)} positions; wanted {self.order.size(at[1])}")
         self._on_step()
         return batch
+
+    def served_at(self, epoch: int, step: int) -> ServedBatch:
+        """As `SpectralBatchSampler.served_at`, by the places that a loader has."""
+        return super().served_at(*self._usual(epoch, step))
+
+    def _usual(self, epoch: int, step: int) -> tuple[int, int]:
+        """A longer epoch goes through the usual ones, one after the other."""
+        return divmod(epoch * len(self) + step, super().__len__())
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -168,6 +181,11 @@ class PilotSampler(SpectralBatchSampler):
             that runs are judged by is missing.
         """
         last = self.points[-1].step if self.points else 0
+        if self.chosen and self.recorder.keeps and not (self.recorder.n_records or self._chooser.refreshed):
+            raise PilotError(
+                f"{self._by} chooses by what training says of its samples, and train recorded nothing of it; wanted "
+                "`with sampler.recorder(model):` around its forward passes, or sampler.recorder.record(losses)"
+            )
         if isinstance(step, bool) or not isinstance(step, int) or not last <= step <= len(self.chosen):
             raise PilotError(
                 f"step is {step!r}; wanted the number of batches trained on, {last} (reported last) to "
