@@ -254,6 +254,25 @@ def test_by_indices_in_any_order_and_of_a_part_of_the_dataset():
     assert known == expected | {row: place + 10.0 for place, row in enumerate(first)} | {1: 7.0}
 
 
+@pytest.mark.parametrize("samples_there", [True, False])
+def test_values_and_samples_on_one_device_or_two(device, samples_there):
+    """With --device cuda they come from a GPU, to samples on the host or there."""
+    x, y = problem()
+    there = device if samples_there else torch.device("cpu")
+    sampler = SpectralBatchSampler(x.to(there), BATCH_SIZE, labels=y.to(there), selector="gradient_logdet")
+    model = Classifier().to(device)
+    walk, expected = iter(sampler), {}
+    for _ in range(4):
+        batch = next(walk)
+        with sampler.recorder(model):
+            logits = model(x[batch].to(device))
+        losses = F.cross_entropy(logits, y[batch].to(device), reduction="none")
+        expected |= dict(zip(batch, losses.tolist(), strict=True))
+    kept = sampler.recorder.values("losses")
+    assert kept.device.type == there.type
+    assert {row: kept[row].item() for row in expected} == pytest.approx(expected, abs=1e-5)
+
+
 def test_parts_of_a_batch_belong_to_its_step():
     sampler = sampler_of(Watching("losses"))
     walk = iter(sampler)

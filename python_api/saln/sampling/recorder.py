@@ -170,8 +170,8 @@ class Recorder:
             raise ValueError(f"the sampler has no labels to compare logits with: give it labels, or {BY_HAND}")
         with watched(model, head) as seen:
             yield
-        logits = torch.cat(seen.logits)
-        activations = torch.cat(seen.activations) if seen.activations else None
+        logits = _joined(seen.logits)
+        activations = _joined(seen.activations) if seen.activations else None
         if "activations" in self.keeps and activations is None:
             raise ValueError(f"what the last layer is given was not seen, as inside a compiled model: {BY_HAND}")
         if self._check is not None:
@@ -309,6 +309,10 @@ class Recorder:
                 f"the sampler's labels go from {lowest} to {highest}, want 0 to {n_classes - 1}, one a column of the "
                 f"logits; otherwise {BY_HAND}"
             )
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _why(name: str) -> str:
