@@ -14,13 +14,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saln.features import extract
     from saln.functional import select
     from saln.sampling.sampler import SpectralBatchSampler
     from saln.selectors import SELECTORS, make_selector
     from saln.superbatch import SuperBatch
     from saln_kernels import __version__
 
-__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "make_selector", "select"]
+__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "extract", "make_selector", "select"]
 
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
     "__version__": "saln_kernels",
+    "extract": "saln.features",
     "make_selector": "saln.selectors",
     "select": "saln.functional",
 }

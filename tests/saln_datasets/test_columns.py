@@ -43,7 +43,7 @@ def parquet(folder: Path, metadata: dict[str, str] | None = None, **columns: Any
         ("sample_id", ORDER // 2, "names of rows"),
         ("PassengerId", ORDER, "names of rows"),
         ("site", [f"s{i}" for i in ORDER], f"texts, 's{ORDER[0]}' in row 0"),
-        ("day", pa.array(ORDER.astype(np.int32), pa.date32()), "datetime64[D]"),
+        ("day", pa.array(ORDER.astype(np.int32), pa.date32()), "dates"),
         ("gap", [None] * N, "empty"),
         ("tree", [{"a": 1}] * N, "holds struct<a: int64>; wanted numbers, texts, or lists of numbers"),
         ("embedded", [[1.0, 2.0]] * N, "lists"),

@@ -157,7 +157,7 @@ def _ragged(folder: Path) -> Path:
         (_text_features, ["t.npz", "features"]),
         (_ragged, ["r.parquet", "features", "length"]),
         (lambda folder: folder / "absent.npz", ["absent.npz", "no such file"]),
-        (lambda folder: folder, ["not a file"]),
+        (lambda folder: folder, ["holds no images and no tables"]),
     ],
 )
 def test_one_clear_line(tmp_path: Path, make: object, words: list[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from saln.datasets import ArrayFile, DataError, read_images
-from saln.datasets.images import decode_picture
+from saln.datasets.pictures import decode_picture
 
 
 def content(picture: Image.Image, kind: str = "png", **options: Any) -> bytes:

@@ -8,7 +8,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 FeatureKey = Annotated[
     str | None, typer.Option(help="Array, tensor or list column with the features, if it has an unusual name.")
 ]
-Columns = Annotated[str | None, typer.Option(help="Scalar parquet columns to take as features, separated by commas.")]
+Columns = Annotated[str | None, typer.Option(help="Columns of a table to take as features, separated by commas.")]
 Lang = Annotated[str, typer.Option(help="Of the report: en or ja.")]
 Groups = Annotated[
     list[str] | None,

@@ -24,7 +24,8 @@ def pilot(
     data: Annotated[
         str,
         typer.Argument(
-            help="A file: npz, npy, safetensors, parquet, csv; digits, breast_cancer, wine; or FILE.py:TRAIN, your own."
+            help="A table (csv, tsv, jsonl, json, parquet), a folder of images in a folder a class, arrays (npz, npy, "
+            "safetensors), or digits, breast_cancer, wine; or your own training, FILE.py:FUNCTION."
         ),
     ] = "digits",
     methods: Annotated[
@@ -39,7 +40,11 @@ def pilot(
     width: Annotated[int, typer.Option(help="First channels of the residual network.", rich_help_panel=TRAINING)] = 16,
     blocks: Annotated[int, typer.Option(help="Its blocks a stage, of three.", rich_help_panel=TRAINING)] = 1,
     image_size: Annotated[
-        int | None, typer.Option(help="Side images are brought to.  [default: as they are]", rich_help_panel=TRAINING)
+        int | None,
+        typer.Option(
+            help="Side images are brought to.  [default: as they are; in files, if of one size up to 128]",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=TRAINING)] = 1e-3,
     metric: Annotated[
@@ -55,7 +60,8 @@ def pilot(
     features: Annotated[
         str,
         typer.Option(
-            help="What selectors see: given (the rows), reference (a network's activations), auto; or a file.",
+            help="A file with features of the rows; or what selectors see: given (the rows), reference (a network's "
+            "activations), auto.",
             rich_help_panel=TRAINING,
         ),
     ] = "auto",
@@ -174,6 +180,7 @@ def pilot(
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
+        from saln.pilot.builtin.config import FEATURE_SOURCES
         from saln.pilot.judging.gates import read_gates
         from saln.pilot.output import live
         from saln.pilot.output.bars import Bars
@@ -186,12 +193,18 @@ def pilot(
         Words(lang)  # an error before anything is run, not after
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
-        writable(output, data.rpartition(":")[0] or data, labels, gates, *(groups or []), also=tables)
+        features_path = None if features in FEATURE_SOURCES else Path(features)
+        if features_path is not None and not features_path.exists():
+            raise ValueError(f"features '{features}' is neither a file nor one of {', '.join(FEATURE_SOURCES)}")
+        source = data.rpartition(":")[0] if ".py:" in data else data
+        writable(output, source, labels, features_path, gates, *(groups or []), also=tables)
         given |= {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
             "stages": _shares(stages),
             "higher_is_better": False if lower_is_better else None,
+            "features": features if features_path is None else "auto",
+            "features_path": features_path,
         }
         by, group_notes = read_groups(groups) if groups else ([], [])
         if ".py:" in data:
@@ -238,11 +251,13 @@ def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[A
         dataset = load_dataset(
             Path(data),
             labels_path=given["labels"],
+            features_path=given["features_path"],
             feature_key=given["feature_key"],
             label_key=given["label_key"],
             test_key=given["test_key"],
             columns=split(given["columns"]),
             ignore=split(given["ignore"]),
+            image_size=given["image_size"],
         )
     return BuiltinJob(dataset.with_groups(groups)), config
 
@@ -250,6 +265,7 @@ def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[A
 def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
     """The user's training."""
     from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, ArrayFile
+    from saln.features import load
     from saln.pilot.builtin import BuiltinConfig
     from saln.pilot.config import PilotConfig
     from saln.pilot.function import FunctionJob, load_function
@@ -259,17 +275,19 @@ def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[s
     if named:
         option = named[0].replace("_", "-")
         raise ValueError(f"--{option} is of the training that comes with the pilot; {data} decides that by itself")
-    if given["features"] == "auto":
-        raise ValueError(
-            f"--features is missing; wanted a file with a row of features for each sample that {data} trains on"
-        )
-    file = ArrayFile(Path(given["features"]))
-    features = file.read(file.find("features", FEATURE_KEYS, given["feature_key"]))
+    if given["features_path"] is None:
+        raise ValueError(f"--features is missing; wanted a file with a row for each sample that {data} trains on")
+    features = given["features_path"]
+    if features.suffix.lower() != ".npy":
+        file = ArrayFile(features)
+        features = file.read(file.find("features", FEATURE_KEYS, given["feature_key"]))
+    else:
+        features = load(features)
+    seconds = 1e-3 * given["feature_ms"] * len(features) if given["feature_ms"] else None
     labels = None
     if given["labels"] is not None:
         file = ArrayFile(given["labels"])
         labels = file.read(file.find("labels", LABEL_KEYS, given["label_key"]))
-    seconds = 1e-3 * given["feature_ms"] * len(features)
     job = FunctionJob(load_function(data), features, labels, groups=groups, feature_seconds=seconds, name=data)
     return job, PilotConfig(**_settings(PilotConfig, given))
 

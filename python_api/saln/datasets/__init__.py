@@ -8,6 +8,8 @@ from saln.datasets.group_files import read_column, read_groups
 from saln.datasets.groups import Groups, crossed, make_groups
 from saln.datasets.images import read_images
 from saln.datasets.load import load_dataset
+from saln.datasets.read import read_source
+from saln.datasets.source import Source
 
 __all__ = [
     "BUILTIN",
@@ -15,6 +17,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Groups",
+    "Source",
     "crossed",
     "load_builtin",
     "load_dataset",
@@ -22,4 +25,5 @@ __all__ = [
     "read_column",
     "read_groups",
     "read_images",
+    "read_source",
 ]

@@ -19,7 +19,7 @@ class DataError(ValueError):
 
 
 @contextmanager
-def one_line(path: Path, name: str | None = None) -> Iterator[None]:
+def one_line(path: Path | str, name: str | None = None) -> Iterator[None]:
     """What readers of files raise, as a DataError of one line that names the file."""
     try:
         yield
@@ -34,7 +34,7 @@ def one_line(path: Path, name: str | None = None) -> Iterator[None]:
         raise
 
 
-def _unreadable(path: Path, name: str | None, error: Exception) -> DataError:
+def _unreadable(path: Path | str, name: str | None, error: Exception) -> DataError:
     if "allow_pickle" in str(error):
         return DataError(
             f"{path}: {'the array' if name is None else repr(name)} holds Python objects, which are not read"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from itertools import pairwise
 
 import numpy as np
 import torch
 
+from saln.datasets.arrays import Arrays
 from saln.datasets.errors import Array, DataError, describe
-from saln.datasets.files import ArrayFile
+from saln.datasets.pictures import decode_picture
 
 IMAGES_KEY = "images"
 MOSAIC_KEYS = ("webp_bytes", "offsets", "grid")
@@ -17,16 +17,16 @@ MOSAIC_KEYS = ("webp_bytes", "offsets", "grid")
 CHANNELS = (1, 3, 4)
 
 
-def find_images(file: ArrayFile) -> torch.Tensor | None:
+def find_images(file: Arrays) -> torch.Tensor | None:
     """As `read_images`, or None where there are none; a matrix `images` `[N, d]` is taken for features."""
     if IMAGES_KEY in file.names:
         array = file.read(IMAGES_KEY)
-        return as_images(array, f"{file.path}: '{IMAGES_KEY}'") if array.ndim > 2 else None
+        return as_images(array, f"{file.where}: '{IMAGES_KEY}'") if array.ndim > 2 else None
     has_mosaics = all(key in file.names for key in MOSAIC_KEYS)
-    return as_images(_cut_mosaics(file), f"{file.path}: the mosaics") if has_mosaics else None
+    return as_images(_cut_mosaics(file), f"{file.where}: the mosaics") if has_mosaics else None
 
 
-def read_images(file: ArrayFile) -> torch.Tensor:
+def read_images(file: Arrays) -> torch.Tensor:
     """Images `[N, C, H, W]`, uint8 where they are stored so, else float32.
 
     Either an array `images` (`[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]`; C is 1, 3 or 4), or WebP mosaics of
@@ -40,7 +40,7 @@ def read_images(file: ArrayFile) -> torch.Tensor:
     images = find_images(file)
     if images is None:
         raise DataError(
-            f"{file.path}: no images; wanted '{IMAGES_KEY}' [N, H, W] or with channels, or mosaics: "
+            f"{file.where}: no images; wanted '{IMAGES_KEY}' [N, H, W] or with channels, or mosaics: "
             f"{', '.join(MOSAIC_KEYS)}"
         )
     return images
@@ -62,73 +62,23 @@ def as_images(array: Array, what: str) -> torch.Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def decode_picture(content: bytes, what: str) -> Array:
-    """A picture of any format and mode as it is to be seen: `[H, W, 3]` uint8.
-
-    Turned as its EXIF mark says, 16 bits a channel scaled to 8, transparent parts over white.
-
-    Parameters
-    ----------
-    content : bytes
-        Of the picture's file.
-    what : str
-        The picture's name, for messages.
-
-    Raises
-    ------
-    DataError
-        It is no picture or a broken one, has more pixels than Pillow takes (twice its `MAX_IMAGE_PIXELS`), or values
-        without a largest one.
-
-    Examples
-    --------
-    >>> import io
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> from saln.datasets.images import decode_picture
-    >>> file = io.BytesIO()
-    >>> Image.fromarray(np.full((1, 2), 40000, np.uint16)).save(file, "png")
-    >>> decode_picture(file.getvalue(), "grey").tolist()
-    [[[156, 156, 156], [156, 156, 156]]]
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            turned = ImageOps.exif_transpose(picture)
-            if turned.mode.startswith("I;16") or (turned.mode == "I" and picture.format == "PNG"):
-                grey = np.asarray(turned, dtype=np.float64) / 257  # 65535 becomes 255
-                return np.repeat(np.rint(grey).astype(np.uint8)[:, :, None], 3, axis=2)
-            if turned.mode in ("I", "F"):
-                raise DataError(f"{what} has values of mode {turned.mode}, of which none is white; wanted 8 or 16 bits")
-            if turned.has_transparency_data:
-                turned = Image.alpha_composite(Image.new("RGBA", turned.size, "white"), turned.convert("RGBA"))
-            return np.asarray(turned.convert("RGB"))
-    except DataError:
-        raise
-    except UnidentifiedImageError as error:
-        raise DataError(f"{what} is not an image") from error
-    except Exception as error:  # decoders raise whatever broken bytes lead them to
-        raise DataError(f"{what} cannot be read as an image: {' '.join(str(error).split())}") from error
-
-
-def _cut_mosaics(file: ArrayFile) -> Array:
+def _cut_mosaics(file: Arrays) -> Array:
     """All images `[M * grid * grid, H, W, C]`."""
     raw, offsets, grid = (file.read(key) for key in MOSAIC_KEYS)
     fits = raw.dtype == np.uint8 and raw.ndim == 1 and offsets.dtype.kind in "iu" and offsets.ndim == 1
     places = offsets.astype(np.int64) if fits else np.zeros(1, dtype=np.int64)
     if len(places) < 2 or places[0] < 0 or np.any(np.diff(places) < 0) or places[-1] > len(raw):
         raise DataError(
-            f"{file.path}: 'webp_bytes' is {describe(raw)} and 'offsets' {describe(offsets)}; "
+            f"{file.where}: 'webp_bytes' is {describe(raw)} and 'offsets' {describe(offsets)}; "
             "wanted bytes, and ascending places in them"
         )
     if grid.dtype.kind not in "iu" or grid.size != 1 or int(grid.item()) < 1:
-        raise DataError(f"{file.path}: 'grid' is {describe(grid)}; wanted one whole number above 0")
+        raise DataError(f"{file.where}: 'grid' is {describe(grid)}; wanted one whole number above 0")
     edge = int(grid.item())
     content = raw.tobytes()
     parts: list[Array] = []
     for number, (start, end) in enumerate(pairwise(places.tolist())):
-        what = f"{file.path}: mosaic {number} of 'webp_bytes'"
+        what = f"{file.where}: mosaic {number} of 'webp_bytes'"
         mosaic = decode_picture(content[start:end], what)
         height, width = mosaic.shape[0] // edge, mosaic.shape[1] // edge
         wanted = parts[0].shape[1:3] if parts else (height, width)

@@ -12,6 +12,10 @@ MARKS = {
     **dict.fromkeys(("0", "false", "no", "train"), False),
 }
 """Texts that mark a row for testing, or for training; capitals do not matter."""
+VALIDATION = ("validation", "valid", "val", "dev", "eval")
+"""Texts that mark a row for a test beside the last one."""
+FEW_VALUES = 10
+"""Distinct numbers up to which labels that are not whole are taken for damaged classes, not for targets."""
 
 
 def class_numbers(
@@ -48,7 +52,10 @@ def class_numbers(
         raise DataError(f"{what} is missing in {rows_in_words(missing)}; wanted a label for every row")
     if labels.dtype.kind == "f" and not np.all(labels == np.round(labels)):
         row = int(np.flatnonzero(labels != np.round(labels))[0])
-        raise DataError(f"{what} is {labels[row]} in row {row}; wanted whole numbers or texts, classes")
+        raise DataError(
+            f"{what} is {labels[row]} in row {row}; wanted whole numbers or texts, classes (a number to predict is a "
+            "target)"
+        )
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) < 2:
         raise DataError(f"{what} holds {len(values)} class in {len(labels)} rows; wanted at least 2")
@@ -89,6 +96,50 @@ def read_marks(marks: Array, what: str) -> npt.NDArray[np.bool_]:
             raise DataError(f"{what} is '{value}' in row {row}; {wanted}")
         found[marks == value] = mark
     return found
+
+
+def is_target(labels: Array) -> bool:
+    """Whether these are numbers to predict, not classes: many different ones that are not whole."""
+    if labels.ndim != 1 or labels.dtype.kind != "f":
+        return False
+    given = labels[np.isfinite(labels)]
+    return not np.all(given == np.round(given)) and len(np.unique(given)) > FEW_VALUES
+
+
+def read_targets(values: Array, what: str) -> npt.NDArray[np.float32]:
+    """Numbers to predict, `[N]` float32.
+
+    Raises
+    ------
+    DataError
+        They are no numbers, or some are missing or infinite.
+    """
+    if values.ndim != 1 or values.dtype.kind not in "fiub":
+        raise DataError(f"{what} is {describe(values)}; wanted a target a row, numbers")
+    if not len(values):
+        raise DataError(f"{what} has no rows")
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    missing = ~np.isfinite(found)
+    if missing.any():
+        raise DataError(f"{what} is missing or infinite in {rows_in_words(missing)}; wanted a target for every row")
+    return found
+
+
+def split_validation(marks: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Marks of three kinds as marks of two, and the rows that are validated on.
+
+    Rows for validation are for testing where there are no others; else they are neither trained nor tested on.
+
+    Examples
+    --------
+    >>> split_validation(np.array(["train", "dev"]))
+    (array(['train', 'test'], dtype='<U5'), array([False,  True]))
+    """
+    if marks.ndim != 1 or marks.dtype.kind != "U":
+        return marks, np.zeros(len(marks) if marks.ndim else 0, dtype=np.bool_)
+    validation = np.isin(np.char.lower(np.char.strip(marks)), VALIDATION)
+    return np.where(validation, "test", marks), validation
 
 
 def _missing(values: Array) -> npt.NDArray[np.bool_]:

@@ -1,136 +1,174 @@
-"""A labelled data set from a file of any supported kind."""
+"""The pilot's data set: rows of numbers or images in memory, with labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from saln.datasets.columns import feature_columns
+from saln.datasets.arrays import Arrays
+from saln.datasets.build import build_source
 from saln.datasets.dataset import Dataset
 from saln.datasets.errors import Array, DataError, describe
-from saln.datasets.files import CLASS_NAMES, FEATURE_KEYS, LABEL_KEYS, TABLES, TEST_KEYS, ArrayFile, as_float32
-from saln.datasets.images import IMAGES_KEY, find_images, read_images
-from saln.datasets.labels import class_numbers, read_marks
+from saln.datasets.files import CLASS_NAMES, FEATURE_KEYS, LABEL_KEYS, TEST_KEYS, ArrayFile
+from saln.datasets.images import find_images, read_images
+from saln.datasets.labels import read_marks
+from saln.datasets.pictures import Pictures
+from saln.datasets.read import find_labels, open_data
+from saln.datasets.roles import find_roles
+from saln.datasets.rows import Rows
+from saln.datasets.source import Source
 
-PRETRAINED_KEYS = ("features", "embeddings", "embedding")
-"""Arrays under these names are taken for features of a pretrained network, not for raw inputs."""
+LARGEST, SMALLER = 128, 64
+"""Pixels along an edge up to which images of one size stay as they are, and what others are brought to."""
 
 
 def load_dataset(
-    path: Path,
+    path: Any,
     *,
     labels_path: Path | None = None,
     images_path: Path | None = None,
+    features_path: Path | None = None,
     feature_key: str | None = None,
     label_key: str | None = None,
     test_key: str | None = None,
     columns: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    image_size: int | None = None,
 ) -> Dataset:
     """Read a labelled data set.
 
     Parameters
     ----------
-    path : Path
-        npz (`features` and `labels`, or `X` and `y`, optionally `images`, `is_test` and `class_names`), safetensors
-        with the same names, parquet (a list column or scalar columns), csv, or npy with `labels_path`. Images may be an
-        array or WebP mosaics (see `read_images`); without features, their pixels are x.
+    path : Path or object
+        Whatever `read_source` takes: a folder of images in a folder a class, a table, an npz file (`features` and
+        `labels`, or `X` and `y`, optionally `images`, `is_test` and `class_names`), safetensors with the same names, or
+        npy with `labels_path`. Images may be an array or WebP mosaics (see `read_images`); without features, their
+        pixels are x.
     labels_path, images_path : Path, optional
         Labels, or images, in a file of their own, in the same order of rows.
+    features_path : Path, optional
+        Features of a pretrained network in a file of their own, in the same order; texts need them.
     feature_key, label_key, test_key : str, optional
         Arrays or columns by name, where they have unusual ones. Test marks are 0 and 1, true and false, yes and no, or
         train and test.
     columns : sequence of str
-        Scalar parquet or csv columns that make the features. By default all numeric ones but labels, test marks,
-        indices and other names of rows; those left out are in the data set's notes.
+        Columns of a table that make the features. By default all of numbers and categories but labels, test marks,
+        names of rows, dates, and what gives the label away; those left out are in the data set's notes.
     ignore : sequence of str
         Arrays or columns of `path` to do without.
+    image_size : int, optional
+        Pixels along an edge that images in files are brought to, cut to a square in their middle. By default they stay
+        as they are if they are of one size, no larger than 128 × 128; else they become 64 × 64.
 
     Raises
     ------
     DataError
         Naming the file and the array or column that is missing or does not fit.
     """
-    file = ArrayFile(path, ignore=ignore)
-    labels_file = file if labels_path is None else ArrayFile(labels_path)
-    label_name = labels_file.find("labels", LABEL_KEYS, label_key, only=labels_path is not None)
-    labels, source = labels_file.read(label_name), f"{labels_file.path}: '{label_name}'"
-    images_file = file if images_path is None else ArrayFile(images_path)
-    images = find_images(file) if images_path is None else read_images(images_file)
-    named = next((each for each in (file, images_file) if CLASS_NAMES in each.names), None)
-    codes, names = class_numbers(labels, source, None if named is None else named.read(CLASS_NAMES))
-    test_name = test_key or file.known(TEST_KEYS)
-    is_test = None if test_name is None else read_marks(file.read(test_name), f"{path}: '{test_name}'")
-    if images_path is not None:
-        _check_same_rows(images_file, labels, is_test)
-    skip = (label_name if labels_file is file else None, test_name)
-    x, feature_name, notes = _features(file, images, feature_key, columns, skip, codes)
-    for what, rows in (("labels", codes), ("test marks", is_test), ("images", images)):
+    arrays = open_data(path, ignore=ignore)
+    roles = find_roles(arrays, label=label_key if labels_path is None else None, features=feature_key, test=test_key,
+                       columns=columns)  # fmt: skip
+    labels = find_labels(arrays, roles, labels_path, label_key)
+    if labels is None:
+        arrays.find("labels", LABEL_KEYS, only=False)
+    images_file = None if images_path is None else ArrayFile(images_path)
+    if labels is not None and labels.class_names is None and images_file and CLASS_NAMES in images_file.names:
+        labels = replace(labels, class_names=images_file.read(CLASS_NAMES))
+    source = build_source(arrays, roles, labels, columns)
+    if labels is None or source.labels is None:
+        what = arrays.where if labels is None else labels.where
+        raise DataError(f"{what} holds numbers to predict; wanted classes, whole numbers or texts")
+    if len(source.class_names) > max(2, len(source) // 2):
+        raise DataError(
+            f"{labels.where} holds {len(source.class_names)} classes in {len(source)} rows; is this the right one?"
+        )
+    images = None if arrays.is_table else find_images(arrays)
+    notes = list(source.notes)
+    if images_file is not None:
+        images = read_images(images_file)
+        _check_same_rows(images_file, labels.read(), source.is_test)
+    elif images is None and isinstance(source.rows, Pictures):
+        images, more = _stacked(source.rows, image_size)
+        notes += more
+    x = _x(source, arrays.where, images, features_path)
+    for what, rows in (("labels", source.labels), ("images", images)):
         if rows is not None and len(rows) != len(x):
-            raise DataError(f"{path}: {what} are {list(rows.shape)}; wanted one for each of the {len(x)} rows")
-    if len(names) > max(2, len(codes) // 2):
-        raise DataError(f"{source} holds {len(names)} classes in {len(codes)} rows; is this the right one?")
-    scale = 255.0 if x.dtype == np.uint8 else 1.0
-    flat = as_float32(x.reshape(len(x), -1)) / np.float32(scale)
-    n_missing = flat.size - int(np.isfinite(flat).sum())
-    flat[np.isinf(flat)] = np.nan
+            raise DataError(f"{arrays.where}: {what} are {list(rows.shape)}; wanted one for each of the {len(x)} rows")
+    n_missing = int(x.isnan().sum())
     if n_missing:
-        notes = [*notes, f"{n_missing} of {flat.size} values are missing, infinite or too large for float32."]
+        notes.append(f"{n_missing} of {x.numel()} values are missing, infinite or too large for float32.")
     return Dataset(
-        name=path.name,
-        x=torch.from_numpy(flat),
-        labels=torch.from_numpy(codes),
-        is_test=None if is_test is None else torch.from_numpy(is_test),
-        class_names=names,
-        features_given=feature_name in PRETRAINED_KEYS,
+        name=source.name,
+        x=x,
+        labels=source.labels,
+        is_test=source.is_test,
+        class_names=source.class_names,
+        features_given=source.features_given or features_path is not None,
         images=images,
         notes=tuple(notes),
     )
 
 
-def _features(
-    file: ArrayFile,
-    images: torch.Tensor | None,
-    key: str | None,
-    columns: Sequence[str],
-    skip: tuple[str | None, ...],
-    codes: Array,
-) -> tuple[Array, str | None, list[str]]:
-    """Numbers `[N, ...]`, the name of their array if they are one, and notes."""
-    for name in skip:
-        if name is not None and (name in columns or name == key):
-            raise DataError(f"{file.path}: '{name}' holds labels or test marks; wanted other features")
-    if columns:
-        return file.read_columns(columns), None, []
-    known = [name for name in FEATURE_KEYS if name in file.names and name not in skip]
-    if key is None and images is not None and known in ([], [IMAGES_KEY]):
-        return images.numpy(), None, []
-    name = key or next(iter(known), None)
-    table = file.path.suffix.lower() in TABLES
-    if name is None and not table:
+def _x(source: Source, where: str, images: torch.Tensor | None, features_path: Path | None) -> torch.Tensor:
+    """What models of rows train on `[N, d]`."""
+    if features_path is not None:
+        file = ArrayFile(features_path)
         name = file.find("features", FEATURE_KEYS)
-    x = None if name is None else file.read(name)
-    if x is None or (key is None and table and x.ndim == 1):
-        x, notes = feature_columns(file, skip, codes)
-        return x, None, notes
-    if x.ndim < 2 or x.dtype.kind not in "fiub":
-        raise DataError(f"{file.path}: features '{name}' are {describe(x)}; wanted numbers [N, d]")
-    return x, name, []
+        features = file.read(name)
+        if features.ndim < 2 or features.dtype.kind not in "fiub":
+            raise DataError(f"{features_path}: features '{name}' are {describe(features)}; wanted numbers [N, d]")
+        if len(features) != len(source):
+            raise DataError(
+                f"{features_path}: features of {len(features)} rows; wanted one for each of the {len(source)} rows of "
+                f"{source.name}"
+            )
+        return Rows(features).all()
+    if source.kind == "texts":
+        raise DataError(
+            f"{where} holds texts, and a pilot needs features of them: saln extract {where} --model NAME "
+            "-o features.npy, and then --features features.npy"
+        )
+    if isinstance(source.rows, Rows):
+        return source.x
+    assert images is not None
+    return Rows(images.numpy()).all()
 
 
-def _check_same_rows(images: ArrayFile, labels: Array, is_test: Array | None) -> None:
+def _stacked(pictures: Pictures, size: int | None) -> tuple[torch.Tensor, list[str]]:
+    """Images brought to one size, `[N, 3, H, W]` uint8, and a note if that was chosen here."""
+    from PIL import Image, ImageOps
+
+    sizes = {pictures.size(place) for place in range(len(pictures))}
+    notes = []
+    wanted = next(iter(sizes)) if size is None else (size, size)
+    if size is None and (len(sizes) > 1 or max(wanted) > LARGEST):
+        wanted = (SMALLER, SMALLER)
+        found = f"of {len(sizes)} sizes" if len(sizes) > 1 else "large"
+        notes.append(f"Images are {found}: they were cut to squares and brought to {SMALLER} × {SMALLER} pixels.")
+    out = np.empty((len(pictures), 3, wanted[1], wanted[0]), dtype=np.uint8)
+    for place in range(len(pictures)):
+        picture = pictures[place]
+        if picture.size != wanted:
+            picture = ImageOps.fit(picture, wanted, method=Image.Resampling.BICUBIC)
+        out[place] = np.asarray(picture).transpose(2, 0, 1)
+    return torch.from_numpy(out), notes
+
+
+def _check_same_rows(images: Arrays, labels: Array, is_test: torch.Tensor | None) -> None:
     """What a file of images says about its rows, if anything, is what the file of features says."""
-    for keys, mine in ((LABEL_KEYS, labels), (TEST_KEYS, is_test)):
+    for keys, mine in ((LABEL_KEYS, labels), (TEST_KEYS, None if is_test is None else is_test.numpy())):
         name = images.known(keys)
         if name is None or mine is None:
             continue
         theirs = images.read(name)
-        if mine is is_test:
-            theirs = read_marks(theirs, f"{images.path}: '{name}'")
+        if keys is TEST_KEYS:
+            theirs = read_marks(theirs, f"{images.where}: '{name}'")
         if not np.array_equal(theirs, mine):
             raise DataError(
-                f"{images.path}: '{name}' differs from that of the features; are the rows in another order?"
+                f"{images.where}: '{name}' differs from that of the features; are the rows in another order?"
             )

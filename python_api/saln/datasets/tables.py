@@ -1,9 +1,10 @@
-"""Columns of parquet and csv files as arrays."""
+"""Columns of tables that Arrow reads, and their values as arrays."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,55 @@ import numpy as np
 
 from saln.datasets.errors import Array, DataError, describe
 
-Opened = tuple[list[str], Callable[[str], Array]]
-"""Names in a file, and what reads one of them."""
 BLOCK = 1 << 26
-"""Bytes that a line of a csv file may have at most."""
-SEPARATORS = {";": "semicolons", "\t": "tabs"}
+"""Bytes that a line of a file may have at most."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is in a file or an object: arrays, or columns of a table.
+
+    Attributes
+    ----------
+    names : list of str
+    read : callable, optional
+        Gives one of the arrays.
+    column : callable, optional
+        Gives one of the columns, as Arrow has it.
+    metadata : mapping
+        Of Arrow's schema.
+    notes : list of str
+    n_rows : int or None
+        Of a table.
+    """
+
+    names: list[str]
+    read: Callable[[str], Array] | None = None
+    column: Callable[[str], Any] | None = None
+    metadata: Mapping[bytes, bytes] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    n_rows: int | None = None
+
+    @property
+    def index(self) -> list[str]:
+        """Columns that pandas wrote down as the index of the rows."""
+        columns = self._written(b"pandas").get("index_columns", [])
+        return [each for each in columns if type(each) is str]
+
+    def class_names(self, name: str) -> list[str] | None:
+        """The names of a column's classes, where Hugging Face's datasets wrote them down."""
+        try:
+            kind = self._written(b"huggingface")["info"]["features"][name]
+            return [str(each) for each in kind["names"]] if kind["_type"] == "ClassLabel" else None
+        except (KeyError, TypeError):
+            return None
+
+    def _written(self, key: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(self.metadata.get(key, b"{}"))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 def open_parquet(path: Path) -> Opened:
@@ -23,100 +68,125 @@ def open_parquet(path: Path) -> Opened:
     import pyarrow.parquet
 
     file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
-
-    def read(name: str) -> Array:
-        return _values(file.read(columns=[name]).column(name), f"{path}: column '{name}'")
-
-    return [str(name) for name in file.schema_arrow.names], read
-
-
-def pandas_index(path: Path) -> list[str]:
-    """Columns of a parquet file that pandas wrote down as the index of its rows."""
-    import pyarrow.parquet
-
-    metadata = pyarrow.parquet.read_schema(str(path)).metadata or {}
-    return [each for each in json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", []) if type(each) is str]
+    schema = file.schema_arrow
+    return Opened(
+        [str(name) for name in schema.names],
+        column=lambda name: _without_views(file.read(columns=[name]).column(name)),
+        metadata=schema.metadata or {},
+        n_rows=file.metadata.num_rows,
+    )
 
 
-def open_csv(path: Path) -> Opened:
-    """Columns of a csv file in UTF-8, separated by commas, parsed once.
+def open_arrow(path: Path) -> Opened:
+    """Columns of an arrow file, mapped: a stream, as Hugging Face's datasets write it, or a file with an index."""
+    import pyarrow
 
-    Empty values, `?`, and what Arrow takes for missing (NA, N/A, NaN, NULL and the like) are NaN among numbers and
-    empty among texts. Blanks around names and values do not count.
+    source = pyarrow.memory_map(str(path))
+    is_file = source.read(6) == b"ARROW1"
+    source.seek(0)
+    reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+    return open_table(reader.read_all())
+
+
+def open_table(table: Any, notes: Sequence[str] = ()) -> Opened:
+    """Columns of a table of Arrow."""
+    return Opened(
+        [str(name) for name in table.column_names],
+        column=lambda name: _without_views(table.column(name)),
+        metadata=table.schema.metadata or {},
+        notes=notes,
+        n_rows=table.num_rows,
+    )
+
+
+def _without_views(column: Any) -> Any:
+    """Texts and bytes as most of Arrow's functions want them; polars gives views."""
+    import pyarrow
+
+    types, kind = pyarrow.types, column.type
+    if types.is_dictionary(kind) and types.is_string_view(kind.value_type):
+        chunks = [
+            pyarrow.DictionaryArray.from_arrays(each.indices, each.dictionary.cast("large_string"))
+            for each in column.chunks
+        ]
+        return pyarrow.chunked_array(chunks, pyarrow.dictionary(kind.index_type, pyarrow.large_string()))
+    if types.is_string_view(kind):
+        return column.cast("large_string")
+    return column.cast("large_binary") if types.is_binary_view(kind) else column
+
+
+def values(column: Any, what: str) -> Array:
+    """A column of Arrow: numbers, NaN where they are missing; texts, empty where they are; or lists as a matrix.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+    what : str
+        Its name, for messages.
+
+    Raises
+    ------
+    DataError
+        It holds something else, or lists of several lengths.
     """
-    import pyarrow.csv
-
-    content = path.read_bytes()
-    first = content[:BLOCK].split(b"\n", 1)[0]
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or not _is_utf8(first):
-        raise DataError(f"{path}: the first line is not UTF-8; save the file as UTF-8")
-    if content.count(b'"') % 2:
-        raise DataError(f"{path}: a quotation mark is opened and not closed")
-    words = [*pyarrow.csv.ConvertOptions().null_values, "?"]
-    try:
-        table = pyarrow.csv.read_csv(
-            pyarrow.BufferReader(content),
-            # Threads would be faster, and errors could not tell the row.
-            read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK),
-            # In a file of one column, an empty line is a missing value.
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=b"," in first),
-            convert_options=pyarrow.csv.ConvertOptions(
-                null_values=[blank + word for word in words for blank in ("", " ")], strings_can_be_null=True
-            ),
-        )
-    except pyarrow.ArrowInvalid as error:
-        message = str(error).splitlines()[0].replace("CSV parse error: Row #", "the header being row 1, row ")
-        raise DataError(f"{path}: {message}") from error
-    names = [name.strip() for name in table.column_names]
-    for separator, called in SEPARATORS.items():
-        if len(names) == 1 and separator in names[0]:
-            raise DataError(f"{path}: the first line is '{names[0]}'; wanted names separated by commas, not {called}")
-
-    places = {name: place for place, name in enumerate(names)}
-
-    def read(name: str) -> Array:
-        column, what = table.column(places[name]), f"{path}: column '{name}'"
-        if pyarrow.types.is_binary(column.type):
-            row = next(row for row, value in enumerate(column.to_pylist()) if value and not _is_utf8(value))
-            raise DataError(f"{what} is not UTF-8 in row {row}: {column[row].as_py()!r}; save the file as UTF-8")
-        values = _values(column, what)
-        return np.char.strip(values) if values.dtype.kind == "U" else values
-
-    return names, read
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _values(column: Any, what: str) -> Array:
-    """A column of Arrow: numbers, NaN where they are missing; texts, empty where they are; or lists as a matrix."""
     import pyarrow
 
     types, kind = pyarrow.types, column.type
     if types.is_dictionary(kind):
-        return _values(column.cast(kind.value_type), what)
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return values(column.cast(kind.value_type), what)
+    if is_list(kind):
         return _matrix(column.combine_chunks(), what)
     if types.is_null(kind) or types.is_decimal(kind) or (types.is_boolean(kind) and column.null_count):
         column = column.cast("int8" if types.is_boolean(kind) else "float64").cast("float64")
-    elif types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    elif is_text(kind):
         return np.asarray(column.cast("large_string").fill_null("").to_pylist(), dtype=np.str_)
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind)):
         raise DataError(f"{what} holds {kind}; wanted numbers, texts, or lists of numbers")
     return np.asarray(column.to_numpy())
 
 
+def is_text(kind: Any) -> bool:
+    """Whether a type of Arrow is one of texts."""
+    import pyarrow
+
+    types = pyarrow.types
+    if types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a type of Arrow is one of numbers or bools."""
+    import pyarrow
+
+    types = pyarrow.types
+    return bool(types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+
+
+def is_image_file(kind: Any) -> bool:
+    """Whether a type of Arrow can hold files of images: bytes, or Hugging Face's bytes and path."""
+    import pyarrow
+
+    types = pyarrow.types
+    if types.is_struct(kind):
+        return {"bytes", "path"} <= {kind.field(place).name for place in range(kind.num_fields)}
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def is_list(kind: Any) -> bool:
+    """Whether a type of Arrow is one of lists."""
+    import pyarrow
+
+    types = pyarrow.types
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
 def _matrix(column: Any, what: str) -> Array:
-    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
+    found = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
     lengths = np.asarray(column.value_lengths().to_numpy(zero_copy_only=False))
-    rows, width = len(column), values.shape[0] // max(1, len(column))
+    rows, width = len(column), found.shape[0] // max(1, len(column))
     if not np.all(lengths == width):
         raise DataError(f"{what} holds lists that differ in length or are missing")
-    if values.dtype.kind not in "fiub":
-        raise DataError(f"{what} holds lists of {describe(values[:0])}; wanted lists of numbers")
-    return values.reshape(rows, width)
+    if found.dtype.kind not in "fiub":
+        raise DataError(f"{what} holds lists of {describe(found[:0])}; wanted lists of numbers")
+    return found.reshape(rows, width)

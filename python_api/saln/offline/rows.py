@@ -107,15 +107,16 @@ class Source:
     def _open(self, file: ArrayFile) -> Rows:
         suffix = self.path.suffix.lower()
         if self.columns and suffix not in TABLES:
-            raise DataError(f"{self.path}: columns are of parquet and csv files")
+            raise DataError(f"{self.path}: columns are of tables: {', '.join(TABLES)}")
         keys = {"features": FEATURE_KEYS, "candidates": CANDIDATE_KEYS}.get(self.role, (self.role,))
         name = "" if self.columns else file.find(self.role, keys, self.key)
         if suffix == ".parquet":
             from saln.offline.row_groups import RowGroups
 
             return RowGroups(self.path, self.columns or (name,), side_by_side=bool(self.columns))
-        if suffix == ".csv":
-            return Mapped(file.read_columns(self.columns) if self.columns else file.read(name), "loaded whole: csv")
+        if suffix in TABLES:
+            found = file.read_columns(self.columns) if self.columns else file.read(name)
+            return Mapped(found, f"loaded whole: {suffix[1:]}")
         if suffix == ".npz":
             return open_npz(file, name)
         return open_npy(self.path) if suffix == ".npy" else open_safetensors(self.path, name)

@@ -27,7 +27,7 @@ def compare(
     seeds: int = 5,
     groups: Mapping[str, Any] | None = None,
     reference_losses: Any = None,
-    feature_seconds: float = 0.0,
+    feature_seconds: float | None = None,
     name: str = "",
     work: str | Path | None = None,
     fresh: bool = False,
@@ -47,8 +47,8 @@ def compare(
         where the metrics are a function, or it is made within `with sampler.paused():`, and else by what a step usually
         takes. Methods that need losses take those that training sees: `sampler.recorder`. Before each run torch, numpy
         and random are seeded with `seed`; every run has to evaluate after the same steps.
-    features : Tensor or ndarray [N, d]
-        Of the training set, row i for index i.
+    features : Tensor or ndarray [N, d], Features or path
+        Of the training set, row i for index i; what `saln.extract` wrote, by its path, is compared with the dataset.
     labels : array_like [N], optional
         Classes, by number or name.
     batch_size : int
@@ -60,8 +60,8 @@ def compare(
         Columns to report by: who is chosen, when.
     reference_losses : Tensor or ndarray [N], optional
         Of a model trained on other data, for methods that read them; by default out of fold, from features and labels.
-    feature_seconds : float
-        What it took to extract the features: counted for methods that look at them.
+    feature_seconds : float, optional
+        What it took to extract the features: counted for methods that look at them. `saln.extract` writes it down.
     name : str
         Of the data, for people; the function's by default.
     work : str or Path, optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from torch import Tensor
 
 from saln.datasets import DataError, Groups, make_groups
 from saln.datasets.labels import class_numbers
+from saln.features import Features, Fingerprint, load
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.job import DataSummary, Job, Pool, Problem, Progress, order_of
+from saln.pilot.job import DataSummary, Job, Pool, Problem, Progress, content, order_of
 from saln.sampling.order import EpochOrder
 from saln.superbatch import SuperBatch, as_tensor
 
@@ -58,12 +60,18 @@ class FunctionProblem(Problem):
         """As in `Problem`."""
         reference = self.job.reference_losses
         features = self.features
+        whole = len(self.pool.rows) == len(self.job.features)  # then its length is compared with the dataset's
         return SuperBatch(
             features if needs else features[:, :0],
             labels=self.pool.labels,
             reference_losses=None if reference is None else self._taken(reference),
-            indices=self.pool.rows,
+            indices=None if whole else self.pool.rows,
         )
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:  # type: ignore[override]
+        """As in `Problem`."""
+        return self.job.of_dataset
 
     def setup_seconds(self, needs: frozenset[str]) -> float:
         """What it took to extract the features, for methods that look at them."""
@@ -84,14 +92,16 @@ class FunctionJob(Job):
     ----------
     function : callable
         As `saln.pilot.compare` describes it.
-    features : Tensor or ndarray [N, d]
+    features : Tensor or ndarray [N, d], Features or path
     labels : array_like [N], optional
         Classes, by number or name. Numbers that are no classes (a regression's) are no labels to selectors.
     reference_losses : Tensor or ndarray [N], optional
     groups : dict of str to array_like [N], or sequence of Groups, optional
-    feature_seconds : float
-        What it took to extract the features.
+    feature_seconds : float, optional
+        What it took to extract the features; by default what their file says.
     name : str
+    notes : sequence of str
+        What a reader must know of the data.
 
     Raises
     ------
@@ -107,18 +117,27 @@ class FunctionJob(Job):
         *,
         reference_losses: Any = None,
         groups: Mapping[str, Any] | Sequence[Groups] | None = None,
-        feature_seconds: float = 0.0,
+        feature_seconds: float | None = None,
         name: str = "",
         notes: Sequence[str] = (),
     ) -> None:
         if not callable(function):
             raise PilotError(f"train is a {type(function).__name__}; wanted a function train(sampler, seed)")
         self.function = function
+        try:
+            features = load(features) if isinstance(features, str | os.PathLike) else features
+        except DataError as error:
+            raise PilotError(str(error)) from error
+        self.of_dataset: Fingerprint | None = None
+        if isinstance(features, Features):
+            self.of_dataset, notes = features.fingerprint, (*notes, *features.notes)
+            feature_seconds = features.seconds if feature_seconds is None else feature_seconds
+            features = features.tensor()
         self.features = _tensor("features", features)
         if self.features.dim() != 2 or not self.features.is_floating_point():
             raise PilotError(f"features are {self.features.dtype} {list(self.features.shape)}; wanted floats [N, d]")
         self.reference_losses = None if reference_losses is None else _tensor("reference_losses", reference_losses)
-        self.feature_seconds = feature_seconds
+        self.feature_seconds = feature_seconds or 0.0
         self.name = name or getattr(function, "__name__", type(function).__name__)
         self.notes = tuple(notes)
         self.labels, self.class_names = _classes(labels)
@@ -137,9 +156,7 @@ class FunctionJob(Job):
             *((f"groups '{each.column}'", each.codes) for each in self.groups),
         ):
             if rows is not None and len(rows) != n_rows:
-                raise PilotError(
-                    f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of the features"
-                )
+                raise PilotError(f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of features")
 
     @property
     def provides(self) -> frozenset[str]:
@@ -196,8 +213,7 @@ class FunctionJob(Job):
         """The data, and the source of the function; what that calls in other files is not looked at."""
         for tensor in (self.features, self.labels, self.reference_losses):
             if tensor is not None:
-                yield f"{tensor.dtype}{list(tensor.shape)};"
-                yield tensor.contiguous().view(torch.uint8).numpy().tobytes()
+                yield from content(tensor)
         yield f"{self.name}{self.class_names}{self.feature_seconds}"
         yield source_of(self.function)
 

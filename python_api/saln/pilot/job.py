@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from saln.datasets import Groups
+from saln.features import Fingerprint
 from saln.pilot.config import PilotConfig
 from saln.sampling.order import EpochOrder
 from saln.superbatch import SuperBatch
@@ -23,6 +24,7 @@ Metrics: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 Progress: TypeAlias = Iterable[tuple[int, Metrics]] | None
 
 ORDER_SEED_OFFSET = 2_000_003
+ROWS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,15 @@ class Problem(abc.ABC):
         As the sampler has it, over places in `pool.rows`, on the host.
     n_classes : int
         0 where there are none.
+    fingerprint : Fingerprint or None
+        Of the dataset that the features are of: what a loader has is compared with it.
     """
 
     pool: Pool
     features: Tensor
     order: EpochOrder
     n_classes: int
+    fingerprint: Fingerprint | None = None
 
     @abc.abstractmethod
     def samples(self, needs: frozenset[str]) -> SuperBatch:
@@ -158,6 +163,13 @@ class Job(abc.ABC):
     def about_settings(self, config: PilotConfig, data: DataSummary) -> tuple[str, ...]:
         """Notes on what the settings mean for this job."""
         return ()
+
+
+def content(tensor: Tensor) -> Iterator[bytes | str]:
+    """A tensor for a fingerprint, a part at a time."""
+    yield f"{tensor.dtype}{list(tensor.shape)};"
+    for part in torch.split(tensor, ROWS_AT_ONCE):
+        yield part.contiguous().view(torch.uint8).numpy().tobytes()
 
 
 def order_of(pool: Pool, config: PilotConfig) -> EpochOrder:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
+import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -19,7 +21,7 @@ from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks, checksum
 from saln.sampling.recorder import Recorder
 from saln.sampling.refresh import Refresh
-from saln.sampling.samples import check_dataset, samples_of
+from saln.sampling.samples import Given, check_dataset, opened, samples_of
 from saln.sampling.served import ServedBatch
 from saln.sampling.serving import Serving
 from saln.sampling.walk import EpochCursor, EpochWalk
@@ -58,10 +60,10 @@ class SpectralBatchSampler(BatchSampler):
 
     Parameters
     ----------
-    features : Tensor [N, d] or SuperBatch
+    features : Tensor [N, d], SuperBatch, Features or path
         Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
         where the rows are not in the dataset's order, or of a part of it. Rows with values that are not finite are
-        never yielded.
+        never yielded. Features that `saln.extract` wrote, or the path of their npy file, are compared with the dataset.
     batch_size : int
         Samples per batch, on each rank.
     filter_ratio : float
@@ -143,7 +145,7 @@ class SpectralBatchSampler(BatchSampler):
 
     def __init__(
         self,
-        features: Tensor | SuperBatch,
+        features: Given,
         batch_size: int,
         *,
         filter_ratio: float = 0.8,
@@ -160,6 +162,7 @@ class SpectralBatchSampler(BatchSampler):
         world_size: int | None = None,
         **options: Any,
     ) -> None:
+        features, self._fingerprint = opened(features)
         samples = samples_of(features, labels)
         self._whole = not (isinstance(features, SuperBatch) and features.indices is not None)
         super().__init__(EpochSampler(self), batch_size, drop_last)
@@ -190,7 +193,8 @@ class SpectralBatchSampler(BatchSampler):
         self._cursor = EpochCursor(self.__len__)
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
-        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._fingerprint)
+        self._compared: Callable[[], object] = _nothing  # the dataset whose rows' content was found to be right
+        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._checksum_of_samples)
         self._serving.start_anew()
 
     def __len__(self) -> int:
@@ -308,10 +312,14 @@ class SpectralBatchSampler(BatchSampler):
         return self.order.super_batch(epoch, self._chooser.number_of(step))
 
     def check_dataset(self, dataset: object) -> None:
-        """Raise a ValueError if the features cannot be those of this dataset: they have other lengths, or indices that
-        were given beside them go beyond its end. A DataLoader's dataset is looked at whenever it iterates the sampler.
+        """Raise a ValueError if the features cannot be those of this dataset: they have other lengths, indices that
+        were given beside them go beyond its end, or extracted features are of other rows or of another order. A
+        DataLoader's dataset is looked at whenever it iterates the sampler, the content of its rows the first time.
         """
-        check_dataset(dataset, self._given, whole=self._whole)
+        fingerprint = None if self._compared() is dataset else self._fingerprint
+        check_dataset(dataset, self._given, whole=self._whole, fingerprint=fingerprint)
+        with contextlib.suppress(TypeError):  # lists have no weak references, and are compared again
+            self._compared = weakref.ref(dataset)
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
@@ -370,11 +378,15 @@ class SpectralBatchSampler(BatchSampler):
         """What a walk yields: the present step of training."""
         return self._serving.serve((epoch, step))
 
-    def _fingerprint(self) -> int:
+    def _checksum_of_samples(self) -> int:
         if self._checksum is None:
             self._checksum = checksum(self._given)
         return self._checksum
 
     def __getstate__(self) -> dict[str, Any]:
         self._serving.discard_ahead()
-        return self.__dict__
+        return {**self.__dict__, "_compared": _nothing}
+
+
+def _nothing() -> None:
+    """In place of a weak reference to a dataset."""

@@ -13,7 +13,7 @@ from saln.pilot.builtin.corruption import COPIED
 from saln.pilot.builtin.pool import Split, make_pool
 from saln.pilot.builtin.task import Task, make_task
 from saln.pilot.config import PilotConfig
-from saln.pilot.job import DataSummary, Job, Problem
+from saln.pilot.job import DataSummary, Job, Problem, content
 
 LOPSIDED = 0.8
 """Share of the most frequent class among the test rows from which accuracy says little."""
@@ -84,8 +84,7 @@ class BuiltinJob(Job):
         data = self.dataset
         for tensor in (data.x, data.labels, data.is_test, data.images):
             if tensor is not None:
-                yield f"{tensor.dtype}{list(tensor.shape)}"
-                yield tensor.contiguous().numpy().tobytes()
+                yield from content(tensor)
             yield ";"
         yield f"{data.name}{data.class_names}{data.features_given}"
 

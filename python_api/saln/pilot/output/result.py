@@ -7,7 +7,8 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from importlib import metadata
+from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.judging.costs import Costs
 from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.judging.gates import GateOutcome, GateVerdict
+from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
 from saln.pilot.judging.verdict import Verdict
@@ -148,11 +150,54 @@ class PilotResult:
         """Runs of one method in the order of seeds."""
         return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seed)
 
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a row for each method and figure: its mean, its interval, and both against uniform.
+
+        Values of the metric are as the training reports them. An ImportError where pandas is not installed.
+        """
+        pandas = import_module("pandas")
+        rows = []
+        for kpis in self.kpis:
+            for name, found in kpis.intervals.items():
+                against = kpis.against_uniform.get(name)
+                rows.append(
+                    {
+                        "method": kpis.method,
+                        "figure": name,
+                        **_ends("", found),
+                        **_ends("against_uniform_", against),
+                        "p_value": None if against is None else against.p_value,
+                    }
+                )
+        return pandas.DataFrame(rows)
+
+    def report(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the page, one HTML file that needs no other and no network.
+
+        Parameters
+        ----------
+        path : str or Path
+        lang : {"en", "ja"}
+        """
+        pages = import_module("saln.pages")  # which stands above the pilot
+        written: Path = pages.render_report(self, Path(path), lang=lang)
+        return written
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what to do, and why."""
+        html: str = import_module("saln.pages").summary_html(self)
+        return html
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON document: numbers, strings, lists and dicts by the names used here, without tensors and pools."""
         document: dict[str, Any] = _plain(self)
         decided = {"gate_outcome": self.gate_outcome, "decision": _plain(self.decision)}
         return {"schema": SCHEMA, **decided, **document, "config": self.config.as_dict()}
+
+
+def _ends(prefix: str, found: Interval | None) -> dict[str, float | None]:
+    values = (None, None, None) if found is None else (found.mean, found.low, found.high)
+    return {f"{prefix}{name}": value for name, value in zip(("mean", "low", "high"), values, strict=True)}
 
 
 def _plain(value: Any) -> Any:

@@ -138,6 +138,7 @@ def run_method(
         seed,
         by=method.name,
         needs=method.needs,
+        fingerprint=problem.fingerprint,
         stretch=stretch,
         n_steps=n_steps,
         stop_after=stop_after,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saln.features import Fingerprint
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import ORDER_SEED_OFFSET, Metrics
 from saln.pilot.metric import Metric
@@ -39,6 +40,8 @@ class PilotSampler(SpectralBatchSampler):
         What the method reads of the samples, as in `saln.pilot.training.run.Method`.
     stretch : float
         How many times as long as usual this run's epochs are.
+    fingerprint : Fingerprint, optional
+        Of the dataset that the features are of.
     n_steps : int, optional
         Of a whole run, where that is known, for selectors that change over it.
     stop_after : int, optional
@@ -77,6 +80,7 @@ class PilotSampler(SpectralBatchSampler):
         *,
         by: str = "",
         needs: frozenset[str] = frozenset(),
+        fingerprint: Fingerprint | None = None,
         stretch: float = 1.0,
         n_steps: int | None = None,
         stop_after: int | None = None,
@@ -105,6 +109,7 @@ class PilotSampler(SpectralBatchSampler):
             drop_last=config.drop_last,
         )
         self._device = samples.device
+        self._fingerprint = fingerprint
 
     def __len__(self) -> int:
         """Batches per epoch."""

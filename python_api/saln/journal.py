@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from saln.offline.fingerprint import differences
-
 Array = npt.NDArray[Any]
 FACTS = "facts.json"
 LOCK = "lock"
@@ -125,7 +123,7 @@ class Journal:
     --------
     >>> import numpy as np, tempfile
     >>> from pathlib import Path
-    >>> from saln.offline.journal import Journal, Unfinished
+    >>> from saln.journal import Journal, Unfinished
     >>> with Unfinished(Path(tempfile.mkdtemp()) / "s.npy", {}, result="scores", restart=False) as work:
     ...     journal = Journal(work, "scores", (10,), np.dtype(np.float32))
     ...     journal.record(4, np.ones(3, dtype=np.float32))
@@ -182,10 +180,16 @@ class Journal:
             else np.zeros(self._shape, dtype=self._dtype)
         )
 
-    def sync(self) -> None:
-        """Have every row on disk before the output takes its name."""
+    def copy_to(self, path: Path) -> None:
+        """The npy file under another name too, every row of it on disk."""
+        path.unlink(missing_ok=True)
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
+        try:
+            # The folder keeps the rows until it goes: a kill in between leaves it complete.
+            os.link(self.path, path)
+        except OSError:
+            shutil.copyfile(self.path, path)
 
     def _create(self) -> None:
         new = self.path.with_suffix(".new")
@@ -211,3 +215,20 @@ class Journal:
         new = self._lines.with_suffix(".new")
         new.write_text("".join(f"{json.dumps(line)}\n" for line in self._done))
         new.replace(self._lines)
+
+
+def differences(begun: dict[str, Any], now: dict[str, Any], where: str = "") -> list[str]:
+    """What differs between two nested dicts, a line each.
+
+    >>> from saln.journal import differences
+    >>> differences({"k": 2, "file": {"bytes": 3}}, {"k": 2, "file": {"bytes": 4}})
+    ['file bytes was 3, is 4']
+    """
+    lines: list[str] = []
+    for name in [*begun, *(name for name in now if name not in begun)]:
+        before, after = begun.get(name), now.get(name)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += differences(before, after, f"{where}{name} ")
+        elif before != after:
+            lines.append(f"{where}{name} was {before!r}, is {after!r}")
+    return lines

@@ -1,0 +1,74 @@
+"""Tables in JSON: an object a line, a list of objects, or an object of lists."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saln.datasets.charset import CALLED, decode
+from saln.datasets.errors import DataError
+from saln.datasets.tables import BLOCK, Opened, open_table
+
+WANTED = "wanted a list of objects, an object a line, or an object of lists"
+
+
+def open_json_lines(path: Path, encoding: str | None = None) -> Opened:
+    """Columns of a file with a JSON object a line; what an object lacks is missing."""
+    import pyarrow
+    import pyarrow.json
+
+    text, found = decode(path.read_bytes(), str(path), encoding)
+    if not text.strip():
+        raise DataError(f"{path}: is empty; {WANTED}")
+    try:
+        table = pyarrow.json.read_json(
+            pyarrow.BufferReader(text.encode()), read_options=pyarrow.json.ReadOptions(block_size=BLOCK)
+        )
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(f"{path}: {str(error).splitlines()[0]}; wanted a JSON object a line") from error
+    return open_table(table, _notes(path, found, encoding))
+
+
+def open_json(path: Path, encoding: str | None = None) -> Opened:
+    """Columns of a JSON file: a list of objects, an object of lists, or an object with such a list as its only one."""
+    import pyarrow
+
+    text, found = decode(path.read_bytes(), str(path), encoding)
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return open_json_lines(path, encoding)
+        raise DataError(f"{path}: line {error.lineno}: {error.msg}; {WANTED}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested too deep; {WANTED}") from error
+    rows = _rows(content)
+    if rows is None:
+        raise DataError(f"{path}: {WANTED}")
+    try:
+        table = pyarrow.table(rows) if isinstance(rows, dict) else pyarrow.Table.from_pylist(_complete(rows))
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+        raise DataError(f"{path}: a column of several kinds: {str(error).splitlines()[0]}") from error
+    return open_table(table, _notes(path, found, encoding))
+
+
+def _rows(content: Any) -> list[dict[str, Any]] | dict[str, Any] | None:
+    if isinstance(content, list) and content and all(isinstance(each, dict) for each in content):
+        return content
+    if not isinstance(content, dict):
+        return None
+    lists = [each for each in content.values() if isinstance(each, list)]
+    if len(lists) == len(content) > 1 and len(set(map(len, lists))) == 1:
+        return content
+    return _rows(lists[0]) if len(lists) == 1 else None
+
+
+def _complete(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first object with the keys of all: Arrow looks at it alone."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: rows[0].get(name) for name in names}, *rows[1:]]
+
+
+def _notes(path: Path, found: str, encoding: str | None) -> list[str]:
+    return [f"{path.name} was read as {CALLED[found]}."] if encoding is None and found in CALLED else []
