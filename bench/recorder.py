@@ -1,8 +1,8 @@
 """What recording adds to a step: `python -m bench.recorder` writes bench/results/recorder-<date>.json.
 
 Batches of 64 out of 50 000 samples go through a linear head of 512 inputs, in turn recorded by
-`with sampler.recorder(model)` and not. Medians of what one costs more than the other, in CPU time of the one thread. The
-limit is two hundredths of a step of 50 ms.
+`with sampler.recorder(model)` and not. Medians of what one costs more than the other, in CPU time of the one thread.
+The limit is two hundredths of a step of 50 ms.
 """
 
 from __future__ import annotations
