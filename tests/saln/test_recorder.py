@@ -143,6 +143,19 @@ def test_activations_stand_for_features_where_they_are_asked_for():
     torch.testing.assert_close(offered.features[~recorded], mean.expand(int((~recorded).sum()), 5))
 
 
+def test_activations_alone_need_no_labels():
+    x, _ = problem()
+    sampler = SpectralBatchSampler(x, BATCH_SIZE, selector="spectral_candidates", n_candidates=4, activations=True)
+    model = Classifier()
+    for batch in sampler:
+        with sampler.recorder(model):
+            model(x[batch])
+    assert sampler.recorder.keeps == ("activations",)
+    assert sampler.recorder.values("losses") is None
+    rows = torch.tensor(batch)
+    torch.testing.assert_close(sampler.recorder.values("activations")[rows], model.body(x[rows]))
+
+
 def test_a_refresh_wins_over_the_recorder_for_what_it_gives():
     watching = Watching("losses", "residuals")
     training = Training(sampler_of(watching))
