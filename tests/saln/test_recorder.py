@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from recorder_cases import BATCH_SIZE, N_CLASSES, N_ROWS, WIDTH, Classifier, Training, problem, sampler_of
 from saln import SpectralBatchSampler, SuperBatch
 from saln.pilot import PilotConfig, PilotSampler
+from saln.sampling.recorded import RecordedValues
 from saln.sampling.refresh import Refresh
 from saln.selectors import InfoBatch, Selector
 
@@ -286,6 +287,23 @@ def test_values_and_samples_on_one_device_or_two(device, samples_there):
     assert {row: kept[row].item() for row in expected} == pytest.approx(expected, abs=1e-5)
 
 
+def test_what_is_on_its_way_is_waited_for_in_order():
+    class Arrival:
+        def __init__(self, value, number):
+            self.value, self.number = value, number
+
+        def synchronize(self):
+            self.value.fill_(self.number)
+
+    values = RecordedValues(4, torch.device("cpu"))
+    for number in (1.0, 2.0):  # as copies from a GPU that have not arrived
+        coming = torch.full((2,), torch.nan)
+        values._waiting.append((torch.tensor([0, int(number)]), {"losses": coming}, Arrival(coming, number)))
+    values.put(torch.tensor([1]), {"losses": torch.tensor([5.0])})
+    assert values.get("losses").tolist()[:3] == [2.0, 5.0, 2.0]
+    assert values.get("losses")[3].isnan()
+
+
 def test_parts_of_a_batch_belong_to_its_step():
     sampler = sampler_of(Watching("losses"))
     walk = iter(sampler)
@@ -304,6 +322,17 @@ def test_a_broken_off_epoch_leaves_nothing_to_record():
     training.walk(5)
     training.walk()
     check(training)
+
+
+@pytest.mark.parametrize("n_steps", [6, 14])
+def test_a_loop_that_breaks_off_before_it_records(n_steps):
+    training = Training(sampler_of("infobatch"))
+    for _ in range(2):
+        for step, batch in enumerate(training.loader):
+            if step == n_steps:
+                break
+            training.step(*batch)
+        check(training)
 
 
 def test_a_loader_that_looks_one_batch_ahead_may_begin_the_next_epoch():

@@ -193,10 +193,10 @@ class Recorder:
         """What is recorded of all samples, `[N]` or `[N, w]` float32, NaN where nothing is; None before the first."""
         return self._values.get(name)
 
-    def served(self, step: int, indices: tuple[int, ...], *, starts_epoch: bool) -> None:
-        """The sampler has served this batch, at a step of the run."""
+    def served(self, step: int, indices: tuple[int, ...], left: int | None = None) -> None:
+        """The sampler has served this batch, at a step of the run; `left` is as in `Unrecorded.add`."""
         if self.keeps:
-            self._unrecorded.add(step, indices, starts_epoch=starts_epoch)
+            self._unrecorded.add(step, indices, left)
 
     def lacks(self, samples: SuperBatch, fresh: Collection[str]) -> tuple[str, ...]:
         """What the selector reads that is neither given nor refreshed, so that somebody has to record it."""
