@@ -55,6 +55,12 @@ def test_texts_by_content(tmp_path: Path) -> None:
     assert read_source(csv(tmp_path, a=japanese, label=LABEL)).kind == "texts"
 
 
+def test_sentences_may_be_repeated_where_a_name_says_so(tmp_path: Path) -> None:
+    assert read_source(csv(tmp_path, text=SENTENCES[:4] * 15, label=LABEL)).kind == "texts"
+    source = read_source(csv(tmp_path, weight=NOISE, text=["ok", "bad"] * 30, label=LABEL))
+    assert source.feature_names == ("weight", "text=bad", "text=ok")
+
+
 def test_of_two_columns_of_sentences_one_must_be_named(tmp_path: Path) -> None:
     path = csv(tmp_path, first=SENTENCES, second=SENTENCES[::-1], label=LABEL)
     with pytest.raises(DataError, match=r"which column holds the texts\? name one \(text\) of first, second"):

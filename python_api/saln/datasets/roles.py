@@ -122,6 +122,10 @@ def holds_sentences(column: Any) -> bool:
     texts = [each for each in _sample(column) if each]
     if not texts or len(set(texts)) < len(texts) / 2 or all(_is_picture(each) for each in texts):
         return False
+    return _are_sentences(texts)
+
+
+def _are_sentences(texts: Sequence[str]) -> bool:
     words = float(np.mean([len(each.split()) for each in texts]))
     foreign = float(np.mean([sum(letter > "\u2e80" for letter in each) for each in texts]))
     return words >= WORDS or foreign >= LETTERS
@@ -175,7 +179,13 @@ def _first(keys: Sequence[str], names: Sequence[str], fits: Any) -> str | None:
 
 
 def _may_be_text(column: Any) -> bool:
-    return is_text(column.type) and not is_category(column) and not all(_is_picture(each) for each in _sample(column))
+    """Whether a column with the name of one holds texts; sentences may be repeated, and words may not."""
+    if not is_text(column.type):
+        return False
+    texts = [each for each in _sample(column) if each]
+    if not texts or all(map(_is_picture, texts)):
+        return False
+    return _are_sentences(texts) or not is_category(column)
 
 
 def _only_category(arrays: Arrays, skip: Sequence[str | None]) -> str | None:

@@ -206,6 +206,7 @@ def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, 
         column |= {
             message("key.least", column=found.column): least,
             message("key.most_share", column=found.column): most,
-            message("key.gap", column=found.column): gap(each.gap),
         }
+        if any(found.test_rows):
+            column[message("key.gap", column=found.column)] = gap(each.gap)
     return column

@@ -61,6 +61,7 @@ def summary_html(result: PilotResult, lang: str = "en", command: str | None = No
 def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
     """What `summary.html.j2` shows."""
     decision = result.decision
+    unit = message("unit.points") if result.metric.is_share else metric_words(result.metric)
     return {
         "result": result,
         "decision": decision,
@@ -70,8 +71,8 @@ def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
         "columns": [
             message("verdict"),
             message("final", metric=metric_words(result.metric)),
-            message("equal steps"),
-            message("equal time"),
+            message("equal steps", unit=unit),
+            message("equal time", unit=unit),
             message("speed"),
         ],
         "verdicts": _verdicts(result),

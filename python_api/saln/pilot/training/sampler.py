@@ -16,6 +16,7 @@ from saln.pilot.metric import Metric
 from saln.pilot.training.clock import StepClock, now
 from saln.pilot.training.point import Point
 from saln.sampling.sampler import SpectralBatchSampler
+from saln.sampling.served import ServedBatch
 from saln.selectors import Selector
 from saln.superbatch import SuperBatch
 
@@ -121,8 +122,7 @@ class PilotSampler(SpectralBatchSampler):
         self.clock.asked(now(self._device))
         if self._n_steps is not None:
             self.selector.progress = min(1.0, len(self.chosen) / self._n_steps)
-        # A longer epoch goes through the usual ones, one after the other.
-        at = divmod(epoch * len(self) + step, super().__len__())
+        at = self._usual(epoch, step)
         batch = super()._serve(*at)
         self.clock.served(now(self._device))
         self.chosen.append(self.served[-1].rows)
@@ -130,6 +130,14 @@ class PilotSampler(SpectralBatchSampler):
             raise PilotError(f"{self._by} returned {len(batch)} positions; wanted {self.order.size(at[1])}")
         self._on_step()
         return batch
+
+    def served_at(self, epoch: int, step: int) -> ServedBatch:
+        """As `SpectralBatchSampler.served_at`, by the places that a loader has."""
+        return super().served_at(*self._usual(epoch, step))
+
+    def _usual(self, epoch: int, step: int) -> tuple[int, int]:
+        """A longer epoch goes through the usual ones, one after the other."""
+        return divmod(epoch * len(self) + step, super().__len__())
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -173,6 +181,11 @@ class PilotSampler(SpectralBatchSampler):
             that runs are judged by is missing.
         """
         last = self.points[-1].step if self.points else 0
+        if self.chosen and self.recorder.keeps and not (self.recorder.n_records or self._chooser.refreshed):
+            raise PilotError(
+                f"{self._by} chooses by what training says of its samples, and train recorded nothing of it; wanted "
+                "`with sampler.recorder(model):` around its forward passes, or sampler.recorder.record(losses)"
+            )
         if isinstance(step, bool) or not isinstance(step, int) or not last <= step <= len(self.chosen):
             raise PilotError(
                 f"step is {step!r}; wanted the number of batches trained on, {last} (reported last) to "

@@ -1,4 +1,4 @@
-"""The batch sampler with Lightning: a callback that makes checkpoints exact, and a mixin for data modules."""
+"""The callback that makes checkpoints exact, and that knows the batch that is trained on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from saln.integrations.needs import missing, read_ahead, refuse_dropping_weights, weights_at
+from saln.integrations.loaders import read_ahead
+from saln.integrations.needs import refuse_dropping_weights, weights_at
 from saln.sampling.ahead import Place
 from saln.sampling.epoch_sampler import EpochSampler
 from saln.sampling.sampler import SpectralBatchSampler
-
-try:
-    from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-    from lightning.pytorch.utilities import CombinedLoader
-except ImportError as error:
-    raise missing("lightning", error) from error
 
 if TYPE_CHECKING:
     from saln.integrations.tensorboard import SelectionLog
@@ -30,12 +26,14 @@ BEFORE_THE_LOADER_IS_KNOWN = 1024
 
 
 class SpectralSelection(Callback):
-    """Saves the sampler's state in every checkpoint and restores it, to the batch, in mid-epoch too.
+    """What `select_data` gives a trainer, for a sampler of one's own in a loader that one makes.
+
+    Saves the sampler's state in every checkpoint and restores it, to the batch, in mid-epoch too.
 
     Parameters
     ----------
-    sampler : SpectralBatchSampler, optional
-        That of the training loader; left out, that of a data module with `SpectralDataModule`.
+    sampler : SpectralBatchSampler or callable
+        That of the training loader; or a function that returns it, called once, when training is set up.
     log : SelectionLog, optional
         Is told of every batch trained on.
     weights_applied : bool
@@ -44,8 +42,8 @@ class SpectralSelection(Callback):
     Raises
     ------
     ValueError
-        When training starts, if no sampler is found, if Lightning would put a sampler of its own in its place, if the
-        selector gives weights that nothing applies, if the sampler is of another dataset, or with `overfit_batches`.
+        When training starts, if Lightning would put a sampler of its own in the sampler's place, if the selector gives
+        weights that nothing applies, if the sampler is of another dataset, or with `overfit_batches`.
 
     Notes
     -----
@@ -60,7 +58,7 @@ class SpectralSelection(Callback):
 
     def __init__(
         self,
-        sampler: SpectralBatchSampler | None = None,
+        sampler: SpectralBatchSampler | Callable[[], SpectralBatchSampler],
         log: SelectionLog | None = None,
         *,
         weights_applied: bool = False,
@@ -74,12 +72,9 @@ class SpectralSelection(Callback):
 
     @property
     def sampler(self) -> SpectralBatchSampler:
-        """That of the training loader, known once training starts."""
-        if self._given is None:
-            raise ValueError(
-                "no sampler: give SpectralSelection the loader's SpectralBatchSampler, or the trainer a data module "
-                "with saln.integrations.lightning.SpectralDataModule"
-            )
+        """That of the training loader."""
+        if not isinstance(self._given, SpectralBatchSampler):
+            self._given = self._given()
         return self._given
 
     @property
@@ -91,8 +86,6 @@ class SpectralSelection(Callback):
         """Before any batch is asked for and any checkpoint is read."""
         if stage != "fit":
             return
-        if self._given is None and isinstance(trainer.datamodule, SpectralDataModule):
-            self._given = trainer.datamodule.batch_sampler
         connector = getattr(trainer, "_accelerator_connector", None)
         if trainer.world_size > 1 and getattr(connector, "use_distributed_sampler", False):
             raise ValueError(
@@ -108,8 +101,8 @@ class SpectralSelection(Callback):
         if not self._weights_applied:
             refuse_dropping_weights(
                 self.sampler,
-                "multiply the losses in training_step with the callback's weights, and say "
-                "SpectralSelection(weights_applied=True)",
+                "multiply the losses in training_step with saln.integrations.lightning.batch_weights(self.trainer), "
+                "and say weights_applied=True",
             )
         self._check_dataset(trainer)
         self.sampler.remember(BEFORE_THE_LOADER_IS_KNOWN)
@@ -119,7 +112,7 @@ class SpectralSelection(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """After the last batch: a training that goes on without a checkpoint goes on with a new epoch."""
-        if stage == "fit" and self._given is not None:
+        if stage == "fit" and isinstance(self._given, SpectralBatchSampler):
             self.sampler.sampler = EpochSampler(self.sampler)
             self.sampler.set_epoch(self._place[0] + (self._place[1] > 0))
 
@@ -128,9 +121,14 @@ class SpectralSelection(Callback):
         self.teardown(trainer, pl_module, "fit")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The loader is known."""
+        """The loader is known; a ValueError if it is not the sampler's."""
         loaders = trainer.train_dataloader
         loaders = loaders if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders)
+        if not any(getattr(loader, "batch_sampler", None) is self.sampler for loader in loaders.flattened):
+            raise ValueError(
+                "the training data have not the batch sampler of this selection: give trainer.fit what select_data "
+                "returned, or a loader with SpectralSelection's sampler"
+            )
         self.sampler.remember(max(read_ahead(loader) for loader in loaders.flattened))
         self._device = pl_module.device
 
@@ -153,7 +151,7 @@ class SpectralSelection(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restores it; a checkpoint without one leaves the sampler as it is."""
-        if KEY in checkpoint and self._given is not None:
+        if KEY in checkpoint and isinstance(self._given, SpectralBatchSampler):
             # Lightning looks only at the loader, for a state that the sampler has.
             warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
             self.sampler.load_state_dict(checkpoint[KEY])
@@ -195,46 +193,3 @@ class _LightningEpochs(EpochSampler):
     def set_epoch(self, epoch: int) -> None:
         """Lightning's number is not passed on."""
         self._begin_epoch()
-
-
-class SpectralDataModule:
-    """Mixin for a LightningDataModule: a training loader with a batch sampler that `SpectralSelection` finds.
-
-    The data module has a `train_dataset`, and makes the sampler in `make_batch_sampler`, called once, when training is
-    set up. `loader_options` are further options of the DataLoader.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from lightning.pytorch import LightningDataModule
-    >>> from saln import SpectralBatchSampler
-    >>> from saln.integrations.lightning import SpectralDataModule
-    >>> class Data(SpectralDataModule, LightningDataModule):
-    ...     train_dataset = torch.utils.data.TensorDataset(torch.eye(40))
-    ...     def make_batch_sampler(self):
-    ...         return SpectralBatchSampler(self.train_dataset.tensors[0], batch_size=4)
-    >>> len(Data().train_dataloader())
-    10
-    """
-
-    train_dataset: Dataset[Any]
-    loader_options: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
-    _batch_sampler: SpectralBatchSampler | None = None
-
-    def make_batch_sampler(self) -> SpectralBatchSampler:
-        """To be written: the sampler of `train_dataset`."""
-        raise NotImplementedError(
-            f"{type(self).__name__} wants make_batch_sampler, which returns a SpectralBatchSampler"
-        )
-
-    @property
-    def batch_sampler(self) -> SpectralBatchSampler:
-        """The training loader's."""
-        if self._batch_sampler is None:
-            self._batch_sampler = self.make_batch_sampler()
-        return self._batch_sampler
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        """The loader that Lightning asks for; a ValueError if the sampler is of another dataset."""
-        self.batch_sampler.check_dataset(self.train_dataset)
-        return DataLoader(self.train_dataset, batch_sampler=self.batch_sampler, **self.loader_options)
