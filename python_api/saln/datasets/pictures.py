@@ -142,7 +142,9 @@ class Pictures:
         if isinstance(given, Path | bytes):
             with _opened(given) as file, _picture(file) as picture:
                 width, height = picture.size
-                return (height, width) if picture.getexif().get(0x112, 1) >= 5 else (width, height)
+                # To ask others for their mark decodes them; few have one.
+                turned = picture.format in ("JPEG", "MPO") and picture.getexif().get(0x112, 1) >= 5
+                return (height, width) if turned else (width, height)
         return self[place].size
 
 

@@ -106,12 +106,11 @@ def find_roles(
 
 def holds_pictures(arrays: Arrays, name: str) -> bool:
     """Whether a column holds images, or names their files."""
-    column = arrays.column(name)
-    if is_image_file(column.type):
+    if is_image_file(arrays.kind(name)):
         return True
-    if not is_text(column.type):
+    if not is_text(arrays.kind(name)):
         return False
-    names = [each for each in _sample(column) if each]
+    names = [each for each in _sample(arrays.column(name)) if each]
     return bool(names) and all(_is_picture(each) for each in names)
 
 
@@ -136,10 +135,10 @@ def _content(arrays: Arrays, skip: Sequence[str | None]) -> tuple[Kind, str | No
     names = [name for name in arrays.names if name not in skip]
     if not arrays.is_table:
         return _of_arrays(arrays, names)
-    known = next((key for key in FEATURE_KEYS if key in names and is_list(arrays.column(key).type)), None)
+    known = next((key for key in FEATURE_KEYS if key in names and is_list(arrays.kind(key))), None)
     if known is not None:
         return "table", known
-    types = {name: arrays.column(name).type for name in names}
+    types = {name: arrays.kind(name) for name in names}
     numbers = [name for name in names if is_number(types[name]) and not names_rows(name)]
     image = _first(IMAGE_KEYS, names, lambda name: holds_pictures(arrays, name))
     if image is not None:

@@ -27,6 +27,8 @@ class Opened:
         Gives one of the arrays.
     column : callable, optional
         Gives one of the columns, as Arrow has it.
+    kind : callable, optional
+        Gives Arrow's type of one without reading it.
     metadata : mapping
         Of Arrow's schema.
     notes : list of str
@@ -37,6 +39,7 @@ class Opened:
     names: list[str]
     read: Callable[[str], Array] | None = None
     column: Callable[[str], Any] | None = None
+    kind: Callable[[str], Any] | None = None
     metadata: Mapping[bytes, bytes] = field(default_factory=dict)
     notes: Sequence[str] = ()
     n_rows: int | None = None
@@ -72,6 +75,7 @@ def open_parquet(path: Path) -> Opened:
     return Opened(
         [str(name) for name in schema.names],
         column=lambda name: _without_views(file.read(columns=[name]).column(name)),
+        kind=lambda name: schema.field(name).type,
         metadata=schema.metadata or {},
         n_rows=file.metadata.num_rows,
     )
