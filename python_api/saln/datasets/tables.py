@@ -72,6 +72,7 @@ def open_parquet(path: Path) -> Opened:
 
     file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
     schema = file.schema_arrow
+    str(schema)  # names within names that are not UTF-8 are found here, where the file is known
     return Opened(
         [str(name) for name in schema.names],
         column=lambda name: _without_views(file.read(columns=[name]).column(name)),
@@ -89,6 +90,7 @@ def open_arrow(path: Path) -> Opened:
     is_file = source.read(6) == b"ARROW1"
     source.seek(0)
     reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+    str(reader.schema)  # as for parquet files
     return open_table(reader.read_all())
 
 
