@@ -41,6 +41,8 @@ $(VENV)/test: $(VENV)/package
 $(VENV)/integrations: $(VENV)/test
 	@echo "== what the tests of trainers need"
 	$(BIN)/pip install --quiet --group integrations
+	@# Apart: beside a torch for CPUs, the registry's torchvision is one for GPUs and breaks what looks for it.
+	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/timm --group timm
 	@touch $@
 
 $(VENV)/check: $(VENV)/package

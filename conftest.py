@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDERS = ("integrations", "integration_cases")
-LIBRARIES = ("accelerate", "datasets", "lightning", "polars", "tensorboard", "torchdata", "transformers")
+LIBRARIES = ("accelerate", "datasets", "lightning", "polars", "tensorboard", "torchdata", "transformers", "trl")
 MISSING = [library for library in LIBRARIES if importlib.util.find_spec(library) is None]
 
 

@@ -2,20 +2,21 @@
 
 import torch
 import torch.distributed as dist
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
-from saln import SpectralBatchSampler
+import saln
 
 dist.init_process_group("gloo")
-inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
-labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)  # no DistributedSampler: it knows its rank
-loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
+digits = load_digits()
+inputs, labels = torch.from_numpy(digits.data / 16).float(), torch.from_numpy(digits.target)
+loader = DataLoader(TensorDataset(inputs, labels), batch_size=32, shuffle=True)
+loader = saln.select_data(loader, features=inputs)  # no DistributedSampler: it knows its rank
 
 torch.manual_seed(0)
-model = DistributedDataParallel(nn.Linear(32, 10))
+model = DistributedDataParallel(nn.Linear(64, 10))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 for _ in range(3):
     for batch, targets in loader:
@@ -24,5 +25,6 @@ for _ in range(3):
         optimizer.step()
 
 if dist.get_rank() == 0:
-    print(f"{dist.get_world_size()} ranks, {len(loader)} of {sampler.n_batches} batches per epoch each")
+    n_batches = loader.batch_sampler.n_batches
+    print(f"{dist.get_world_size()} ranks, {len(loader)} of {n_batches} batches per epoch each")
 dist.destroy_process_group()

@@ -6,18 +6,19 @@ Run it twice: the first run stops after 40 batches, the second trains on the res
 from pathlib import Path
 
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import TensorDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from saln import SpectralBatchSampler
+import saln
 
 CHECKPOINT = Path("stateful_loader.pt")
-inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
-labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)
-loader = StatefulDataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
-model = nn.Linear(32, 10)
+digits = load_digits()
+inputs, labels = torch.from_numpy(digits.data / 16).float(), torch.from_numpy(digits.target)
+loader = StatefulDataLoader(TensorDataset(inputs, labels), batch_size=32, shuffle=True)
+loader = saln.select_data(loader, features=inputs)
+model = nn.Linear(64, 10)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 
 stop_after = 40

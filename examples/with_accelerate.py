@@ -7,22 +7,21 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from saln import SpectralBatchSampler
-from saln.integrations.accelerate import prepare_loader
+from saln.integrations.accelerate import select_data
 
 FOLDER = Path("with_accelerate")
-accelerator = Accelerator()
-inputs = torch.randn(3000, 32, generator=torch.Generator().manual_seed(0))
-labels = inputs[:, :10].argmax(dim=1)
-sampler = SpectralBatchSampler(inputs, batch_size=32, labels=labels)
-loader = DataLoader(TensorDataset(inputs, labels), batch_sampler=sampler)
-model = nn.Linear(32, 10)
+accelerator = Accelerator(cpu=not torch.cuda.is_available())  # without cpu=True it would start one process there
+digits = load_digits()
+inputs, labels = torch.from_numpy(digits.data / 16).float(), torch.from_numpy(digits.target)
+loader = DataLoader(TensorDataset(inputs, labels), batch_size=32, shuffle=True)
+model = nn.Linear(64, 10)
 
 model, optimizer = accelerator.prepare(model, torch.optim.Adam(model.parameters(), lr=1e-2))
-loader = prepare_loader(accelerator, loader)  # in place of accelerator.prepare
+loader = select_data(accelerator, loader, features=inputs)  # in place of accelerator.prepare
 resumed = FOLDER.exists()
 if resumed:
     accelerator.load_state(FOLDER)  # with the place in the epoch: there is nothing to skip

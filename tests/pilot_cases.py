@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.builtin import BuiltinConfig
+from saln.pilot.training.run import Point, Run
 from saln.selectors import Offer, Selector
 from saln.superbatch import SuperBatch
 
-TINY = PilotConfig(methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10)
+TINY = BuiltinConfig(
+    methods=("uniform",), seeds=3, steps=24, batch_size=16, hidden=16, evaluations=6, reference_steps=10
+)
 
 
 def blobs(n_classes: int = 4, per_class: int = 120, n_inputs: int = 8, spread: float = 1.0) -> Dataset:

@@ -81,6 +81,38 @@ def epochs(sampler: SpectralBatchSampler, count: int) -> list[list[list[int]]]:
     return [list(sampler) for _ in range(count)]
 
 
+def recording(rank: int) -> dict[str, Any]:
+    """What a rank serves and keeps that records losses of row + 100 rank, and what is said to selectors with memory."""
+    plain = SuperBatch(samples().features, labels=samples().labels)
+    sampler = SpectralBatchSampler(plain, BATCH_SIZE, filter_ratio=0.4, selector="infobatch")
+    batches = []
+    for batch in itertools.chain(sampler, sampler):
+        batches.append(batch)
+        sampler.recorder.record(torch.tensor(batch) + 100.0 * rank)
+    result = {"batches": batches, "losses": sampler.recorder.values("losses"), "state": sampler.state_dict()}
+    model = nn.parallel.DistributedDataParallel(nn.Linear(4, 3))
+    sampler.reset()
+    batch = next(iter(sampler))
+    with sampler.recorder(model):
+        logits = model(plain.features[batch])
+    expected = nn.functional.cross_entropy(logits, plain.labels[batch], reduction="none")
+    result["by forward pass"] = torch.equal(sampler.recorder.values("losses")[batch], expected)
+    for given in (None, samples().losses):
+        dataset = SuperBatch(plain.features, labels=plain.labels, losses=given)
+        guarded = SpectralBatchSampler(dataset, BATCH_SIZE, filter_ratio=0.4, selector="guard:infobatch")
+        try:
+            next(iter(guarded))
+            guarded.recorder.record(torch.zeros(BATCH_SIZE))
+        except ValueError as error:
+            result[f"refused {given is not None}"] = str(error)
+    alone = SpectralBatchSampler(plain, BATCH_SIZE, filter_ratio=0.4, selector="infobatch", rank=0, world_size=1)
+    try:
+        next(iter(alone))
+    except ValueError as error:
+        result["refused to shards"] = str(error)
+    return result
+
+
 @contextlib.contextmanager
 def scored_candidates() -> Iterator[list[int]]:
     """How many candidates each call scores that this process makes meanwhile."""
@@ -128,6 +160,7 @@ def everything(rank: int, world_size: int) -> dict[str, Any]:
             next(iter(bad))
         except RuntimeError as error:
             result[f"other {name}"] = str(error)
+    result["recorded"] = recording(rank)
     sampler = make("infobatch")
     sampler.set_epoch(rank)
     try:

@@ -48,6 +48,9 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
 - The generator is the only source of chance; the same one gives the same rows. Rows with values that are not finite in
   what the method reads are left out and counted in `last_report`. Nothing is chosen twice; size 0 and size = all are
   allowed; what a method needs and the super-batch lacks is an error that names it.
+- In a training nobody has to work out the losses, residuals and reference losses that a method needs: the recorder of
+  `SpectralBatchSampler` keeps the training's own, and the sampler makes reference losses of features and labels
+  ([trainers.md](trainers.md#what-training-already-knows)).
 - A rule that changes over training reads `selector.progress`, 0 to 1, which the trainer sets before each batch. Options
   described as "float or Schedule" take a `saln.selectors.support.schedule.Schedule` (constant, linear, cosine, step).
 - `last_report.weights`, where it is not None, multiplies the losses of the rows chosen, so that their mean is an

@@ -6,7 +6,8 @@ Layers, each importing only those below it:
     functional, sampler -> selectors -> candidates, schedule, superbatch
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
-training step, and `SpectralBatchSampler` the form for a DataLoader.
+training step, `SpectralBatchSampler` the form for a DataLoader, and `select_data` makes a loader with it of one
+without.
 """
 
 from importlib import import_module
@@ -14,13 +15,24 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from saln.features import extract
     from saln.functional import select
+    from saln.integrations.plain import select_data
     from saln.sampling.sampler import SpectralBatchSampler
     from saln.selectors import SELECTORS, make_selector
     from saln.superbatch import SuperBatch
     from saln_kernels import __version__
 
-__all__ = ["SELECTORS", "SpectralBatchSampler", "SuperBatch", "__version__", "make_selector", "select"]
+__all__ = [
+    "SELECTORS",
+    "SpectralBatchSampler",
+    "SuperBatch",
+    "__version__",
+    "extract",
+    "make_selector",
+    "select",
+    "select_data",
+]
 
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
@@ -28,8 +40,10 @@ _HOMES = {
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
     "__version__": "saln_kernels",
+    "extract": "saln.features",
     "make_selector": "saln.selectors",
     "select": "saln.functional",
+    "select_data": "saln.integrations.plain",
 }
 
 if not TYPE_CHECKING:  # where it is, a misspelt name has a type

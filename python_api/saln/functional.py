@@ -9,12 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from saln.features.features import Features
 from saln.selectors import DEFAULT, Selector, as_selector, make_selector
 from saln.superbatch import SuperBatch, as_tensor
 
 
 def select(
-    super_batch: SuperBatch | Tensor | npt.NDArray[Any],
+    super_batch: SuperBatch | Tensor | npt.NDArray[Any] | Features,
     size: int,
     method: str | Selector = DEFAULT,
     *,
@@ -30,7 +31,7 @@ def select(
 
     Parameters
     ----------
-    super_batch : SuperBatch, Tensor [M, d] or ndarray [M, d]
+    super_batch : SuperBatch, Tensor [M, d], ndarray [M, d] or Features
         The samples, or their features alone.
     size : int
         How many to choose.
@@ -73,6 +74,8 @@ def select(
     >>> saln.select(features, 1, "saln", keep="abs")
     tensor([3])
     """
+    if isinstance(super_batch, Features):
+        super_batch = super_batch.tensor()
     if isinstance(super_batch, np.ndarray):
         super_batch = as_tensor("features", super_batch)
     if isinstance(super_batch, Tensor):

@@ -21,7 +21,7 @@ def run(folder: Path, name: str) -> str:
     done = subprocess.run(
         [*COMMANDS[program], *options, str(path)],
         cwd=folder,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -13,8 +13,19 @@ from accelerate.utils import DataLoaderConfiguration
 from torch.utils.data import DataLoader, TensorDataset
 
 from integration_cases import weighted
-from integration_cases.runs import N_EPOCHS, N_ROWS, SEEDS, Indices, Recorder, make_sampler, message, stop_of
-from saln.integrations.accelerate import prepare_loader
+from integration_cases.runs import (
+    BATCH_SIZE,
+    N_EPOCHS,
+    N_ROWS,
+    SEEDS,
+    Indices,
+    Recorder,
+    make_sampler,
+    message,
+    samples,
+    stop_of,
+)
+from saln.integrations.accelerate import prepare_loader, select_data
 from saln.integrations.tensorboard import SelectionLog
 
 
@@ -130,6 +141,22 @@ def misuse(folder: Path) -> dict[str, Any]:
     next(iter(accelerator.skip_first_batches(loader, 1)))
     told["saved elsewhere"] = message(lambda: accelerator.save_state(folder / "never"))
     return told
+
+
+def selected(folder: Path) -> tuple[int, int, list[list[int]], dict[str, str]]:
+    """Batches an epoch without selection and with it; what is trained on in two epochs; and what does not fit."""
+    accelerator = Accelerator(cpu=True)
+    loader = DataLoader(Indices(), batch_size=BATCH_SIZE, shuffle=True)
+    plain, options = accelerator.prepare(loader), {"features": samples()}
+    chosen = select_data(accelerator, loader, method="saln", seed=3, filter_ratio=0.4, **options)
+    batches = [batch.tolist() for _ in range(2) for batch in chosen]
+    told = {
+        "prepared": message(lambda: select_data(accelerator, plain, **options)),
+        "weights": message(lambda: select_data(accelerator, loader, method="infobatch", **options)),
+    }
+    accelerator.dataloader_config.split_batches = True
+    told["split"] = message(lambda: select_data(accelerator, loader, **options))
+    return len(plain), len(chosen), batches, told
 
 
 def dispatched(folder: Path) -> str:

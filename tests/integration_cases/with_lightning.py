@@ -25,10 +25,10 @@ from integration_cases.runs import (
     make_sampler,
     message,
     n_steps_of,
+    samples,
     stop_of,
 )
-from saln import SpectralBatchSampler
-from saln.integrations.lightning import SpectralDataModule, SpectralSelection
+from saln.integrations.lightning import SpectralSelection, batch_weights, select_data
 from saln.integrations.tensorboard import SelectionLog
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
@@ -48,16 +48,16 @@ class Module(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1e-3)
 
 
-class Data(SpectralDataModule, LightningDataModule):
-    train_dataset = Indices()
+class Data(LightningDataModule):
+    """With a sampler of its own."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self.seed = seed
-        self.loader_options = {"num_workers": 2 * (seed % 6 == 5)}
+        self.sampler, self.workers = make_sampler(seed), 2 * (seed % 6 == 5)
 
-    def make_batch_sampler(self):
-        return make_sampler(self.seed)
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Sample i is i."""
+        return DataLoader(Indices(), batch_sampler=self.sampler, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Asked for where there is a validation step."""
@@ -77,9 +77,9 @@ class BreakOff(Callback):
             raise Accident
 
 
-def selection() -> SpectralSelection:
+def selection(data: Data) -> SpectralSelection:
     """Of the data module's sampler; one of the selectors gives weights, which the recorder has no use for."""
-    return SpectralSelection(weights_applied=True)
+    return SpectralSelection(data.sampler, weights_applied=True)
 
 
 def make_trainer(folder: Path, callbacks: list[Callback], **options: Any) -> Trainer:
@@ -103,10 +103,10 @@ def interrupt(folder: Path) -> list[list[list[int]]]:
     for seed in SEEDS:
         stop = stop_of(seed, WORLD_SIZE)
         save = ModelCheckpoint(folder / str(seed), "kept", every_n_train_steps=stop, save_top_k=-1)
-        module = Module()
-        trainer = make_trainer(folder, [selection(), BreakOff(stop + (stop > 1)), save])
+        module, data = Module(), Data(seed)
+        trainer = make_trainer(folder, [selection(data), BreakOff(stop + (stop > 1)), save])
         with contextlib.suppress(Accident):
-            trainer.fit(module, datamodule=Data(seed))
+            trainer.fit(module, datamodule=data)
         result.append(module.model.batches[:stop])
     return result
 
@@ -116,7 +116,7 @@ def resume(folder: Path) -> list[list[list[int]]]:
     result = []
     for seed in SEEDS:
         module, data = Module(), Data(seed)
-        trainer = make_trainer(folder, [selection()])
+        trainer = make_trainer(folder, [selection(data)])
         trainer.fit(module, datamodule=data, ckpt_path=folder / str(seed) / "kept.ckpt")
         result.append(module.model.batches)
     return result
@@ -138,8 +138,9 @@ def part(
 ) -> tuple[list[list[int]], Path]:
     """A training that may go on from a checkpoint: its batches, and the newest checkpoint that it leaves."""
     folder.mkdir()
-    trainer = make_trainer(folder, [selection(), ModelCheckpoint(folder, save_top_k=-1, **saves)], **options)
-    trainer.fit(module, datamodule=Data(seed), ckpt_path=checkpoint)
+    data = Data(seed)
+    trainer = make_trainer(folder, [selection(data), ModelCheckpoint(folder, save_top_k=-1, **saves)], **options)
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     return module.model.batches, max(folder.glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
 
 
@@ -188,7 +189,7 @@ def fitted_twice(folder: Path) -> list[list[list[int]]]:
     result = []
     for seed in (0, 5):
         module, data = Module(), Data(seed)
-        trainer = make_trainer(folder, [selection()], max_steps=4, enable_checkpointing=False)
+        trainer = make_trainer(folder, [selection(data)], max_steps=4, enable_checkpointing=False)
         trainer.fit(module, datamodule=data)
         trainer.fit_loop.epoch_loop.max_steps = 6
         trainer.fit(module, datamodule=data)
@@ -219,24 +220,22 @@ def schedules(folder: Path) -> list[list[float]]:
     result = []
     for accumulated in (1, 3):
         options = {"accumulate_grad_batches": accumulated, "enable_checkpointing": False}
-        module = Scheduled()
-        sampler = SpectralBatchSampler(Data(0).batch_sampler.samples, BATCH_SIZE)
-        loader = DataLoader(Indices(), batch_sampler=sampler)
-        make_trainer(folder, [SpectralSelection(sampler)], **options).fit(module, loader)
-        plain = Scheduled()
         loader = DataLoader(Indices(), batch_size=BATCH_SIZE, shuffle=True)
+        module, trainer = Scheduled(), make_trainer(folder, [], **options)
+        trainer.fit(module, select_data(trainer, loader, features=samples().features))
+        plain = Scheduled()
         make_trainer(folder, [], use_distributed_sampler=True, **options).fit(plain, loader)
         result += [module.rates, plain.rates]
     return result
 
 
 class Weighted(LightningModule):
-    def __init__(self, selection: SpectralSelection) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.model, self.selection = weighted.model(), selection
+        self.model = weighted.model()
 
     def training_step(self, batch: list[torch.Tensor]) -> torch.Tensor:
-        return (weighted.losses_of(self.model(batch[0]), batch[1]) * self.selection.weights).mean()
+        return (weighted.losses_of(self.model(batch[0]), batch[1]) * batch_weights(self.trainer)).mean()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=weighted.LEARNING_RATE)
@@ -248,7 +247,7 @@ def weighted_training(folder: Path) -> dict[str, list[list[float]]]:
     for name in weighted.SELECTORS:
         sampler = weighted.make(name)
         applied = SpectralSelection(sampler, weights_applied=True)
-        module = Weighted(applied)
+        module = Weighted()
         loader = DataLoader(weighted.data(), batch_sampler=sampler, num_workers=2 * (name == "guard"))
         trainer = make_trainer(folder, [applied], max_epochs=weighted.N_EPOCHS, enable_checkpointing=False)
         trainer.fit(module, loader)
@@ -278,11 +277,11 @@ class Hook(LightningModule):
 
 def misuse(folder: Path) -> dict[str, str]:
     """What goes wrong, in words; on two processes."""
-    own = {"use_distributed_sampler": True}
+    own, data = {"use_distributed_sampler": True}, Data(0)
     outside = DataLoader(Indices(), batch_sampler=make_sampler(0))
     return {
         "with the callback": message(
-            lambda: make_trainer(folder, [SpectralSelection()], **own).fit(Module(), datamodule=Data(0))
+            lambda: make_trainer(folder, [selection(data)], **own).fit(Module(), datamodule=data)
         ),
         "without": message(lambda: make_trainer(folder, [], **own).fit(Module(), outside)),
         "in the hook": message(lambda: make_trainer(folder, [], **own).fit(Hook())),
@@ -290,8 +289,6 @@ def misuse(folder: Path) -> dict[str, str]:
             lambda: make_trainer(folder, [SpectralSelection(weighted.make("infobatch"))]).fit(Module(), outside)
         ),
         "predict": message(lambda: make_trainer(folder, [], **own).predict(Predicting(), outside)),
-        "no sampler": message(lambda: make_trainer(folder, [SpectralSelection()]).fit(Module(), outside)),
-        "not written": message(lambda: SpectralDataModule().batch_sampler),
     }
 
 
@@ -301,11 +298,50 @@ def other_misuse(folder: Path) -> dict[str, str]:
     longer = DataLoader(TensorDataset(torch.arange(N_ROWS + 1)), batch_sampler=sampler)
     loader = DataLoader(Indices(), batch_sampler=sampler)
     overfit = {"overfit_batches": 2, "enable_checkpointing": False}
+
+    def selected(data: Any, given: Any = None, **options: Any) -> None:
+        trainer = make_trainer(folder, [], enable_checkpointing=False)
+        chosen = select_data(trainer, data, features=samples(), **options)
+        trainer.fit(Module(), given or chosen)
+
+    own = Data(0)
     return {
         "length": message(lambda: make_trainer(folder, [SpectralSelection(sampler)]).fit(Module(), longer)),
         "predict": message(lambda: make_trainer(folder, []).predict(Predicting(), loader)),
+        "module": message(lambda: selected(Hook())),
+        "not given": message(lambda: selected(DataLoader(Indices(), 3), DataLoader(Indices(), 3))),
+        "selects already": message(lambda: selected(own)),
+        "weights": message(lambda: selected(DataLoader(Indices(), 3), method="infobatch")),
         "overfit": message(lambda: make_trainer(folder, [SpectralSelection(sampler)], **overfit).fit(Module(), loader)),
     }
+
+
+class Plain(LightningDataModule):
+    """As a user has it; its loader is made anew in every epoch."""
+
+    def setup(self, stage: str) -> None:
+        """The dataset is there only from then on."""
+        self.dataset = Indices()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Of what `setup` made."""
+        return DataLoader(self.dataset, batch_size=BATCH_SIZE, shuffle=True, num_workers=0)
+
+
+def selected_data_modules(folder: Path) -> list[list[list[int]]]:
+    """What is trained on by select_data: from a loader; from a data module, in one go and in two parts."""
+
+    def fit(data: Any, checkpoint: Path | None = None, **options: Any) -> tuple[list[list[int]], Trainer]:
+        module, trainer = Module(), make_trainer(folder, [], enable_checkpointing=False, **options)
+        chosen = select_data(trainer, data, features=samples(), method="saln", filter_ratio=0.4, seed=1)
+        trainer.fit(module, chosen, ckpt_path=checkpoint)
+        return module.model.batches, trainer
+
+    anew = {"reload_dataloaders_every_n_epochs": 1}
+    first, trainer = fit(Plain(), max_steps=20, max_epochs=-1, **anew)
+    trainer.save_checkpoint(folder / "selected.ckpt")
+    rest, _ = fit(Plain(), folder / "selected.ckpt", max_steps=N_EPOCHS * 16, max_epochs=-1)
+    return [fit(DataLoader(Indices(), BATCH_SIZE, shuffle=True))[0], fit(Plain(), **anew)[0], first + rest]
 
 
 def logged(folder: Path) -> None:

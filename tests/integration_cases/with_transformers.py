@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Dataset, IterableDataset, Subset
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from integration_cases import weighted
@@ -26,7 +26,7 @@ from integration_cases.runs import (
 )
 from saln import SpectralBatchSampler
 from saln.integrations.tensorboard import SelectionLog
-from saln.integrations.transformers import SpectralTrainerMixin, cross_entropy
+from saln.integrations.transformers import cross_entropy, select_data, use_sampler
 
 WORLD_SIZE = int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -51,10 +51,6 @@ class Model(nn.Module):
     def forward(self, indices: Tensor) -> dict[str, Tensor]:
         """The loss."""
         return {"loss": self.recorder(indices)}
-
-
-class SpectralTrainer(SpectralTrainerMixin, Trainer):
-    """What a user writes."""
 
 
 class Accident(Exception):
@@ -104,7 +100,16 @@ def arguments_for(folder: Path, **options: Any) -> TrainingArguments:
     )
 
 
-def make_trainer(folder: Path, seed: int, arguments: dict[str, Any] | None = None, **options: Any) -> SpectralTrainer:
+def make_trainer(
+    folder: Path,
+    seed: int,
+    arguments: dict[str, Any] | None = None,
+    *,
+    sampler: SpectralBatchSampler | None = None,
+    selection: dict[str, Any] | None = None,
+    kind: type[Trainer] = Trainer,
+    **options: Any,
+) -> Any:
     """A new model with its trainer; one of the selectors gives weights, which the recorder has no use for."""
     defaults = {
         "gradient_accumulation_steps": accumulation(seed),
@@ -113,9 +118,10 @@ def make_trainer(folder: Path, seed: int, arguments: dict[str, Any] | None = Non
         "save_steps": steps_of(seed, WORLD_SIZE),
         "save_total_limit": 1,
     }
-    options = {"batch_sampler": make_sampler(seed), "train_dataset": Named(), "weights_applied": True, **options}
+    options = {"train_dataset": Named(), **options}
     arguments = arguments_for(folder / str(seed), **{**defaults, **(arguments or {})})
-    return SpectralTrainer(model=Model(), args=arguments, **options)
+    trainer = kind(model=Model(), args=arguments, **options)
+    return use_sampler(trainer, sampler or make_sampler(seed), **{"weights_applied": True, **(selection or {})})
 
 
 def interrupt(folder: Path) -> list[list[list[int]]]:
@@ -173,12 +179,12 @@ def schedules(folder: Path) -> list[list[float]]:
             "lr_scheduler_type": "cosine",
             "warmup_steps": 4,
         }
-        for trainer, selection in (
-            (SpectralTrainer, {"batch_sampler": SpectralBatchSampler(samples(), BATCH_SIZE)}),
-            (Trainer, {}),
-        ):
+        for selects in (True, False):
             rates, arguments = Rates(), arguments_for(folder, **options)
-            trainer(Model(), arguments, train_dataset=Named(), callbacks=[rates], **selection).train()
+            trainer = Trainer(Model(), arguments, train_dataset=Named(), callbacks=[rates])
+            if selects:
+                trainer = select_data(trainer, features=samples().features)
+            trainer.train()
             result.append(rates.rates)
     return result
 
@@ -213,14 +219,8 @@ def weighted_training(folder: Path) -> dict[str, tuple[list[list[float]], float,
                 optim="sgd",
                 max_grad_norm=0.0,
             )
-            trainer = SpectralTrainer(
-                Classifier(),
-                arguments,
-                train_dataset=dataset,
-                eval_dataset=dataset,
-                batch_sampler=weighted.make(name),
-                sample_losses=cross_entropy,
-            )
+            trainer = Trainer(Classifier(), arguments, train_dataset=dataset, eval_dataset=dataset)
+            use_sampler(trainer, weighted.make(name), sample_losses=cross_entropy)
             trainer.train()
             layer, evaluated = trainer.model.layer, trainer.evaluate()["eval_loss"]
             loss = weighted.losses_of(layer(inputs), labels).mean().item()
@@ -235,19 +235,19 @@ class EndEpochs(TrainerCallback):
         control.should_epoch_stop = state.global_step % 5 == 0
 
 
-class Weighing(SpectralTrainer):
+class Weighing(Trainer):
     """Writes down the weights that its own loss would be multiplied with."""
 
     def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
-        self.weights.append(self.batch_weights.tolist())
+        self.weights.append(self.batch_weights.tolist())  # of use_sampler
         return super().compute_loss(*args, **kwargs)
 
 
 def ended_early(folder: Path) -> tuple[list[list[float]], str]:
     """Weights of epochs that a callback ends; and what going on from amid them says."""
-    infobatch = {"batch_sampler": weighted.make("infobatch"), "callbacks": [EndEpochs()], "weights_applied": True}
     arguments = arguments_for(folder, save_strategy="steps", save_steps=7)
-    trainer = Weighing(Model(), arguments, train_dataset=Named(), **infobatch)
+    trainer = Weighing(Model(), arguments, train_dataset=Named(), callbacks=[EndEpochs()])
+    use_sampler(trainer, weighted.make("infobatch"), weights_applied=True)
     trainer.weights = []
     trainer.train()
     return trainer.weights, message(lambda: trainer.train(resume_from_checkpoint=str(folder / "checkpoint-7")))
@@ -266,20 +266,44 @@ def misuse(folder: Path) -> dict[str, str]:
     told["no state"] = message(lambda: trainer.train(resume_from_checkpoint=str(checkpoint)))
     longer = Subset(Named(), [*range(N_ROWS), 0])
     told["length"] = message(lambda: make_trainer(folder, 0, train_dataset=longer).train())
-    packed = make_trainer(folder, 0, train_dataset=Subset(Named(), range(9)))
-    packed.args.packing = True
-    told["packing"] = message(packed.train)
     infobatch = weighted.make("infobatch")
-    told["weights"] = message(lambda: make_trainer(folder, 0, batch_sampler=infobatch, weights_applied=False))
-    losses = {"sample_losses": cross_entropy, "batch_sampler": infobatch}
-    told["two losses"] = message(lambda: make_trainer(folder, 0, compute_loss_func=cross_entropy, **losses))
-    trainer.args.per_device_train_batch_size = 7
-    told["batch size"] = message(
-        lambda: SpectralTrainer(
-            model=Model(), args=trainer.args, train_dataset=Named(), batch_sampler=trainer.batch_sampler
+    told["weights"] = message(lambda: make_trainer(folder, 0, sampler=infobatch, selection={"weights_applied": False}))
+    told["two losses"] = message(
+        lambda: make_trainer(
+            folder, 0, compute_loss_func=cross_entropy, sampler=infobatch, selection={"sample_losses": cross_entropy}
         )
     )
+    told["twice"] = message(lambda: use_sampler(trainer, trainer.batch_sampler))
+    trainer.args.per_device_train_batch_size = 7
+    told["batch size"] = message(trainer.train)
     return told
+
+
+class Stream(IterableDataset[dict[str, int]]):
+    """Gives samples in its own order."""
+
+    def __iter__(self) -> Any:
+        return iter(Named())
+
+
+def refused(folder: Path) -> dict[str, str]:
+    """Trainings whose batches are none of single samples in any order."""
+    features = samples().features
+
+    def select(dataset: Any = Named(), packing: bool = False, **options: Any) -> None:  # noqa: B008 - it is not changed
+        arguments = arguments_for(folder, **options)
+        arguments.packing = packing
+        select_data(Trainer(Model(), arguments, train_dataset=dataset), features=features)
+
+    return {
+        "none": message(lambda: select(None)),
+        "iterable": message(lambda: select(Stream(), max_steps=2)),
+        "length": message(lambda: select(Subset(Named(), range(9)))),
+        "packing": message(lambda: select(packing=True)),
+        "by length": message(lambda: select(train_sampling_strategy="group_by_length")),
+        "batch size": message(lambda: select(auto_find_batch_size=True)),
+        "fine": message(select),
+    }
 
 
 def skipping(folder: Path) -> tuple[list[list[int]], int]:
@@ -300,5 +324,5 @@ def logged(folder: Path) -> None:
     """Figures of an epoch, three batches a step."""
     sampler = make_sampler(1)
     log = SelectionLog(sampler, folder / "transformers", every=5)
-    make_trainer(folder, 1, batch_sampler=sampler, selection_log=log).train()
+    make_trainer(folder, 1, sampler=sampler, selection={"log": log}).train()
     log.close()

@@ -162,6 +162,24 @@ def test_staleness_counts_what_the_loader_asks_ahead(workers):
     assert ahead[10] == 0
 
 
+def test_ages_of_what_was_recorded():
+    dataset = SuperBatch(samples().features, labels=samples().labels)
+    sampler = SpectralBatchSampler(dataset, BATCH_SIZE, filter_ratio=0.7, selector="infobatch")
+    writer = Writer()
+    log = SelectionLog(sampler, writer, every=EVERY)
+    for step, batch in enumerate(sampler):
+        sampler.recorder.record(torch.rand(len(batch)))
+        log.update(0, step + 1)
+    for step, age in writer.scalars["recorded/age"].items():
+        served = [sampler.served_at(0, n) for n in range(step - EVERY, step)]
+        ages = [each.age for each in served if each.age is not None]
+        assert age == pytest.approx(sum(ages) / len(ages))
+        assert writer.scalars["recorded/unseen"][step] == pytest.approx(sum(each.unseen for each in served) / EVERY)
+    unseen = list(writer.scalars["recorded/unseen"].values())
+    assert unseen[0] > 0.9 > unseen[-1] > 0
+    assert "recorded/age" not in trained(make())[0].scalars
+
+
 def test_a_log_begun_after_a_resume_tells_of_what_came_since():
     whole, _ = trained(make(n_candidates=8))
     before = make(n_candidates=8)

@@ -3,7 +3,8 @@
 import pytest
 
 from integration_cases import weighted
-from integration_cases.runs import SEEDS, expected, launch, make_sampler, stop_of
+from integration_cases.runs import BATCH_SIZE, SEEDS, expected, launch, make_sampler, samples, stop_of
+from saln import SpectralBatchSampler
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -44,7 +45,7 @@ def test_misuse_is_told_and_the_other_way_of_sharding_works(tmp_path):
         for name in ("length", "length elsewhere"):
             assert "ValueError: the dataset has 48 samples and the batch sampler features of 47" in told[rank][name]
         assert "ValueError: the selector infobatch gives weights" in told[rank]["weights"]
-        assert "loader.weights, and say prepare_loader(weights_applied=True)" in told[rank]["weights"]
+        assert "loader.weights, and say weights_applied=True" in told[rank]["weights"]
         assert told[rank]["skipped"] == expected(0, rank, 2)[3:8]
         assert told[rank]["sharded by accelerate"] == expected(0, rank, 2)[:8]
 
@@ -53,3 +54,15 @@ def test_dispatching_one_rank_s_share_is_refused(tmp_path):
     (told,) = launch("with_accelerate.dispatched", tmp_path)
     assert "RuntimeError: the batches would be sharded twice" in told
     assert "accelerate's DataLoaderDispatcher shards it again" in told
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_line_chooses_as_a_sampler_does_and_keeps_the_number_of_batches(n, tmp_path):
+    for rank, (n_plain, n_chosen, batches, told) in enumerate(launch("with_accelerate.selected", tmp_path, n=n)):
+        options = {"selector": "saln", "seed": 3, "filter_ratio": 0.4, "rank": rank, "world_size": n}
+        sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **options)
+        assert n_chosen == n_plain
+        assert batches == [batch for _ in range(2) for batch in sampler]
+        assert "ValueError: the loader went through accelerator.prepare" in told["prepared"]
+        assert "ValueError: the selector infobatch gives weights" in told["weights"]
+        assert ("split_batches is True, want False" in told["split"]) == (n == 2)

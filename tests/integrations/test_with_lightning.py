@@ -3,7 +3,8 @@
 import pytest
 
 from integration_cases import weighted
-from integration_cases.runs import N_EPOCHS, SEEDS, expected, launch, make_sampler, stop_of
+from integration_cases.runs import BATCH_SIZE, N_EPOCHS, SEEDS, expected, launch, make_sampler, samples, stop_of
+from saln import SpectralBatchSampler
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -67,14 +68,24 @@ def test_misuse_is_told(tmp_path):
         assert "Trainer(use_distributed_sampler=False)" in told["without"]
         assert "TypeError: Trying to inject a modified sampler" in told["in the hook"]  # Lightning's own
         assert "ValueError: the selector infobatch gives weights" in told["weights"]
-        assert "SpectralSelection(weights_applied=True)" in told["weights"]
+        assert "batch_weights(self.trainer), and say weights_applied=True" in told["weights"]
         assert "features is a UnrepeatedDistributedSampler" in told["predict"]
         assert "as Lightning's Trainer.predict" in told["predict"]
-        assert "ValueError: no sampler: give SpectralSelection" in told["no sampler"]
-        assert "NotImplementedError: SpectralDataModule wants make_batch_sampler" in told["not written"]
     (told,) = launch("with_lightning.other_misuse", tmp_path)
     assert "ValueError: the dataset has 48 samples and the batch sampler features of 47" in told["length"]
     assert "features is a SequentialSampler" in told["predict"]
     assert "as Lightning's Trainer.predict does" in told["predict"]
     assert "use_distributed_sampler" not in told["predict"]
     assert "ValueError: overfit_batches is 2, want 0" in told["overfit"]
+    assert "TypeError: data is a Hook, want a DataLoader or a LightningDataModule" in told["module"]
+    assert "give trainer.fit what select_data returned" in told["not given"]
+    assert "the loader has a SpectralBatchSampler already" in told["selects already"]
+    assert "ValueError: the selector infobatch gives weights" in told["weights"]
+
+
+def test_select_data_chooses_as_a_sampler_does(tmp_path):
+    (runs,) = launch("with_lightning.selected_data_modules", tmp_path)
+    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, selector="saln", filter_ratio=0.4, seed=1)
+    wanted = [batch for _ in range(N_EPOCHS) for batch in sampler]
+    for batches in runs:
+        assert batches == wanted

@@ -59,15 +59,24 @@ def test_epochs_ended_early_keep_their_weights_and_are_not_resumed_wrongly(tmp_p
 def test_misuse_is_told(tmp_path):
     (told,) = launch("with_transformers.misuse", tmp_path)
     assert told["length"].startswith("ValueError: the dataset has 48 samples and the batch sampler features of 47")
-    assert "packing" not in told["length"]
-    assert told["packing"].startswith("ValueError: the dataset has 9 samples and the batch sampler features of 47")
-    assert "packing is True" in told["packing"]
     assert "ValueError: the selector infobatch gives weights" in told["weights"]
     assert "give sample_losses, a function" in told["weights"]
     assert "so does compute_loss_func or label_smoothing_factor" in told["two losses"]
     assert told["ignored"].startswith("ValueError: ignore_data_skip is True, want False")
     assert "is not there, and without it the selector's memory is lost" in told["no state"]
-    assert "batch_size is 3, the arguments' per_device_train_batch_size 7" in told["batch size"]
+    assert "batch_size is 3, the arguments' train_batch_size 7" in told["batch size"]
+    assert "trains on selected data already" in told["twice"]
+
+
+def test_trainings_that_selection_does_not_fit_are_refused_before_they_begin(tmp_path):
+    (told,) = launch("with_transformers.refused", tmp_path)
+    assert "train_dataset is None, want the dataset that the features are of" in told["none"]
+    assert "the dataset is a Stream, which gives samples in its own order" in told["iterable"]
+    assert told["length"].startswith("ValueError: the dataset has 9 samples and the batch sampler features of 47")
+    assert "packing is True, want False: it puts several samples into one" in told["packing"]
+    assert "train_sampling_strategy is 'group_by_length', want 'random'" in told["by length"]
+    assert "auto_find_batch_size is True, want False" in told["batch size"]
+    assert told["fine"] == "no error"
 
 
 def test_skipping_chooses_nothing_that_is_not_trained_on(tmp_path):

@@ -112,7 +112,7 @@ def test_training_does_not_wait_for_batches_that_are_ready():
     sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Slow(), ahead=2)
     for _ in sampler:
         for _ in range(200):  # a step of training, as long as it takes until what comes next is ready
-            if all(future.done() for _, future in sampler._ahead._queue):
+            if all(future.done() for _, future in sampler._serving.ahead._queue):
                 break
             time.sleep(0.01)
     first, *rest = sampler.served
@@ -181,7 +181,7 @@ class Watched:
             for _ in self.sampler:
                 with torch.no_grad():
                     self.model.step += 1
-        self.sampler._ahead.discard()
+        self.sampler._serving.discard_ahead()
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -222,7 +222,7 @@ def test_after_a_jump_the_values_are_new(ahead):
     for jump in (lambda: watched.sampler.set_epoch(3), lambda: watched.sampler.load_state_dict(state)):
         jump()
         next(iter(watched.sampler))
-        watched.sampler._discard_ahead()
+        watched.sampler._serving.discard_ahead()
         assert watched.sampler.served[-1].staleness == 0
         assert watched.seen[-1].losses.tolist() == [50.0] * 10
 
@@ -284,7 +284,6 @@ def test_live_losses_decide():
     ("compute", "message"),
     [
         (lambda model, indices: torch.zeros(3, 4), "compute returned 3 rows, want 10, one an index"),
-        (lambda model, indices: torch.zeros(len(indices), 5), r"compute returned features \[10, 5\], want \[M, d\]"),
         (
             lambda model, indices: SuperBatch(torch.zeros(10, 4), learner_scores=torch.zeros(10, 10)),
             "compute returned learner_scores, want values of single samples",
@@ -299,3 +298,53 @@ def test_bad_values_are_refused(compute, message):
     for every, lag in ((0, 0), (1, -1)):
         with pytest.raises(ValueError, match=f"every and lag are {every} and {lag}"):
             Refresh(compute, Counter(), every, lag)
+
+
+def test_the_first_refresh_decides_how_wide_features_are():
+    """Activations in place of frozen features; afterwards every refresh has to be as wide."""
+    seen, widths = [], [7, 7, 6]
+
+    class Watching(Uniform):
+        def select(self, super_batch, size, **options):
+            seen.append(super_batch)
+            return super().select(super_batch, size, **options)
+
+    def activations(model, indices):
+        return indices[:, None] + torch.zeros(len(indices), widths.pop(0), dtype=torch.float64)
+
+    refresh = Refresh(activations, Counter(), every=3)
+    sampler = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, selector=Watching(), refresh=refresh)
+    list(sampler)
+    for each in seen:
+        assert each.features.dtype == torch.float64
+        assert torch.equal(each.features, each.indices[:, None].double().expand(10, 7))
+    with pytest.raises(ValueError, match=r"compute returned features \[30, 6\], want \[M, d\] as before"):
+        list(sampler)
+
+
+def test_a_refresh_given_later_is_as_good_as_one_given_at_once():
+    def values(model, indices):
+        return torch.randn(60, 5, generator=torch.Generator().manual_seed(int(model.step)))[indices]
+
+    def batches(sampler, model):
+        served = []
+        for batch in sampler:
+            served.append(batch)
+            model.step.data += 1
+        return served
+
+    models = [Counter(), Counter(), Counter()]
+    at_once, later = (
+        SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, **CANDIDATES, n_candidates=4, refresh=refresh)
+        for refresh in (Refresh(values, models[0], every=2), None)
+    )
+    later.refresh_with(Refresh(values, models[1], every=2))
+    expected = batches(at_once, models[0])
+    assert batches(later, models[1]) == expected
+    frozen = SpectralBatchSampler(samples(), BATCH_SIZE, **OPTIONS, **CANDIDATES, n_candidates=4)
+    assert expected != batches(frozen, Counter())
+    with pytest.raises(RuntimeError, match="refresh_with is called after batches were served"):
+        later.refresh_with(Refresh(values, models[2]))
+    later.reset()  # the next run, of another model
+    later.refresh_with(Refresh(values, models[2], every=2))
+    assert batches(later, models[2]) == expected

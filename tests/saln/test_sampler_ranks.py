@@ -57,6 +57,29 @@ def test_refreshed_values_are_the_same_on_every_rank(ranks, lag):
             assert torch.equal(getattr(each[f"live {lag}"][1], name), getattr(ranks[0][f"live {lag}"][1], name))
 
 
+def test_each_rank_records_and_chooses_its_own(ranks):
+    for rank, each in enumerate(ranks):
+        recorded = each["recorded"]
+        expected = {row: row + 100.0 * rank for batch in recorded["batches"] for row in batch}
+        kept = recorded["losses"]
+        assert {row: kept[row].item() for row in kept.isfinite().nonzero().squeeze(1).tolist()} == expected
+        assert recorded["state"]["recorder"]["rank"] == rank
+        assert recorded["by forward pass"]
+    order = make("infobatch").order
+    for number in range(2 * N_BATCHES // len(ranks)):
+        epoch, step = divmod(number, N_BATCHES // len(ranks))
+        for rank, each in enumerate(ranks):
+            offered = order.super_batch(epoch, step * len(ranks) + rank).tolist()
+            assert set(each["recorded"]["batches"][number]) <= set(offered)
+
+
+def test_ranks_that_all_choose_all_batches_do_not_record(ranks):
+    for each in ranks:
+        for given in (True, False):
+            assert f"guard has a memory, so that all {len(ranks)} ranks" in each["recorded"][f"refused {given}"]
+        assert f"every one of {len(ranks)} processes chooses all" in each["recorded"]["refused to shards"]
+
+
 def test_ranks_that_do_not_agree_are_told(ranks):
     order = ", ".join(str(rank) for rank in range(len(ranks)))
     for each in ranks:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saln.offline.journal import Journal, Unfinished
+from saln.journal import Journal, Unfinished
 from saln.offline.outputs import publish
 
 FLOAT = np.dtype(np.float32)

@@ -15,7 +15,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 import saln_kernels
 from saln.offline import rows, score_file, select_file
-from saln.offline.journal import Journal
+from saln.journal import Journal
 from saln.offline.select import SelectTask
 
 what, folder, n_seeds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])

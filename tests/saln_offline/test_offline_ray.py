@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from saln.journal import Journal
 from saln.offline import score_file, select_file
-from saln.offline.journal import Journal
 
 ray = pytest.importorskip("ray")
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 import saln_kernels
 from saln.datasets import ArrayFile
+from saln.journal import Journal
 from saln.offline import score_file
-from saln.offline.journal import Journal
 from saln.offline.score import ScoreTask
 from saln.offline.summary import summarise
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from saln import SpectralBatchSampler, SuperBatch, make_selector
+from saln.journal import Journal
 from saln.offline import score_file, select_file
-from saln.offline.journal import Journal
 from saln.offline.select import SelectTask
 
 N, EPOCHS = 370, 3

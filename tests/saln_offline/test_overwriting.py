@@ -16,7 +16,7 @@ from saln.datasets import DataError
 from saln.offline import score_file, select_file
 from saln.pages import write_data
 from saln.pages.data import DRAWN
-from saln.pilot.config import PilotConfig
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 from saln.pilot.output.files import RESULT, TABLES, write_json, write_tables
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.methods import make_methods
@@ -79,8 +79,8 @@ def test_a_pilot_writes_no_table_over_its_groups(folder: Path) -> None:
 
 
 def test_the_names_that_are_guarded_are_those_that_are_written(tmp_path: Path) -> None:
-    config = PilotConfig(seeds=2, steps=4, batch_size=16, evaluations=2)
-    result = run_pilot(blobs(), config, make_methods(["uniform"]))
+    config = BuiltinConfig(seeds=2, steps=4, batch_size=16, evaluations=2)
+    result = run_pilot(BuiltinJob(blobs()), config, make_methods(["uniform"]))
     written = {*write_tables(result, tmp_path), write_json(result, tmp_path), *write_data(result, tmp_path)}
     assert {path.name for path in written} == {*TABLES, RESULT, *DRAWN}
 

@@ -69,7 +69,7 @@ def test_pilot_with_everything(data: Path, tmp_path: Path) -> None:
     arguments = [
         "pilot", str(data), *QUICK, "--methods", "jest,saln:keep=positive", "--stages", "0.6,1", "--gate",
         "jest: overhead <= 100", "--gates", str(tmp_path / "gates.txt"), "--price-per-hour", "2.5", "--currency", "USD",
-        "--full-training-hours", "100", "--trainings", "4", "--label-noise", "0.2", "--duplicates", "0.3",
+        "--full-training-hours", "100", "--trainings-per-year", "4", "--label-noise", "0.2", "--duplicates", "0.3",
         "--imbalance", "0.5", "--feature-noise", "0.1", "--csv",
         str(tmp_path / "tables"), "--work", str(tmp_path / "work"), "-o", str(tmp_path / "r.html"), "--json",
     ]  # fmt: skip
@@ -80,7 +80,9 @@ def test_pilot_with_everything(data: Path, tmp_path: Path) -> None:
     assert document["gate_outcome"] == "passed"
     assert len(document["gates"]) == 3
     assert document["costs"]["currency"] == "USD"
-    assert document["costs"]["trainings"] == 4
+    assert document["costs"]["trainings_per_year"] == 4
+    assert document["costs"]["carried_over"] is False
+    assert document["decision"]["outcome"] == "extend"
     assert document["config"]["label_noise"] == 0.2
     assert document["data"]["wrong_labels"] > 0
     assert json.loads((tmp_path / "work" / "result.json").read_text())["kpis"] == document["kpis"]
@@ -128,7 +130,7 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> None:
                 assert (float(written) if written else None) == value
     assert by_seed["jest", "cost", 0]["unit"] == "USD"
     first = document["runs"][0]["curve"]
-    assert [float(row["accuracy"]) for row in tables["curves"][: len(first)]] == [each["score"] for each in first]
+    assert [float(row["value"]) for row in tables["curves"][: len(first)]] == [each["score"] for each in first]
     assert {row["stage"] for row in tables["gates"]} == {"0.6", "1.0"}
     shares = [
         float(row["chosen_share"]) for row in tables["classes"] if row["method"] == "jest" and row["tenth"] == "0"

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from pilot_cases import TINY, OneClass, blobs, make_run
+from saln.pilot.builtin import BuiltinJob
 from saln.pilot.config import PilotError
-from saln.pilot.judging.costs import Costs, MethodCost, reckon
 from saln.pilot.judging.gates import GateOutcome, check_gates, judge_gates, parse_gate, read_gates
 from saln.pilot.judging.kpi import compute_kpis
 from saln.pilot.judging.measures import MEASURES
-from saln.pilot.output.screen import cost_table
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method, Run
+from saln.pilot.training.run import Method, Run
 
 
 @pytest.mark.parametrize(
@@ -125,51 +122,12 @@ def test_gates_that_cannot_be_judged_are_refused_before_anything_runs() -> None:
     check_gates([parse_gate("cost_to_accuracy <= uniform")], ["uniform"], 2.0)
 
 
-def test_costs_by_hand() -> None:
-    """Uniform takes 0.06 s to its final accuracy, the method 0.03 s: half of everything."""
-    kpis = compute_kpis(
-        {"uniform": _runs("uniform", BASE, 2.0), "m": _runs("m", BASE, 1.0)}, 0.78, 4, price_per_hour=3.6
-    )
-    config = dataclasses.replace(TINY, price_per_hour=3.6, currency="CHF", full_training_hours=100.0, trainings=3)
-    costs = reckon(kpis, config, pilot_seconds=1000.0)
-    assert costs is not None
-    assert costs.pilot_cost == pytest.approx(1.0)
-    (method,) = costs.methods
-    assert method.full_training == pytest.approx(180.0)
-    assert method.saved == pytest.approx(180.0)
-    assert method.return_on_pilot == pytest.approx(3 * 180.0 - 1.0)
-    assert method.break_even == pytest.approx(1 / 180.0)
-    assert method.run is not None
-    assert method.run.mean == pytest.approx(0.03 / 1000)
-    assert not method.at_most
-    assert reckon(kpis, dataclasses.replace(config, price_per_hour=None), 1000.0) is None
-    assumed = reckon(kpis, dataclasses.replace(config, full_training_hours=None), 1000.0)
-    assert assumed is not None
-    assert assumed.assumed
-    assert assumed.full_training_hours == pytest.approx(0.06 / 3600)
-    assert assumed.methods[0].return_on_pilot == pytest.approx(-1.0, abs=1e-3)
-
-
-def test_money_on_the_screen_has_no_exponents_and_says_what_is_a_bound() -> None:
-    method = MethodCost("m", None, 1123.4, 1e6, None, None, -1.9e6, 1234.5, at_most=True)
-    console = Console(width=120)
-    with console.capture() as shown:
-        console.print(cost_table(Costs(2.5, "EUR", 8.0, 0.005, 40.0, False, 10, (method,))))
-    assert re.split(r"\s{2,}", shown.get().strip().splitlines()[-1].strip()) == [
-        "m",
-        "1 123",
-        "≤1 000 000",
-        "≤-1 900 000 ×",
-        "≥1 234 trainings",
-    ]
-
-
 def test_stages_go_on_with_those_that_passed() -> None:
     config = dataclasses.replace(
         TINY, seeds=4, stages=(0.5, 0.75, 1.0), gates=("final_accuracy >= uniform - 0.01",), learning_rate=0.01
     )
     methods = [Method("uniform", None), Method("same", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
-    result = run_pilot(blobs(), config, methods)
+    result = run_pilot(BuiltinJob(blobs()), config, methods)
     half, most, whole = result.stages
     assert [stage.share for stage in result.stages] == [0.5, 0.75, 1.0]
     assert half.methods == ("uniform", "same", "sabotage")
@@ -180,12 +138,14 @@ def test_stages_go_on_with_those_that_passed() -> None:
     assert result.config.train_share == 1.0
     # One gate failed on the way.
     assert result.gate_outcome == "failed"
-    stopped = run_pilot(blobs(), dataclasses.replace(config, gates=("final_accuracy >= 0.9999",)), methods[:2])
+    stopped = run_pilot(
+        BuiltinJob(blobs()), dataclasses.replace(config, gates=("final_accuracy >= 0.9999",)), methods[:2]
+    )
     assert [stage.ran for stage in stopped.stages] == [True, False, False]
     assert "no method passed" in stopped.stages[1].reason
     assert stopped.config.train_share == 0.5
     with pytest.raises(PilotError, match="stages need gates"):
-        run_pilot(blobs(), dataclasses.replace(config, gates=()), methods)
+        run_pilot(BuiltinJob(blobs()), dataclasses.replace(config, gates=()), methods)
 
 
 def test_the_documentation_names_every_figure() -> None:

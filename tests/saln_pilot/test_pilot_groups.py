@@ -16,20 +16,22 @@ from typer.testing import CliRunner
 from pages import assert_page
 from pilot_cases import TINY, OneClass, blobs, mislabelled
 from saln.audit import Evaluation, audit_selection
+from saln.catalogue import Words
 from saln.cli import app
 from saln.datasets import DataError, Dataset, make_groups
 from saln.pages import render_report
 from saln.pages.contents import pilot_figures
-from saln.pilot.config import PilotConfig
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+from saln.pilot.builtin.task import make_task
+from saln.pilot.job import offered_in
 from saln.pilot.judging.by_group import ByGroup, MethodByGroup
 from saln.pilot.judging.intervals import interval
 from saln.pilot.output.files import write_tables
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.screen import group_table
 from saln.pilot.output.words import extremes
-from saln.pilot.problem.task import make_task, offered_in
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 from saln.pilot.training.watch import Watcher
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
@@ -44,8 +46,8 @@ def data() -> Dataset:
     return dataset.with_groups(columns)
 
 
-def run(dataset: Dataset, config: PilotConfig = CONFIG, watcher: Watcher | None = None, **more: Any) -> PilotResult:
-    return run_pilot(dataset, config, METHODS, watcher, **more)
+def run(dataset: Dataset, config: BuiltinConfig = CONFIG, watcher: Watcher | None = None, **more: Any) -> PilotResult:
+    return run_pilot(BuiltinJob(dataset), config, METHODS, watcher, **more)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +116,7 @@ def test_groups_that_are_the_classes_repeat_the_figures_of_classes() -> None:
         accuracies = [one.mean for one in each.accuracy if one is not None]
         kpis = result.kpis[result.methods.index(each.method)]
         assert min(accuracies) >= kpis.known("worst_class") - 1e-6
-    drawn = {each.name: each for each in pilot_figures(result)}
+    drawn = {each.name: each for each in pilot_figures(result, Words())}
     for name in ("coverage", "coverage-time"):
         of_classes, of_groups = (
             {(each.series, each.x): each.y for each in drawn[f"{name}{end}"].data} for end in ("", "-group-1")
@@ -157,7 +159,7 @@ def test_groups_not_offered_and_groups_not_tested(tmp_path: Path) -> None:
     for each in found.methods:
         assert [one is None for one in each.accuracy] == [True, False, True]
         assert each.gap is None
-    drawn = {each.name: each for each in pilot_figures(result)}
+    drawn = {each.name: each for each in pilot_figures(result, Words())}
     assert {each.x for each in drawn["coverage-group-0"].data} == {"field", "lab"}
     assert {each.x for each in drawn["accuracy-group-0"].data} == {"hospital"}
     assert "Highest less lowest" not in drawn["accuracy-group-0"].caption
@@ -180,9 +182,9 @@ def test_the_page_has_every_column(result: PilotResult, tmp_path: Path) -> None:
             "Accuracy by group: {}",
         ):
             assert title.format(column) in page
-        assert f"{column}, accuracy gap in points" in page
+        assert f"{column}, accuracy gap, points" in page
     assert "<b>" not in page.replace("<b>Highest", "").replace("<b>Lowest", "").replace("<b>Chosen", "")
-    drawn = {each.name: each for each in pilot_figures(result)}
+    drawn = {each.name: each for each in pilot_figures(result, Words())}
     for each in result.by_group[0].methods:
         by_name = {datum.x: datum for datum in drawn["accuracy-group-0"].data if datum.series == each.method}
         assert list(by_name) == list(result.by_group[0].groups)
@@ -194,7 +196,7 @@ def test_the_page_has_every_column(result: PilotResult, tmp_path: Path) -> None:
 def test_many_groups_are_cut_and_said() -> None:
     site = make_groups("ward", [f"ward {i % 30}" for i in range(N)])
     result = run(blobs().with_groups([site]), dataclasses.replace(TINY, seeds=1, steps=3, evaluations=1))
-    drawn = {each.name: each for each in pilot_figures(result)}
+    drawn = {each.name: each for each in pilot_figures(result, Words())}
     for name in ("coverage-group-0", "coverage-time-group-0", "accuracy-group-0"):
         assert "The 20 that depart most; 10 others are not shown." in drawn[name].caption
 

@@ -10,14 +10,15 @@ from sklearn.metrics import roc_auc_score
 
 from pilot_cases import TINY, blobs
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.problem.corruption import COPIED, keep_rare, noisy_inputs, noisy_labels, rare_classes, with_copies
-from saln.pilot.problem.inputs import image_inputs, table_inputs
-from saln.pilot.problem.pool import make_pool
-from saln.pilot.problem.residual import ResidualNetwork
-from saln.pilot.problem.task import make_task
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+from saln.pilot.builtin.corruption import COPIED, keep_rare, noisy_inputs, noisy_labels, rare_classes, with_copies
+from saln.pilot.builtin.evaluation import roc_auc
+from saln.pilot.builtin.inputs import image_inputs, table_inputs
+from saln.pilot.builtin.pool import make_pool
+from saln.pilot.builtin.residual import ResidualNetwork
+from saln.pilot.builtin.task import make_task
+from saln.pilot.config import PilotError
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.evaluation import roc_auc
 from saln.pilot.training.methods import make_methods
 
 NOISY = dataclasses.replace(TINY, label_noise=0.2)
@@ -98,7 +99,7 @@ def test_smaller_shares_are_parts_of_larger_ones() -> None:
 
 def test_the_pilot_counts_the_wrong_labels_each_method_chose() -> None:
     config = dataclasses.replace(NOISY, seeds=2, steps=40, reference_steps=150, learning_rate=0.01, duplicates=0.3)
-    result = run_pilot(blobs(), config, make_methods(["rho_loss"]))
+    result = run_pilot(BuiltinJob(blobs()), config, make_methods(["rho_loss"]))
     uniform, rho = result.selections
     for run, selection in ((result.runs[0], uniform), (result.runs[2], rho)):
         assert run.method == selection.method
@@ -136,7 +137,7 @@ def test_gaps_are_filled_and_marked_by_the_training_rows() -> None:
     assert inputs.seen is inputs.train
     given = table_inputs(dataclasses.replace(table, features_given=True), pool, TINY)
     assert torch.equal(given.seen[~gap, :3], raw[~gap, :3])
-    result = run_pilot(table, dataclasses.replace(TINY, seeds=2, steps=4), make_methods(["jest"]))
+    result = run_pilot(BuiltinJob(table), dataclasses.replace(TINY, seeds=2, steps=4), make_methods(["jest"]))
     assert result.data.missing_values == pytest.approx(float(x.isnan().float().mean()))
 
 
@@ -151,14 +152,14 @@ def pictures(side: int = 12) -> Dataset:
     return Dataset("pictures", x, labels, None, ("a", "b"), features_given=False, images=images)
 
 
-RESNET = PilotConfig(
+RESNET = BuiltinConfig(
     methods=("uniform",), model="resnet", width=8, seeds=2, steps=20, batch_size=16, filter_ratio=0.5, evaluations=2,
     reference_steps=10,
 )  # fmt: skip
 
 
 def test_a_residual_network_learns_from_images() -> None:
-    result = run_pilot(pictures(), RESNET, make_methods(["gradient_logdet"]))
+    result = run_pilot(BuiltinJob(pictures()), RESNET, make_methods(["gradient_logdet"]))
     assert result.data.image_shape == (1, 12, 12)
     assert result.kpis[0].known("final_accuracy") > 0.9
     # Features and reference losses come from a network of its kind.
@@ -166,7 +167,7 @@ def test_a_residual_network_learns_from_images() -> None:
     assert task.features.shape[1] == 4 * RESNET.width
     assert task.setup_seconds(frozenset({"reference_losses"})) > 0
     with pytest.raises(PilotError, match="resnet needs images"):
-        run_pilot(blobs(), RESNET, make_methods(["rho_loss"]))
+        run_pilot(BuiltinJob(blobs()), RESNET, make_methods(["rho_loss"]))
 
 
 def test_images_are_resized_and_standardised_by_training_rows() -> None:
@@ -195,7 +196,7 @@ def test_given_features_cost_what_their_extraction_did() -> None:
     assert task.setup_seconds(frozenset({"reference_losses"})) > 2e-3 * rows
     assert task.setup_seconds(frozenset({"losses"})) == 0.0
     assert task.features.shape[1] == dataset.x.shape[1]
-    result = run_pilot(dataset, dataclasses.replace(RESNET, steps=2), make_methods(["saln"]))
+    result = run_pilot(BuiltinJob(dataset), dataclasses.replace(RESNET, steps=2), make_methods(["saln"]))
     assert any("feature_ms" in note for note in result.notes)
 
 
@@ -222,9 +223,11 @@ def test_lopsided_classes_are_told_and_other_metrics_offered() -> None:
     rows = torch.cat([torch.arange(100), torch.arange(100, 110)])
     lopsided = dataclasses.replace(dataset, x=dataset.x[rows], labels=dataset.labels[rows])
     config = dataclasses.replace(TINY, seeds=1, steps=3)
-    result = run_pilot(lopsided, config, make_methods(["infobatch"]))
+    result = run_pilot(BuiltinJob(lopsided), config, make_methods(["infobatch"]))
     assert any("balanced_accuracy" in note for note in result.notes)
-    balanced = run_pilot(lopsided, dataclasses.replace(config, metric="balanced_accuracy"), make_methods(["infobatch"]))
+    balanced = run_pilot(
+        BuiltinJob(lopsided), dataclasses.replace(config, metric="balanced_accuracy"), make_methods(["infobatch"])
+    )
     run = balanced.runs[0]
     truth = lopsided.labels[balanced.pools[0].test_rows]
     shares = [float((run.predicted[truth == value] == value).float().mean()) for value in (0, 1)]

@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from pilot_cases import TINY, OneClass, blobs
-from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+from saln.pilot.config import PilotError
 from saln.pilot.output.journal import Journal, fingerprint
 from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 from saln.pilot.training.watch import Watcher
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
@@ -48,8 +49,8 @@ def everything(result: PilotResult) -> list[object]:
     return [runs, accuracies, result.selections, result.data]
 
 
-def run(work: Path, config: PilotConfig = CONFIG, watcher: Watcher | None = None, fresh: bool = False) -> PilotResult:
-    return run_pilot(blobs(), config, METHODS, watcher, work=work, fresh=fresh)
+def run(work: Path, config: BuiltinConfig = CONFIG, watcher: Watcher | None = None, fresh: bool = False) -> PilotResult:
+    return run_pilot(BuiltinJob(blobs()), config, METHODS, watcher, work=work, fresh=fresh)
 
 
 def test_a_stopped_pilot_goes_on_and_ends_the_same(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_seeds_and_methods_may_be_added_but_other_settings_and_data_start_over(t
     run(tmp_path)
     for config, steps in (
         (dataclasses.replace(CONFIG, seeds=3), 12),
-        (dataclasses.replace(CONFIG, price_per_hour=1.0, target_accuracy=0.5), 0),
+        (dataclasses.replace(CONFIG, price_per_hour=1.0, target=0.5), 0),
         (dataclasses.replace(CONFIG, label_noise=0.2), 24),
         (dataclasses.replace(CONFIG, learning_rate=0.01), 24),
     ):
@@ -85,7 +86,7 @@ def test_seeds_and_methods_may_be_added_but_other_settings_and_data_start_over(t
         assert counter.steps == steps
     data = blobs()
     prints = {
-        fingerprint(each, CONFIG, {})
+        fingerprint(BuiltinJob(each), CONFIG, {})
         for each in (data, dataclasses.replace(data, x=data.x + 1e-3), dataclasses.replace(data, features_given=True))
     }
     assert len(prints) == 3
@@ -126,7 +127,7 @@ def test_what_a_crash_interrupted_is_taken_back(tmp_path: Path) -> None:
         ("UPDATE run SET arrays = x'00'", r"\.sqlite: cannot be read"),
         ("UPDATE run SET selection = '{}'", "highest"),
         ("DROP TABLE longer", "longer"),
-        ("PRAGMA user_version = 99", "no pilot's journal of format 1"),
+        ("PRAGMA user_version = 99", "no pilot's journal of format 2"),
         ("PRAGMA application_id = 5", "no pilot's journal"),
         ("", "not a database"),
     ],

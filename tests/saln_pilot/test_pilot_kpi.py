@@ -13,7 +13,7 @@ from saln.pilot.judging.equal_time import LongerUniform, accuracy_at, time_budge
 from saln.pilot.judging.intervals import compare, interval
 from saln.pilot.judging.kpi import CLAIMS, Kpis, compute_kpis, target_accuracy
 from saln.pilot.judging.measures import MEASURES, first_reaching, largest_drop
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.training.run import Point, Run
 
 UNIFORM = [
     make_run("uniform", 0, [0.1, 0.5, 0.6, 0.8], 2.0, 0.0),

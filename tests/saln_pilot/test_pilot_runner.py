@@ -11,15 +11,16 @@ import torch
 from pilot_cases import TINY, Clean, First, OneClass, blobs, mislabelled
 from saln import SpectralBatchSampler
 from saln.datasets import Dataset
-from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+from saln.pilot.builtin.models import make_classifier
+from saln.pilot.builtin.split import stratified_split
+from saln.pilot.builtin.task import make_task
+from saln.pilot.config import PilotError
 from saln.pilot.judging.verdict import BETTER, EQUAL, WORSE
 from saln.pilot.output.result import PilotResult
-from saln.pilot.problem.models import make_classifier
-from saln.pilot.problem.split import stratified_split
-from saln.pilot.problem.task import make_task
 from saln.pilot.runner import run_pilot
 from saln.pilot.training.methods import make_methods
-from saln.pilot.training.trainer import Method, run_method, train_uniform_for
+from saln.pilot.training.run import Method, run_method
 from saln.selectors import Offer
 
 UNIFORM = Method("uniform", None)
@@ -34,7 +35,7 @@ def compared() -> PilotResult:
         Method("uniform_too", None),
         Method("first", First(), frozenset({"features", "losses", "reference_losses"})),
     ]
-    return run_pilot(blobs(), dataclasses.replace(TINY, seeds=5, steps=48), methods)
+    return run_pilot(BuiltinJob(blobs()), dataclasses.replace(TINY, seeds=5, steps=48), methods)
 
 
 def test_a_seed_gives_every_method_the_same_start(compared: PilotResult) -> None:
@@ -71,7 +72,7 @@ def test_verdicts_where_the_truth_is_known(compared: PilotResult) -> None:
 
 def test_a_gain_is_called_a_gain() -> None:
     config = dataclasses.replace(TINY, seeds=5, steps=40, model="linear", learning_rate=0.03)
-    result = run_pilot(mislabelled(), config, [UNIFORM, Method("clean", Clean(), frozenset({"features"}))])
+    result = run_pilot(BuiltinJob(mislabelled()), config, [UNIFORM, Method("clean", Clean(), frozenset({"features"}))])
     assert result.verdicts[0].outcome("final_accuracy") == BETTER
     found = result.kpis[1].against("final_accuracy")
     assert found is not None
@@ -80,7 +81,7 @@ def test_a_gain_is_called_a_gain() -> None:
 
 def test_one_seed_shows_nothing() -> None:
     config = dataclasses.replace(TINY, seeds=1)
-    result = run_pilot(blobs(), config, [UNIFORM, Method("sabotage", OneClass(), frozenset({"labels"}))])
+    result = run_pilot(BuiltinJob(blobs()), config, [UNIFORM, Method("sabotage", OneClass(), frozenset({"labels"}))])
     assert result.verdicts[0].outcome("final_accuracy") == EQUAL
     assert any("One seed" in note for note in result.notes)
 
@@ -148,7 +149,7 @@ def test_a_pilot_trains_on_the_batches_that_the_sampler_serves(method: str) -> N
     (_, chosen) = make_methods([method])
     run = run_method(dataclasses.replace(chosen, needs=frozenset({"features"})), task, config)
     sampler = SpectralBatchSampler(
-        task.dataset,
+        task.samples(frozenset({"features"})),
         config.batch_size,
         filter_ratio=config.filter_ratio,
         selector=method,
@@ -171,26 +172,24 @@ def test_uniform_is_given_as_long_as_every_method(compared: PilotResult) -> None
         runs = [run for run in compared.runs if run.seed == longer.seed and run.method != "uniform"]
         for run in runs:
             for seconds in (run.final.seconds, run.total_seconds):
-                point = longer.at(seconds)
-                assert point.seconds >= seconds
-                assert point.step >= 1
-        assert [point.step for point in longer.curve] == sorted(point.step for point in longer.curve)
+                assert longer.at(seconds).step >= 1
+        assert list(longer.budgets) == sorted(longer.budgets)
     lead = compared.kpis[2].against("lead_in_own_training_time")
     assert compared.methods[2] == "uniform_too"
     assert lead is not None
 
 
 def test_a_longer_run_begins_as_uniform_does() -> None:
-    """Stopped after as many steps, it is uniform's very run."""
+    """After as many steps it is uniform's very run, and its shuffled epochs go on."""
     task = make_task(blobs(), TINY, seed=0)
-    run = run_method(UNIFORM, task, TINY)
-    # Any time is over after the first step; so many budgets ask for a step each.
-    points = [train_uniform_for(task, TINY, (1e-9,))[0]]
-    first = run_method(UNIFORM, task, dataclasses.replace(TINY, evaluations=24))
-    assert points[0].step == 1
-    assert points[0].score == first.curve[1].score
-    beyond = train_uniform_for(task, TINY, (run.final.seconds * 3,))[0]
-    assert beyond.seconds >= run.final.seconds * 3
+    run, longer = (run_method(UNIFORM, task, TINY, stretch=stretch) for stretch in (1.0, 3.0))
+    assert run is not None
+    assert longer is not None
+    assert torch.equal(longer.chosen[: TINY.steps], run.chosen)
+    assert [point.step for point in longer.curve] == [0, 12, 24, 36, 48, 60, 72]
+    assert longer.curve[2].score == run.final.score
+    epoch = len(task.labels_train) // TINY.batch_size
+    assert longer.chosen[epoch : 2 * epoch].unique().numel() == epoch * TINY.batch_size
 
 
 def test_chosen_rows_are_rows_of_the_data_set(compared: PilotResult) -> None:
@@ -211,7 +210,7 @@ def test_registered_methods_run(compared: PilotResult) -> None:
     assert [method.name for method in methods] == ["uniform", "saln", "jest", "spectral_candidates"]
     assert methods[2].needs >= {"losses", "reference_losses"}
     config = dataclasses.replace(TINY, seeds=2, steps=4, evaluations=2)
-    result = run_pilot(blobs(), config, methods)
+    result = run_pilot(BuiltinJob(blobs()), config, methods)
     assert len(result.runs) == 8
     assert all(sum(each.spectrum) == pytest.approx(16, rel=1e-3) for each in result.selections)
     assert all(sum(each.class_share) == pytest.approx(1) for each in result.selections)
@@ -220,7 +219,7 @@ def test_registered_methods_run(compared: PilotResult) -> None:
 def test_same_settings_same_accuracies() -> None:
     config = dataclasses.replace(TINY, seeds=2, steps=6)
     methods = make_methods(("jest",))
-    first, second = (run_pilot(blobs(), config, methods) for _ in range(2))
+    first, second = (run_pilot(BuiltinJob(blobs()), config, methods) for _ in range(2))
     assert [point.score for run in first.runs for point in run.curve] == [
         point.score for run in second.runs for point in run.curve
     ]
@@ -229,7 +228,7 @@ def test_same_settings_same_accuracies() -> None:
 
 def test_document_is_plain_json(compared: PilotResult) -> None:
     document = json.loads(json.dumps(compared.as_dict(), allow_nan=False))
-    assert document["schema"] == "saln.pilot/3"
+    assert document["schema"] == "saln.pilot/4"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target", "kpis", "verdicts", "selections", "runs",
         "longer", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
@@ -254,7 +253,7 @@ class _TooMany(First):
 def test_a_broken_selector_is_named(selector: First, words: str) -> None:
     method = Method("bad", selector)
     with pytest.raises(PilotError, match=words):
-        run_pilot(blobs(), TINY, [UNIFORM, method])
+        run_pilot(BuiltinJob(blobs()), TINY, [UNIFORM, method])
 
 
 @pytest.mark.parametrize(
@@ -263,7 +262,7 @@ def test_a_broken_selector_is_named(selector: First, words: str) -> None:
         ({"seeds": 0}, "seeds"),
         ({"filter_ratio": 1.0}, "filter_ratio"),
         ({"model": "forest"}, "model"),
-        ({"target_accuracy": 2.0}, "target_accuracy"),
+        ({"target": 2.0}, "target"),
         ({"methods": ()}, "methods"),
         ({"methods": ("uniform", "uniform")}, "methods"),
         ({"threads": 0}, "threads"),
@@ -271,14 +270,14 @@ def test_a_broken_selector_is_named(selector: First, words: str) -> None:
 )
 def test_settings_are_checked(settings: dict[str, object], word: str) -> None:
     with pytest.raises(PilotError, match=word):
-        PilotConfig(**settings)  # type: ignore[arg-type]
+        BuiltinConfig(**settings)  # type: ignore[arg-type]
 
 
 def test_too_little_data_is_said() -> None:
     dataset: Dataset = blobs(per_class=8)
     with pytest.raises(PilotError, match="batch_size"):
-        run_pilot(dataset, dataclasses.replace(TINY, batch_size=64), [UNIFORM])
+        run_pilot(BuiltinJob(dataset), dataclasses.replace(TINY, batch_size=64), [UNIFORM])
     with pytest.raises(PilotError, match="uniform"):
-        run_pilot(dataset, TINY, [Method("other", None)])
-    result = run_pilot(blobs(per_class=24), dataclasses.replace(TINY, seeds=1), [UNIFORM])
+        run_pilot(BuiltinJob(dataset), TINY, [Method("other", None)])
+    result = run_pilot(BuiltinJob(blobs(per_class=24)), dataclasses.replace(TINY, seeds=1), [UNIFORM])
     assert any("super-batches" in note for note in result.notes)

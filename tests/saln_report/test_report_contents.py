@@ -17,18 +17,19 @@ from PIL import Image
 
 from pages import assert_page
 from pilot_cases import OneClass, blobs
+from saln.catalogue import LANGUAGES, Words
 from saln.pages import render_report, write_data
 from saln.pages.contents import pilot_figures
 from saln.pages.samples import SIDE, samples_of, thumbnails
-from saln.pilot.config import PilotConfig
+from saln.pages.style import PHONE, SMALLEST
+from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 from saln.pilot.output.result import PilotResult
-from saln.pilot.output.words import amount
 from saln.pilot.runner import run_pilot
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 
-CONFIG = PilotConfig(
+CONFIG = BuiltinConfig(
     methods=("uniform",), seeds=2, steps=24, batch_size=16, hidden=16, evaluations=4, reference_steps=8,
-    label_noise=0.2, duplicates=0.3, stages=(0.5, 1.0), price_per_hour=3.0, full_training_hours=2.0, trainings=4,
+    label_noise=0.2, duplicates=0.3, stages=(0.5, 1.0), price_per_hour=3.0, full_training_hours=2.0,
     gates=("steps_to_accuracy <= 20 * uniform", "copy: overhead <= 0.99", "sabotage: overhead <= 0.99"),
 )  # fmt: skip
 
@@ -40,7 +41,7 @@ def result() -> PilotResult:
         Method("copy", None),
         Method("sabotage", OneClass(), frozenset({"labels"})),
     ]
-    return run_pilot(blobs(per_class=150), CONFIG, methods)
+    return run_pilot(BuiltinJob(blobs(per_class=150)), CONFIG, methods)
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +62,49 @@ def test_the_page_is_one_narrow_file(page: str) -> None:
     assert_page(page)
 
 
-def test_verdict_gates_stages_costs_come_before_figures(page: str, result: PilotResult) -> None:
-    parts = ("Gates, set beforehand", "Stages", "What it is worth", "Before you believe it")
-    headings = ["Verdict on each method", *parts, "Figures", "Samples", "Key figures", "How this was done"]
+def test_the_page_is_japanese_where_it_is_asked_for(
+    result: PilotResult, images: torch.Tensor, tmp_path: Path, page: str
+) -> None:
+    text = render_report(result, tmp_path / "r.html", "saln pilot", images, lang="ja").read_text("utf-8")
+    assert_page(text)
+    assert '<html lang="ja">' in text
+    english, japanese = (LANGUAGES[each].MESSAGES for each in ("en", "ja"))
+    whole = [key for key, said in english.items() if "{" not in said and "[" not in said and len(said) > 12]
+    left = [key for key in whole if english[key] in text and english[key] != japanese[key]]
+    assert left == []
+    assert sum(english[key] in page for key in whole) > 30
+    assert page.count("<svg") == text.count("<svg")
+
+
+def test_texts_of_figures_are_large_enough_on_a_phone(page: str) -> None:
+    figures = re.findall(r'(<svg[^>]*viewBox="\S+ \S+ (\S+) [^>]*>)(.*?)</svg>', page, re.DOTALL)
+    assert len(figures) == page.count("<svg") > 10
+    for head, across, inside in figures:
+        wide = re.search(r"min-width: (\d+)px", head)
+        shown = max(PHONE, float(wide[1]) if wide else 0.0) / float(across)
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:\S+ )*?([\d.]+)px", inside)]
+        assert min(sizes) * shown > SMALLEST - 0.05
+
+
+def test_decision_gates_and_stages_come_before_figures(page: str, result: PilotResult) -> None:
+    parts = ("Gates, set beforehand", "Stages", "Before you believe it")
+    headings = [*parts, "Figures", "Samples", "Key figures", "How this was done", "Words"]
     places = [page.index(f"<h2>{heading}</h2>") for heading in headings]
     assert places == sorted(places)
-    assert page.index('class="headline"') < places[0]
+    assert page.index('<p class="decision') < page.index('<dl class="boxes">') < places[0]
     assert page.count('<td data-label="bound">') == len(result.gates)
     for gate in result.gates:
         assert f'<th scope="row">{gate.gate.replace("<", "&lt;")}</th>' in page
     assert page.count('<td data-label="why">') == len(CONFIG.stages)
-    assert result.costs is not None
-    for each in result.costs.methods:
-        assert amount(each.full_training) in page
 
 
 def test_what_was_spoiled_is_drawn(result: PilotResult, page: str) -> None:
     assert "What the pilot spoiled, and who chose it" in page
     assert "wrong labels among chosen" in page
-    (drawn,) = [each for each in pilot_figures(result) if each.name == "wrong"]
+    (drawn,) = [each for each in pilot_figures(result, Words()) if each.name == "wrong"]
     found = {(each.series, each.x): each.y for each in drawn.data}
     for selection in result.selections:
-        wrong, copies = "Wrong labels among the chosen, % (chosen)", "Copies among the chosen, % (chosen)"
+        wrong, copies = "wrong.labels chosen", "wrong.copies chosen"
         assert found[wrong, selection.method] == selection.wrong_chosen
         assert found[copies, selection.method] == selection.copies_chosen
 
@@ -115,7 +137,7 @@ def test_every_figure_is_written_as_numbers(result: PilotResult, page: str, tmp_
 
 
 def test_coverage_over_time_averages_to_coverage(result: PilotResult) -> None:
-    drawn = {each.name: each for each in pilot_figures(result)}
+    drawn = {each.name: each for each in pilot_figures(result, Words())}
     names = result.data.class_names
     whole = {(each.series, each.x): each.y for each in drawn["coverage"].data}
     parts: dict[str, list[float]] = {}
@@ -129,7 +151,7 @@ def test_coverage_over_time_averages_to_coverage(result: PilotResult) -> None:
 
 
 def test_samples_are_those_chosen(result: PilotResult, images: torch.Tensor, page: str) -> None:
-    found = samples_of(result, images)
+    found = samples_of(result, Words(), images)
     assert list(found) == list(result.methods)
     run = result.runs_of("sabotage")[0]
     counts = np.bincount(result.chosen_rows(run).numpy().ravel(), minlength=result.data.n_rows)
@@ -141,7 +163,7 @@ def test_samples_are_those_chosen(result: PilotResult, images: torch.Tensor, pag
     assert often.times == tuple(sorted(place, reverse=True)[: len(often.times)])
     assert all(counts[row] >= times for row, times in zip(often.rows, often.times, strict=True))
     assert page.count("<img ") == 3 * len(result.methods)
-    without = samples_of(result, None)
+    without = samples_of(result, Words(), None)
     assert all(each.picture is None for method in without.values() for each in method)
 
 

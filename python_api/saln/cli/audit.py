@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, writable
-from saln.cli.options import Groups, JsonOption
+from saln.cli.options import Groups, JsonOption, Lang
 
 
 @app.command()
@@ -33,6 +33,7 @@ def audit(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png, pdf).")
     ] = None,
+    lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Look for groups that a selection starved or overfed; status 1 where a limit is broken by more than chance."""
@@ -79,7 +80,7 @@ def audit(
         )
         command = command_line(context)
         if output is not None:
-            write_audit(found, output, command)
+            write_audit(found, output, command, lang)
     if as_json:
         typer.echo(
             json.dumps({**found.as_dict(), "command": command, "output": None if output is None else str(output)})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, writable
-from saln.cli.options import JsonOption
+from saln.cli.options import JsonOption, Lang
 
 
 @app.command()
@@ -33,6 +33,7 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A page (html) or a picture (svg, png, pdf).")
     ] = None,
+    lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Show a batch's spectrum beside random ones, its principal directions, and the samples that carry them."""
@@ -90,7 +91,7 @@ def explain(
         )
         command = command_line(context)
         if output is not None:
-            write_explanation(found, output, command, pixels)
+            write_explanation(found, output, command, pixels, lang)
     if as_json:
         typer.echo(
             json.dumps({**found.as_dict(), "command": command, "output": None if output is None else str(output)})

@@ -9,6 +9,7 @@ FeatureKey = Annotated[
     str | None, typer.Option(help="Array, tensor or list column with the features, if it has an unusual name.")
 ]
 Columns = Annotated[str | None, typer.Option(help="Columns of a table to take as features, separated by commas.")]
+Lang = Annotated[str, typer.Option(help="Of the report: en or ja.")]
 Groups = Annotated[
     list[str] | None,
     typer.Option("--groups", "-g", help="FILE or FILE:COLUMN,COLUMN with a group a row; may be repeated."),

@@ -1,6 +1,7 @@
 """`saln pilot`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
-from saln.cli.options import Columns, FeatureKey, Groups, JsonOption
+from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
 
 FAILED, UNDECIDED = 1, 3
 """Exit statuses where a gate failed, and where none did but one is undecided."""
 
-TRAINING, DATA, SPOILED, JUDGING, OUTPUT = "Training", "Data", "Data made worse", "Success and cost", "Output"
+TRAINING, DATA, SPOILED, OUTPUT = "Training", "Data", "Data made worse", "Output"
+JUDGING, WORTH = "Success", "What it is worth a year"
 
 
 @app.command()
@@ -23,7 +25,7 @@ def pilot(
         str,
         typer.Argument(
             help="A table (csv, tsv, jsonl, json, parquet), a folder of images in a folder a class, arrays (npz, npy, "
-            "safetensors), or digits, breast_cancer, wine."
+            "safetensors), or digits, breast_cancer, wine; or your own training, FILE.py:FUNCTION."
         ),
     ] = "digits",
     methods: Annotated[
@@ -46,8 +48,15 @@ def pilot(
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.", rich_help_panel=TRAINING)] = 1e-3,
     metric: Annotated[
-        str, typer.Option(help="accuracy, balanced_accuracy or roc_auc.", rich_help_panel=TRAINING)
-    ] = "accuracy",
+        str | None,
+        typer.Option(
+            help="accuracy, balanced_accuracy or roc_auc; of your training, what it reports.  [default: the first]",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Where the name does not say so.", rich_help_panel=TRAINING)
+    ] = False,
     features: Annotated[
         str,
         typer.Option(
@@ -71,7 +80,10 @@ def pilot(
     evaluations: Annotated[
         int, typer.Option(help="Evaluations of each run; they are not timed.", rich_help_panel=TRAINING)
     ] = 30,
-    threads: Annotated[int, typer.Option(help="For training and selection.", rich_help_panel=TRAINING)] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="For training and selection.  [default: 1; your training's own]", rich_help_panel=TRAINING),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …", rich_help_panel=TRAINING)] = "cpu",
     test_share: Annotated[
         float, typer.Option(help="Rows to test on, where the data do not say which.", rich_help_panel=DATA)
@@ -111,19 +123,24 @@ def pilot(
         str | None,
         typer.Option(help="Shares of the training rows, 0.01,0.1,1.0, as long as gates pass.", rich_help_panel=JUDGING),
     ] = None,
-    target_accuracy: Annotated[
+    target: Annotated[
         float | None,
-        typer.Option(help="For time to target.  [default: 0.99 of uniform's final accuracy]", rich_help_panel=JUDGING),
+        typer.Option(help="For time to target.  [default: 0.99 of uniform's final value]", rich_help_panel=JUDGING),
     ] = None,
-    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=JUDGING)] = None,
-    currency: Annotated[str, typer.Option(help="Of the price.", rich_help_panel=JUDGING)] = "EUR",
+    price_per_hour: Annotated[float | None, typer.Option(help="Of the machine.", rich_help_panel=WORTH)] = None,
+    people_price_per_hour: Annotated[float | None, typer.Option(help="Of people.", rich_help_panel=WORTH)] = None,
+    people_hours: Annotated[
+        float, typer.Option(help="Of people, once, to introduce selection.", rich_help_panel=WORTH)
+    ] = 16.0,
+    currency: Annotated[str, typer.Option(help="Of prices.", rich_help_panel=WORTH)] = "EUR",
     full_training_hours: Annotated[
         float | None,
-        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=JUDGING),
+        typer.Option(help="Of a full training with uniform batches.  [default: as here]", rich_help_panel=WORTH),
     ] = None,
-    trainings: Annotated[
-        int, typer.Option(help="Full trainings the pilot is to pay for.", rich_help_panel=JUDGING)
-    ] = 1,
+    trainings_per_year: Annotated[float, typer.Option(help="Full trainings.", rich_help_panel=WORTH)] = 12.0,
+    share_concerned: Annotated[
+        float, typer.Option(help="Share of them that could use selection.", rich_help_panel=WORTH)
+    ] = 1.0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The report, one HTML file.", rich_help_panel=OUTPUT)
     ] = Path("report.html"),
@@ -143,6 +160,13 @@ def pilot(
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for learning curves while it runs.", rich_help_panel=OUTPUT)
     ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(help="Project of Weights & Biases for the same.", rich_help_panel=OUTPUT)
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option(help="Experiment of MLflow for the same.", rich_help_panel=OUTPUT)
+    ] = None,
+    lang: Lang = "en",
     as_json: JsonOption = False,
 ) -> None:
     """Train with and without selection on equal terms, and report whether it paid.
@@ -150,61 +174,126 @@ def pilot(
     Status 0: every gate passed, or there is none; 1: a gate failed; 2: cannot be run as asked; 3: none failed, but a
     gate is undecided.
     """
-    settings = dict(locals())
+    given = {name: value for name, value in locals().items() if name not in ("context", "data")}
     with one_line_errors():
+        from saln.catalogue import Words
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
         from saln.pages.data import DRAWN
-        from saln.pilot.config import FEATURE_SOURCES, PilotConfig
+        from saln.pilot.builtin.config import FEATURE_SOURCES
         from saln.pilot.judging.gates import read_gates
+        from saln.pilot.output import live
         from saln.pilot.output.bars import Bars
         from saln.pilot.output.files import RESULT, TABLES, write_chosen, write_json, write_tables
-        from saln.pilot.output.live import TensorBoard
         from saln.pilot.output.screen import print_result
         from saln.pilot.runner import run_pilot
         from saln.pilot.training.methods import make_methods
         from saln.pilot.training.watch import Watchers
 
+        Words(lang)  # an error before anything is run, not after
         folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
         features_path = None if features in FEATURE_SOURCES else Path(features)
         if features_path is not None and not features_path.exists():
             raise ValueError(f"features '{features}' is neither a file nor one of {', '.join(FEATURE_SOURCES)}")
-        writable(output, data, labels, features_path, gates, *(groups or []), also=tables)
-        if price_per_hour is None and (full_training_hours is not None or trainings != 1):
-            raise ValueError("price_per_hour is missing; full_training_hours and trainings are for reckoning in money")
-        given = {
+        source = data.rpartition(":")[0] if ".py:" in data else data
+        writable(output, source, labels, features_path, gates, *(groups or []), also=tables)
+        given |= {
             "methods": tuple(split(methods)),
             "gates": (*(gate or ()), *(read_gates(gates) if gates else ())),
             "stages": _shares(stages),
+            "higher_is_better": False if lower_is_better else None,
             "features": features if features_path is None else "auto",
+            "features_path": features_path,
         }
-        fields = PilotConfig.__dataclass_fields__
-        config = PilotConfig(**{**{name: value for name, value in settings.items() if name in fields}, **given})
-        chosen = make_methods(config.methods)
         by, group_notes = read_groups(groups) if groups else ([], [])
-        dataset = _dataset(
-            data, labels, features_path, feature_key, label_key, test_key, columns, ignore, image_size
-        ).with_groups(by)
+        if ".py:" in data:
+            job, config = _own(context, data, by, given)
+        else:
+            job, config = _builtin(data, by, given)
+        chosen = make_methods(config.methods, job.provides)
         with progress_bar("steps") as progress:
-            watchers = Watchers([Bars(progress), *([TensorBoard(tensorboard)] if tensorboard else [])])
-            result = run_pilot(dataset, config, chosen, watchers, work=folder, fresh=fresh)
+            trackers = [
+                *([live.tensorboard(tensorboard)] if tensorboard else []),
+                *([live.wandb(wandb)] if wandb else []),
+                *([live.mlflow(mlflow)] if mlflow else []),
+            ]
+            watchers = Watchers([Bars(progress), *trackers])
+            result = run_pilot(job, config, chosen, watchers, work=folder, fresh=fresh)
         result = replace(result, notes=(*result.notes, *group_notes))
+        watchers.outcome(result)
         command = command_line(context)
         write_json(result, folder, command)
         write_tables(result, csv or folder)
-        write_chosen(result, dataset, folder)
+        write_chosen(result, job, folder)
         write_data(result, folder)
-        render_report(result, output, command, dataset.images)
+        render_report(result, output, command, job.images, lang)
     if as_json:
         typer.echo(json.dumps({**result.as_dict(), "command": command, "report": str(output), "work": str(folder)}))
     else:
         from rich.console import Console
 
-        print_result(result, Console())
+        print_result(result, Console(), command)
     typer.echo(f"Report: {output.resolve()}; runs and tables: {(csv or folder).resolve()}", err=as_json)
     if result.gate_outcome in ("failed", "undecided"):
         raise typer.Exit(FAILED if result.gate_outcome == "failed" else UNDECIDED)
+
+
+def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
+    """The training that comes with the pilot, on a data set."""
+    from saln.datasets import BUILTIN, load_builtin, load_dataset
+    from saln.pilot.builtin import BuiltinConfig, BuiltinJob
+
+    config = BuiltinConfig(**_settings(BuiltinConfig, {name: each for name, each in given.items() if each is not None}))
+    if data in BUILTIN and not Path(data).exists():
+        dataset = load_builtin(data)
+    else:
+        dataset = load_dataset(
+            Path(data),
+            labels_path=given["labels"],
+            features_path=given["features_path"],
+            feature_key=given["feature_key"],
+            label_key=given["label_key"],
+            test_key=given["test_key"],
+            columns=split(given["columns"]),
+            ignore=split(given["ignore"]),
+            image_size=given["image_size"],
+        )
+    return BuiltinJob(dataset.with_groups(groups)), config
+
+
+def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
+    """The user's training."""
+    from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, ArrayFile
+    from saln.features import load
+    from saln.pilot.builtin import BuiltinConfig
+    from saln.pilot.config import PilotConfig
+    from saln.pilot.function import FunctionJob, load_function
+
+    ours = set(BuiltinConfig.__dataclass_fields__) - set(PilotConfig.__dataclass_fields__) - {"features", "feature_ms"}
+    named = [name for name in sorted(ours) if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
+    if named:
+        option = named[0].replace("_", "-")
+        raise ValueError(f"--{option} is of the training that comes with the pilot; {data} decides that by itself")
+    if given["features_path"] is None:
+        raise ValueError(f"--features is missing; wanted a file with a row for each sample that {data} trains on")
+    features = given["features_path"]
+    if features.suffix.lower() != ".npy":
+        file = ArrayFile(features)
+        features = file.read(file.find("features", FEATURE_KEYS, given["feature_key"]))
+    else:
+        features = load(features)
+    seconds = 1e-3 * given["feature_ms"] * len(features) if given["feature_ms"] else None
+    labels = None
+    if given["labels"] is not None:
+        file = ArrayFile(given["labels"])
+        labels = file.read(file.find("labels", LABEL_KEYS, given["label_key"]))
+    job = FunctionJob(load_function(data), features, labels, groups=groups, feature_seconds=seconds, name=data)
+    return job, PilotConfig(**_settings(PilotConfig, given))
+
+
+def _settings(config: Any, given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in config.__dataclass_fields__}
 
 
 def _shares(text: str | None) -> tuple[float, ...]:
@@ -212,31 +301,3 @@ def _shares(text: str | None) -> tuple[float, ...]:
         return tuple(float(each) for each in split(text))
     except ValueError as error:
         raise ValueError(f"stages must be numbers separated by commas, not '{text}'") from error
-
-
-def _dataset(
-    data: str,
-    labels: Path | None,
-    features: Path | None,
-    feature_key: str | None,
-    label_key: str | None,
-    test_key: str | None,
-    columns: str | None,
-    ignore: str | None,
-    image_size: int | None,
-) -> Any:
-    from saln.datasets import BUILTIN, load_builtin, load_dataset
-
-    if data in BUILTIN and not Path(data).exists():
-        return load_builtin(data)
-    return load_dataset(
-        Path(data),
-        labels_path=labels,
-        features_path=features,
-        feature_key=feature_key,
-        label_key=label_key,
-        test_key=test_key,
-        columns=split(columns),
-        ignore=split(ignore),
-        image_size=image_size,
-    )

@@ -8,7 +8,10 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from saln.integrations.needs import missing, read_ahead, refuse_dropping_weights, weights_at
+from saln.integrations import plain
+from saln.integrations.loaders import arguments_of, read_ahead
+from saln.integrations.make_sampler import Features, Labels
+from saln.integrations.needs import missing, refuse_dropping_weights, weights_at
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
 
@@ -18,20 +21,54 @@ try:
 except ImportError as error:
     raise missing("accelerate", error) from error
 
-# What makes one DataLoader from another, with the same batch sampler.
-ARGUMENTS = (
-    "num_workers",
-    "collate_fn",
-    "pin_memory",
-    "timeout",
-    "worker_init_fn",
-    "multiprocessing_context",
-    "generator",
-    "prefetch_factor",
-    "persistent_workers",
-    "pin_memory_device",
-    "in_order",
-)
+
+def select_data(
+    accelerator: Accelerator,
+    loader: DataLoader[Any],
+    *,
+    features: Features,
+    labels: Labels | None = None,
+    method: str = "auto",
+    seed: int = 0,
+    weights_applied: bool = False,
+    **options: Any,
+) -> SpectralLoader:
+    """In place of `accelerator.prepare` for the training loader: the same loader with chosen batches, prepared.
+
+    As many batches as without, each process with its own share of them; checkpoints are exact, as `prepare_loader`
+    says.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    loader : DataLoader
+        Of the training samples, made with a batch size, not yet prepared.
+    features, labels, method, seed, **options
+        As of `saln.select_data`.
+    weights_applied : bool
+        Whether the training multiplies its losses with `loader.weights`; to be said if the method gives weights.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `saln.select_data` and `prepare_loader` do; a ValueError with `split_batches`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from accelerate import Accelerator
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> from saln.integrations.accelerate import select_data
+    >>> loader = DataLoader(TensorDataset(torch.eye(40)), batch_size=4, shuffle=True)
+    >>> len(select_data(Accelerator(cpu=True), loader, features=torch.eye(40)))
+    10
+    """
+    if getattr(loader, "_is_accelerate_prepared", False):
+        raise ValueError("the loader went through accelerator.prepare: give select_data the one from before")
+    if accelerator.split_batches and accelerator.num_processes > 1:
+        raise ValueError("split_batches is True, want False: the loader's batch size is to be that of each process")
+    chosen = plain.select_data(loader, features=features, labels=labels, method=method, seed=seed, **options)
+    return prepare_loader(accelerator, chosen, weights_applied=weights_applied)
 
 
 def prepare_loader(
@@ -83,7 +120,7 @@ def prepare_loader(
     sampler.check_dataset(loader.dataset)
     if not weights_applied:
         refuse_dropping_weights(
-            sampler, "multiply the losses of a batch with loader.weights, and say prepare_loader(weights_applied=True)"
+            sampler, "multiply the losses of a batch with loader.weights, and say weights_applied=True"
         )
     device = accelerator.device if accelerator.device_placement else None
     prepared = SpectralLoader(loader, device, non_blocking=accelerator.non_blocking)
@@ -124,9 +161,12 @@ class SpectralLoader(DataLoaderShard):
     def __init__(self, loader: DataLoader[Any], device: Any, *, non_blocking: bool = False) -> None:
         self.spectral_sampler = sampler_of(loader)
         self.place: Place = self.spectral_sampler.next_place
-        arguments = {name: getattr(loader, name) for name in ARGUMENTS if hasattr(loader, name)}
         super().__init__(
-            loader.dataset, device, batch_sampler=loader.batch_sampler, _non_blocking=non_blocking, **arguments
+            loader.dataset,
+            device,
+            batch_sampler=loader.batch_sampler,
+            _non_blocking=non_blocking,
+            **arguments_of(loader),
         )
         self.spectral_sampler.remember(read_ahead(loader))
 

@@ -1,8 +1,6 @@
-"""What a module of this package needs, and what it has to know of loaders and selectors."""
+"""What modules of this package need to be there: a library, and somebody who applies a selector's weights."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,18 +21,6 @@ def missing(library: str, error: ImportError) -> ImportError:
         name=error.name,
         path=error.path,
     )
-
-
-def read_ahead(loader: Any) -> int:
-    """How many batches at most a DataLoader asks for before its trainer has them.
-
-    >>> from torch.utils.data import DataLoader
-    >>> from saln.integrations.needs import read_ahead
-    >>> [read_ahead(DataLoader(range(9), num_workers=workers)) for workers in (0, 2)]
-    [1, 5]
-    """
-    # One more for accelerate's loaders, which look whether there is a next one.
-    return getattr(loader, "num_workers", 0) * (getattr(loader, "prefetch_factor", None) or 0) + 1
 
 
 def refuse_dropping_weights(sampler: SpectralBatchSampler, remedy: str) -> None:

@@ -45,6 +45,8 @@ class SelectionLog:
     - overhead/share_of_step: seconds waited for selection, over all seconds; overhead/seconds: of one choice, wherever
       it was made
     - staleness/mean, staleness/max: steps from the refresh of a batch's values to training on it, where there are any
+    - recorded/age: mean steps from the record of an offered sample to training on the batch, where a recorder decides;
+      recorded/unseen: share of the offered samples of which nothing was recorded
     - read_ahead: batches that the loader asked for and training has not had
 
     Parameters
@@ -195,7 +197,12 @@ class SelectionLog:
 
     def _staleness(self) -> dict[str, float]:
         steps = [batch.staleness + ahead for batch, ahead in self._batches if batch.staleness is not None]
-        return {"staleness/mean": sum(steps) / len(steps), "staleness/max": max(steps)} if steps else {}
+        found = {"staleness/mean": sum(steps) / len(steps), "staleness/max": max(steps)} if steps else {}
+        for name in ("age", "unseen"):
+            values = [value for batch, _ in self._batches if (value := getattr(batch, name)) is not None]
+            if values:
+                found[f"recorded/{name}"] = sum(values) / len(values)
+        return found
 
     def _coverage(self) -> dict[str, float]:
         shares = {"coverage/samples": self._seen.sum().item() / self._sampler.order.n_rows}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from saln.offline.journal import Journal
+from saln.journal import Journal
 from saln.selectors.support.choices import one_of
 
 Array = npt.NDArray[Any]

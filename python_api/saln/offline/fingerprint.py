@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 import saln_kernels
+from saln.journal import differences
 
 PIECES = 64
 PIECE = 4096
@@ -82,20 +83,3 @@ def plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value if isinstance(value, bool | int | float | str) else repr(value) for name, value in options.items()
     }
-
-
-def differences(begun: dict[str, Any], now: dict[str, Any], where: str = "") -> list[str]:
-    """What differs between two nested dicts, a line each.
-
-    >>> from saln.offline.fingerprint import differences
-    >>> differences({"k": 2, "file": {"bytes": 3}}, {"k": 2, "file": {"bytes": 4}})
-    ['file bytes was 3, is 4']
-    """
-    lines: list[str] = []
-    for name in [*begun, *(name for name in now if name not in begun)]:
-        before, after = begun.get(name), now.get(name)
-        if isinstance(before, dict) and isinstance(after, dict):
-            lines += differences(before, after, f"{where}{name} ")
-        elif before != after:
-            lines.append(f"{where}{name} was {before!r}, is {after!r}")
-    return lines

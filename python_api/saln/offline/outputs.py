@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import numpy.typing as npt
 
 from saln.datasets import DataError
 from saln.datasets.outputs import refuse_input
-from saln.offline.journal import Journal, Unfinished
+from saln.journal import Journal, Unfinished
 
 ENDINGS = (".npy", ".npz", ".parquet")
 BLOCK = 1 << 20
@@ -36,12 +34,7 @@ def publish(work: Unfinished, journal: Journal, output: Path, name: str, column:
     new = work.folder / f"output{output.suffix}"
     new.unlink(missing_ok=True)
     if output.suffix.lower() == ".npy":
-        journal.sync()
-        try:
-            # The folder keeps the rows until it goes: a kill in between leaves it complete.
-            os.link(journal.path, new)
-        except OSError:
-            shutil.copyfile(journal.path, new)
+        journal.copy_to(new)
     elif output.suffix.lower() == ".npz":
         arrays: dict[str, Any] = {name: journal.array()}
         np.savez(new, **arrays)

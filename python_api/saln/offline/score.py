@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 import saln_kernels
+from saln.journal import Journal, Unfinished
 from saln.offline.budget import DEFAULT_MEMORY, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
-from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Reader, Source
 from saln.offline.samples import SampleFiles

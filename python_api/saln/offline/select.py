@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from saln.journal import Journal, Unfinished
 from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
-from saln.offline.journal import Journal, Unfinished
 from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles, mappable

@@ -5,5 +5,6 @@
 
 from saln.pages.data import write_data
 from saln.pages.html import render_report
+from saln.pages.summary import summary_html
 
-__all__ = ["render_report", "write_data"]
+__all__ = ["render_report", "summary_html", "write_data"]

@@ -74,7 +74,7 @@ def _groups_panel(
     return Panel(
         name,
         f"{'How often' if of_chance else 'Accuracy'}: {column}",
-        caption + left_out(len(rows), len(kept)),
+        " ".join([caption, *left_out(len(rows), len(kept))]),
         "; ".join(f"{group}: {value:.{2 if of_chance else 1}f}{unit}" for group, value, _, _ in shown),
         0.75 + ROW * len(shown),
         draw,
@@ -101,7 +101,7 @@ def _coverage_panel(audit: Audit, name: str, coverage: Coverage) -> Panel:
     return Panel(
         name,
         f"Over time: {coverage.column}",
-        caption + left_out(len(coverage.groups), len(kept)),
+        " ".join([caption, *left_out(len(coverage.groups), len(kept))]),
         "; ".join(
             f"{each}: {relative[i, 0]:.2f} at first, {relative[i, -1]:.2f} at last"
             for each, i in zip(names, kept, strict=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from saln.audit.audit import Audit
 from saln.audit.words import LEVEL_WORDS, summary, verdict
+from saln.catalogue import Words
 from saln.pages.audit_figures import panels
 from saln.pages.page import inline, render
 from saln.pages.panels import drawn, write_picture
 
 
-def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
+def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str = "en") -> Path:
     """Write an audit as an HTML page, or its figures as one svg, png or pdf, by the ending of `path`.
 
     Parameters
@@ -20,6 +21,8 @@ def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
     path : Path
     command : str, optional
         What to type to repeat it.
+    lang : {"en", "ja"}
+        Of the page's frame; findings and captions are in English.
 
     Raises
     ------
@@ -28,18 +31,19 @@ def write_audit(audit: Audit, path: Path, command: str | None = None) -> Path:
     """
     if path.suffix.lower() != ".html":
         return write_picture(panels(audit), path)
-    path.write_text(audit_html(audit, command), encoding="utf-8")
+    path.write_text(audit_html(audit, command, lang), encoding="utf-8")
     return path
 
 
-def audit_html(audit: Audit, command: str | None = None) -> str:
+def audit_html(audit: Audit, command: str | None = None, lang: str = "en") -> str:
     """The page of an audit, one document that needs no other file and no network."""
     return render(
         "pages/audit.html.j2",
+        Words(lang),
         audit=audit,
         verdict=verdict(audit),
         summary=summary(audit),
-        words=LEVEL_WORDS,
+        levels=LEVEL_WORDS,
         pictures=inline(drawn(panels(audit))),
         command=command,
     )

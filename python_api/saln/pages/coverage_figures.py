@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from saln.catalogue import Message, Words, message
 from saln.pages.page import Datum, Drawn
 from saln.pages.style import (
     INK,
@@ -23,15 +24,15 @@ from saln.pilot.judging.by_group import ByGroup, MethodByGroup
 from saln.pilot.output.result import PilotResult
 
 
-def by_class(result: PilotResult) -> ByGroup:
+def by_class(result: PilotResult, words: Words) -> ByGroup:
     """Samples divided by class, as methods were told it."""
     methods = tuple(
         MethodByGroup(each.method, each.class_share, each.class_share_over_time, (), None) for each in result.selections
     )
-    return ByGroup("class", result.data.class_names, result.selections[0].pool_share, (), methods)
+    return ByGroup(words("class"), result.data.class_names, result.selections[0].pool_share, (), methods)
 
 
-def coverage(result: PilotResult, found: ByGroup, name: str, title: str) -> Drawn:
+def coverage(result: PilotResult, words: Words, found: ByGroup, name: str, title: Message) -> Drawn:
     """Share of each group among chosen samples over its share among those offered."""
     names = [found.groups[i] for i in found.offered]
     ratios = {each.method: np.asarray(found.relative(each.share)) for each in found.methods}
@@ -47,15 +48,16 @@ def coverage(result: PilotResult, found: ByGroup, name: str, title: str) -> Draw
     short_rows(axes, [names[i] for i in shown])
     axes.set_ylabel(short([found.column], 30)[0])
     axes.set_xlim(left=0.0, right=max(1.2, axes.get_xlim()[1]))
-    axes.set_xlabel("share among chosen / share among offered")
+    axes.set_xlabel(words("coverage.axis"))
     legend_above(figure, axes, handlelength=1.2)
     return Drawn(
         f"coverage{name}",
         figure,
-        title,
-        "1 is as often as offered; what is below 1 is starved." + left_out(len(names), len(shown)),
+        words.say(title),
+        " ".join(map(words.say, [message("coverage.caption"), *left_out(len(names), len(shown))])),
         "; ".join(
-            f"{method}: from {ratio.min():.2f} to {ratio.max():.2f} times its share" for method, ratio in ratios.items()
+            words("coverage.alt", method=method, low=float(ratio.min()), high=float(ratio.max()))
+            for method, ratio in ratios.items()
         ),
         tuple(
             Datum(method, *each) for method, ratio in ratios.items() for each in zip(names, ratio.tolist(), strict=True)
@@ -63,7 +65,7 @@ def coverage(result: PilotResult, found: ByGroup, name: str, title: str) -> Draw
     )
 
 
-def coverage_over_time(result: PilotResult, found: ByGroup, name: str, title: str) -> Drawn:
+def coverage_over_time(result: PilotResult, words: Words, found: ByGroup, name: str, title: Message) -> Drawn:
     """The same in successive parts of training, one panel per method."""
     names = [found.groups[i] for i in found.offered]
     ratios = {
@@ -74,23 +76,28 @@ def coverage_over_time(result: PilotResult, found: ByGroup, name: str, title: st
     figure = Figure(figsize=(WIDTH, 0.5 + rows * (0.55 + 0.2 * len(shown))), layout="constrained")
     panels = np.asarray(figure.subplots(rows, min(2, len(ratios)), sharex=True, sharey=True, squeeze=False)).ravel()
     for axes, heading, ratio in zip(panels, short(list(ratios), 17), ratios.values(), strict=False):
-        edges = np.linspace(0, result.config.steps, ratio.shape[1] + 1)
+        edges = np.linspace(0, result.steps, ratio.shape[1] + 1)
         image = heat_map(axes, edges, ratio[shown], [names[i] for i in shown], 12)
         axes.set_title(heading)
-        axes.tick_params(axis="y", labelsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))
     for axes in panels[len(ratios) :]:
         axes.set_visible(False)
     colour_bar(image, panels.tolist(), 1 / rows)
-    figure.supxlabel("training steps", fontsize=9.5)
+    figure.supxlabel(words("steps.axis"), fontsize=10)
     return Drawn(
         f"coverage-time{name}",
         figure,
-        f"{title}, over time",
-        "Share among chosen over share among offered; violet is less, orange more." + left_out(len(names), len(shown)),
+        words("coverage.over_time", title=title),
+        " ".join(map(words.say, [message("coverage.time_caption"), *left_out(len(names), len(shown))])),
         "; ".join(
-            f"{method}: {ratio[:, 0].min():.2f} to {ratio[:, 0].max():.2f} times their share at first, "
-            f"{ratio[:, -1].min():.2f} to {ratio[:, -1].max():.2f} at last"
+            words(
+                "coverage.time_alt",
+                method=method,
+                low=float(ratio[:, 0].min()),
+                high=float(ratio[:, 0].max()),
+                last_low=float(ratio[:, -1].min()),
+                last_high=float(ratio[:, -1].max()),
+            )
             for method, ratio in ratios.items()
         ),
         tuple(

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from saln.catalogue import Words
 from saln.pages.contents import pilot_figures
 from saln.pilot.output.result import PilotResult
 
@@ -29,9 +30,10 @@ def write_data(result: PilotResult, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        The files written. Both have, for every mark of every figure, its series, x and y, and the ends of its interval.
+        The files written. Both have, for every mark of every figure, its series, x and y, and the ends of its interval;
+        titles and captions are in English.
     """
-    drawn = [(each.name, each.title, each.caption, each.data) for each in pilot_figures(result)]
+    drawn = [(each.name, each.title, each.caption, each.data) for each in pilot_figures(result, Words())]
     folder.mkdir(parents=True, exist_ok=True)
     as_json, as_csv = (folder / name for name in DRAWN)
     document = {

@@ -11,6 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from saln.catalogue import Words
 from saln.explain import Carrier, Direction, Explanation
 from saln.pages.page import inline, render
 from saln.pages.panels import Panel, drawn, write_picture
@@ -129,7 +130,11 @@ def panels(found: Explanation) -> Iterator[Panel]:
 
 
 def write_explanation(
-    found: Explanation, path: Path, command: str | None = None, images: torch.Tensor | None = None
+    found: Explanation,
+    path: Path,
+    command: str | None = None,
+    images: torch.Tensor | None = None,
+    lang: str = "en",
 ) -> Path:
     """Write an HTML page, or the figures alone as svg, png or pdf, by the ending of `path`.
 
@@ -141,6 +146,8 @@ def write_explanation(
         What to type to repeat it.
     images : Tensor, optional
         `[N, C, H, W]` of all rows of the features, to show samples by.
+    lang : {"en", "ja"}
+        Of the page's frame; what was found, and captions, are in English.
 
     Raises
     ------
@@ -157,6 +164,7 @@ def write_explanation(
     sides = [] if found.split is None else [(side, mix(found, side)) for side in found.split.sides]
     page = render(
         "pages/explain.html.j2",
+        Words(lang),
         found=found,
         headline=headline(found),
         mix=mix(found, found.rows),
@@ -178,6 +186,7 @@ def _draw_spectrum(axes: Axes, found: Explanation) -> None:
     axes.plot(numbers, middle, color=COLOURS[0], linewidth=1)
     axes.plot(numbers, np.maximum(found.spectrum, SMALLEST), color=COLOURS[2], linewidth=1.8, label="this batch")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("eigenvalue number")
     axes.set_ylabel("eigenvalue (log)")
@@ -207,7 +216,7 @@ def _draw_matrix(axes: Axes, found: Explanation) -> None:
     axes.set_aspect("equal")
     axes.grid(visible=False)
     if len(found.rows) <= ROWS_NAMED:
-        axes.set_yticks(np.arange(len(found.rows)) + 0.5, [str(row) for row in found.rows], fontsize=8)
+        axes.set_yticks(np.arange(len(found.rows)) + 0.5, [str(row) for row in found.rows], fontsize=9.5)
     else:
         axes.set_yticks([])
     axes.set_xticks([])

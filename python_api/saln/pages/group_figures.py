@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from saln.catalogue import Words, message
 from saln.pages.page import Datum, Drawn
 from saln.pages.style import GRID, INK, WIDTH, left_out, legend_above, looks, most_departing, short_rows
 from saln.pilot.judging.by_group import ByGroup
@@ -15,7 +16,7 @@ ROW, BAR = 0.14, 0.1
 """Inches of a group, and more for each method in it."""
 
 
-def accuracy_by_group(result: PilotResult, found: ByGroup, name: str) -> Drawn:
+def accuracy_by_group(result: PilotResult, words: Words, found: ByGroup, name: str) -> Drawn:
     """Test accuracy in each group that has test rows, with its interval over seeds, and the number of those rows."""
     rows = np.asarray(found.test_rows)
     means = {
@@ -42,23 +43,22 @@ def accuracy_by_group(result: PilotResult, found: ByGroup, name: str) -> Drawn:
             color=style.colour, mec="white", mew=0.5, label=each.method,
         )  # fmt: skip
     for row, i in enumerate(shown):
-        axes.annotate(f" {rows[i]}", (1, row), xycoords=("axes fraction", "data"), va="center", fontsize=8.5)
+        axes.annotate(f" {rows[i]}", (1, row), xycoords=("axes fraction", "data"), va="center", fontsize=9.5)
         axes.axhline(row + 0.5, color=GRID, linewidth=0.6)
     axes.axvline(100 * overall[result.methods[0]], color=INK, linewidth=1, linestyle=":")
     short_rows(axes, [found.groups[i] for i in shown])
-    axes.set_xlabel("right answers among the test rows, %")
+    axes.set_xlabel(words("served.axis"))
     legend_above(figure, axes, handlelength=1.2)
     gaps = "; ".join(f"{each.method} {gap(each.gap)}" for each in found.methods if each.gap)
+    caption = [message("served.caption"), *([message("served.gaps", gaps=gaps)] if gaps else [])]
+    caption += left_out(len(tested), len(shown))
     return Drawn(
         f"accuracy{name}",
         figure,
-        f"Accuracy by group: {found.column}",
-        "Mean over seeds with 95\u00a0% intervals (Student's t); on the right, test rows of the group; dotted: "
-        f"{result.methods[0]}, all of them."
-        + (f" Highest less lowest of a seed, points: {gaps}. Small groups widen it by chance alone." if gaps else "")
-        + left_out(len(tested), len(shown)),
+        words("served", column=found.column),
+        " ".join(map(words.say, caption)),
         "; ".join(
-            f"{method}: from {100 * np.nanmin(mean):.1f} to {100 * np.nanmax(mean):.1f} percent"
+            words("served.alt", method=method, low=float(100 * np.nanmin(mean)), high=float(100 * np.nanmax(mean)))
             for method, mean in means.items()
         ),
         tuple(

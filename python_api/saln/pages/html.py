@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from saln.catalogue import Words, message
+from saln.catalogue.en import MESSAGES
 from saln.pages.contents import pilot_figures
 from saln.pages.page import inline, render
 from saln.pages.samples import samples_of
-from saln.pages.style import looks
+from saln.pages.summary import assumed, in_money, summary
+from saln.pilot.job import DataSummary
 from saln.pilot.judging.kpi import Kpis
-from saln.pilot.judging.measures import MEASURES
 from saln.pilot.judging.selection import Selection
-from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, QUESTIONS, STEPS_ONLY, WORSE, headline
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import (
     amount,
-    amounts,
-    answer,
+    difference,
     extremes,
-    final,
     gap,
     gate_figures,
+    metric_words,
     number,
-    points,
+    short_time,
+    span,
     times,
+    value,
 )
 
 SIDE_BY_SIDE = 5
 """Methods beside uniform in one table."""
-TONES = {
-    BETTER: "better", WORSE: "worse", GAIN: "better", STEPS_ONLY: "better", LOSS: "worse", "passed": "better",
-    "failed": "worse",
-}  # fmt: skip
-AGAINST = {
-    "final_accuracy": "against uniform, points",
-    "accuracy_in_uniforms_training_time": "when uniform is over",
-    "accuracy_in_uniforms_time": "when uniform is over, all counted",
-    "lead_in_own_training_time": "against uniform trained as long",
-    "lead_in_own_time": "the same, all counted",
-    "training_speed_up": "times as fast",
-    "speed_up": "times as fast, all counted",
-}
 
 
 def render_report(
-    result: PilotResult, path: Path, command: str | None = None, images: torch.Tensor | None = None
+    result: PilotResult,
+    path: Path,
+    command: str | None = None,
+    images: torch.Tensor | None = None,
+    lang: str = "en",
 ) -> Path:
     """Write the report of a pilot.
 
@@ -59,35 +54,48 @@ def render_report(
         What to type to run the pilot again.
     images : Tensor, optional
         `[N, C, H, W]` of the whole data set, to show samples by.
+    lang : {"en", "ja"}
 
     Returns
     -------
     Path
         The file written.
+
+    Raises
+    ------
+    ValueError
+        Another language.
     """
-    path.write_text(report_html(result, command, images), encoding="utf-8")
+    path.write_text(report_html(result, command, images, lang), encoding="utf-8")
     return path
 
 
-def report_html(result: PilotResult, command: str | None = None, images: torch.Tensor | None = None) -> str:
+def report_html(
+    result: PilotResult, command: str | None = None, images: torch.Tensor | None = None, lang: str = "en"
+) -> str:
     """The report as one HTML document."""
+    words = Words(lang)
+    first, *others = inline(pilot_figures(result, words))
     return render(
         "pages/pilot.html.j2",
-        result=result,
-        headline=headline(result.verdicts),
-        questions=QUESTIONS,
-        answer=answer,
-        gate_figures=gate_figures,
+        words,
+        **summary(result, command),
+        first=first,
+        pictures=others,
+        gates=[(gate, *gate_figures(gate, result.metric)) for gate in result.gates],
         rows=_rows(result),
         key_columns=_key_columns(len(result.methods)),
-        pictures=inline(pilot_figures(result)),
-        samples=samples_of(result, images),
-        look=looks(result.methods),
-        tones=TONES,
+        target=value(result.target, result.metric, 4),
+        metric=metric_words(result.metric),
+        samples=samples_of(result, words, images),
         command=command,
-        amount=amount,
-        amounts=amounts,
-        settings=[(name.replace("_", " "), value) for name, value in result.config.as_dict().items()],
+        worth=_worth(result),
+        pilot_time=short_time(result.pilot_seconds),
+        money=lambda price: message("money", value=f"{price:g}", currency=result.config.currency),
+        assumed=assumed,
+        facts=_facts(result.data),
+        settings=[(name.replace("_", " "), _setting(each)) for name, each in result.config.as_dict().items()],
+        machine=[*result.machine.items(), *result.versions.items()],
     )
 
 
@@ -104,44 +112,101 @@ def _key_columns(n: int) -> list[list[int]]:
     return [[0, *part] for part in parts] or [[0]]
 
 
-def _rows(result: PilotResult) -> dict[str, list[str]]:
-    """Each key figure with its value for every method."""
+def _worth(result: PilotResult) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each method with its hours and money, under their titles; empty where savings are not carried over."""
+    costs = result.costs
+    if costs is None or not costs.carried_over:
+        return []
+    rows = []
+    for each in costs.methods:
+        hours = "" if each.hours_saved is None else message("hours", value=span(each.hours_saved))
+        cells = [("hours saved", hours)]
+        if costs.price_per_hour is not None:
+            cells.append(("money saved", in_money(each.money_saved, costs)))
+        if costs.once is not None:
+            years = "never pays" if each.break_even is None else "years"
+            cells.append(("first year", in_money(each.first_year, costs, sign="+")))
+            cells.append(("pays after", message(years, value=amount(each.break_even or 0.0))))
+        rows.append((each.method, cells))
+    return rows
+
+
+def _facts(data: DataSummary) -> list[tuple[str, str]]:
+    """What is known of the data, by the fields' names or what the catalogue calls them."""
+    found = []
+    for name in (each.name for each in fields(data) if each.name != "name"):
+        fact: Any = getattr(data, name)
+        if not fact:  # None, zero, false, or nothing of the kind
+            continue
+        if name == "class_names":
+            shown = str(len(fact))
+        elif isinstance(fact, tuple):
+            shown = (" × " if name == "image_shape" else ", ").join(map(str, fact))
+        else:
+            shown = message("yes") if fact is True else f"{fact:.3g}" if isinstance(fact, float) else str(fact)
+        key = f"data.{name}"
+        found.append((message(key) if key in MESSAGES else name.replace("_", " "), shown))
+    return found
+
+
+def _setting(given: Any) -> str | None:
+    """None where nothing was given."""
+    if isinstance(given, list | tuple):
+        return ", ".join(map(str, given)) or message("none")
+    return None if given is None else str(given)
+
+
+def _rows(result: PilotResult) -> list[tuple[str, list[str]]]:
+    """Each key figure that the summary has not, with its value for every method."""
     columns = [_column(*both, result) for both in zip(result.kpis, result.selections, strict=True)]
-    return {name: [column[name] for column in columns] for name in columns[0]}
+    return [(name, [column[name] for column in columns]) for name in columns[0]]
 
 
 def _column(kpis: Kpis, selection: Selection, result: PilotResult) -> dict[str, str]:
-    metric = result.config.metric.replace("_", " ")
-    column = {f"final {metric}": final(kpis, 4)}
-    for name, title in AGAINST.items():
-        if result.longer or not name.startswith("lead"):
-            column[title] = (times if MEASURES[name].as_ratio else points)(kpis.against(name))
+    metric = result.metric
+
+    def against(figure: str) -> str:
+        return difference(kpis.against(figure), metric)
+
+    column: dict[str, str] = {
+        message("key.in_uniforms_training_time"): against("accuracy_in_uniforms_training_time"),
+        message("key.in_uniforms_time"): against("accuracy_in_uniforms_time"),
+    }
+    if result.longer:
+        column[message("key.lead_training")] = against("lead_in_own_training_time")
     reached = kpis.intervals["steps_to_accuracy"]
     column |= {
-        "steps to target": number(kpis.mean("steps_to_accuracy"), ".0f"),
-        "samples to target": number(kpis.mean("samples_to_accuracy"), ",.0f").replace(",", " "),
-        "seconds to target": number(kpis.mean("training_time_to_accuracy"), ".3g"),
-        "seconds, all counted": number(kpis.mean("time_to_accuracy"), ".3g"),
-        "seeds that reached it": f"{0 if reached is None else reached.n} of {result.config.seeds}",
-        "worst class": f"{kpis.known('worst_class'):.3f}",
-        "largest drop": f"{kpis.known('largest_drop'):.3f}",
-        "ms per step": f"{1e3 * kpis.known('step_seconds'):.2f}",
-        "share of it selecting": f"{100 * kpis.known('overhead'):.0f}\u00a0%",
-        "seconds beforehand": f"{kpis.known('setup_seconds'):.2f}",
-        "rows ever chosen": f"{100 * selection.rows_used:.0f}\u00a0%",
-        "most often chosen row": f"{selection.most_used:.0f} times",
-        "effective rank of a batch": f"{selection.effective_rank:.1f}",
+        message("key.training_speed"): times(kpis.against("training_speed_up")),
+        message("key.steps"): number(kpis.mean("steps_to_accuracy"), ".0f"),
+        message("key.samples"): number(kpis.mean("samples_to_accuracy"), ",.0f").replace(",", " "),
+        message("key.seconds"): number(kpis.mean("training_time_to_accuracy"), ".3g"),
+        message("key.all_seconds"): number(kpis.mean("time_to_accuracy"), ".3g"),
+        message("key.reached"): message("n of m", n=0 if reached is None else reached.n, m=result.config.seeds),
     }
+    worst = kpis.mean("worst_class")
+    if worst is not None:
+        column[message("key.worst_class")] = f"{worst:.3f}"
+    column |= {
+        message("key.drop"): f"{kpis.known('largest_drop'):.3g}",
+        message("key.step"): f"{1e3 * kpis.known('step_seconds'):.2f}",
+        message("key.overhead"): message("percent", value=f"{100 * kpis.known('overhead'):.0f}"),
+        message("key.setup"): f"{kpis.known('setup_seconds'):.2f}",
+        message("key.rows"): message("percent", value=f"{100 * selection.rows_used:.0f}"),
+        message("key.most"): message("often", n=round(selection.most_used)),
+    }
+    if selection.spectrum:
+        column[message("key.rank")] = f"{selection.effective_rank:.1f}"
     if result.data.wrong_labels:
-        column["wrong labels among chosen"] = f"{100 * selection.wrong_chosen:.1f}\u00a0%"
+        column[message("key.wrong")] = message("percent", value=f"{100 * selection.wrong_chosen:.1f}")
     if result.data.copied_rows:
-        column["copies among chosen"] = f"{100 * selection.copies_chosen:.1f}\u00a0%"
+        column[message("key.copies")] = message("percent", value=f"{100 * selection.copies_chosen:.1f}")
     for found in result.by_group:
         each = found.methods[result.methods.index(kpis.method)]
         least, most = extremes(found, each)
         column |= {
-            f"{found.column}, least of its share": least,
-            f"{found.column}, most of its share": most,
-            f"{found.column}, accuracy gap in points": gap(each.gap),
+            message("key.least", column=found.column): least,
+            message("key.most_share", column=found.column): most,
         }
+        if any(found.test_rows):
+            column[message("key.gap", column=found.column)] = gap(each.gap)
     return column

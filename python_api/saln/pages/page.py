@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from saln.pages.style import drawing, to_svg
+from saln.catalogue import Message, Words
+from saln.pages.style import SHOWN, drawing, to_svg
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,33 @@ def inline(drawn: Iterable[Drawn]) -> list[Inline]:
         return [Inline(each, Markup(to_svg(each.figure, each.name))) for each in drawn]
 
 
-def render(template: str, **context: Any) -> str:
-    """A template of this package, by its path below `saln/`, as one HTML document."""
+@dataclass(frozen=True)
+class Explained:
+    """Messages as HTML, each term of the glossary with its meaning; `used` collects these terms."""
+
+    words: Words
+    used: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __call__(self, key: str, **values: Any) -> Markup:
+        """A message by its key."""
+        return Markup(_unparted(self.words.made(key, values, self._term, lambda value: str(escape(value)))))
+
+    def say(self, text: str) -> Markup:
+        """What was made by `saln.catalogue.message`, in the page's language; any other text as it is."""
+        return self(text.key, **text.values) if isinstance(text, Message) else Markup(_unparted(str(escape(text))))
+
+    def _term(self, shown: str, name: str) -> str:
+        self.used[name] = self.words.glossary[name]
+        return f'<abbr tabindex="0" title="{escape(self.used[name][1])}">{shown}</abbr>'
+
+
+def _unparted(text: str) -> str:
+    """No line ends between a number and its percent sign."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+
+
+def render(template: str, words: Words, **context: Any) -> str:
+    """A template of this package, by its path below `saln/`, as HTML; `t` in it says messages of the catalogue."""
     environment = Environment(
         loader=PackageLoader("saln", ""),
         autoescape=True,
@@ -71,4 +98,5 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(t=Explained(words), lang=words.language, fonts=Markup(SHOWN))
     return environment.get_template(template).render(**context)

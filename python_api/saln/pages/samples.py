@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from saln.catalogue import Words
 from saln.pilot.judging.selection import ScoredBatch
 from saln.pilot.output.result import PilotResult
 
@@ -49,20 +50,21 @@ class Samples:
     alt: str
 
 
-def samples_of(result: PilotResult, images: torch.Tensor | None) -> dict[str, list[Samples]]:
+def samples_of(result: PilotResult, words: Words, images: torch.Tensor | None) -> dict[str, list[Samples]]:
     """By method: the batches at both ends of the scores, and what was chosen most often, all of the first seed.
 
     Parameters
     ----------
     result : PilotResult
+    words : Words
     images : Tensor or None
         `[N, C, H, W]` of the whole data set, uint8 or float.
     """
     found: dict[str, list[Samples]] = {}
     for selection in result.selections:
-        ends = [("Highest", selection.highest), ("Lowest", selection.lowest)]
-        batches = [_batch(f"{end} effective rank", each[0], result, images) for end, each in ends if each]
-        often = _most_often(selection.method, result, images)
+        ends = [("samples.highest", selection.highest), ("samples.lowest", selection.lowest)]
+        batches = [_batch(end, each[0], result, words, images) for end, each in ends if each]
+        often = _most_often(selection.method, result, words, images)
         found[selection.method] = batches + ([often] if often else [])
     return found
 
@@ -89,40 +91,34 @@ def thumbnails(images: torch.Tensor) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _batch(title: str, batch: ScoredBatch, result: PilotResult, images: torch.Tensor | None) -> Samples:
-    names = result.data.class_names
-    mix = _mix([names[label] for label in batch.labels])
+def _batch(end: str, batch: ScoredBatch, result: PilotResult, words: Words, images: torch.Tensor | None) -> Samples:
+    mix = _mix(batch.labels, result.data.class_names)
     shown = batch.rows[:SHOWN]
-    more = f", the first {len(shown)} of {len(batch.rows)} samples" if len(batch.rows) > len(shown) else ""
-    return Samples(
-        f"{title}: {batch.score:.1f} in step {batch.step + 1}{more}",
-        shown,
-        mix,
-        (),
-        None if images is None else thumbnails(images[list(shown)]),
-        f"{title}: {mix}",
-    )
+    title = words(end, score=batch.score, step=batch.step + 1)
+    if len(batch.rows) > len(shown):
+        title = words("samples.first", title=title, shown=len(shown), n=len(batch.rows))
+    picture = None if images is None else thumbnails(images[list(shown)])
+    return Samples(title, shown, mix, (), picture, f"{title}: {mix}")
 
 
-def _most_often(method: str, result: PilotResult, images: torch.Tensor | None) -> Samples | None:
+def _most_often(method: str, result: PilotResult, words: Words, images: torch.Tensor | None) -> Samples | None:
     if not result.pools:
         return None
     run = result.runs_of(method)[0]
     pool = result.pools[run.seed]
-    times = torch.bincount(run.chosen.flatten(), minlength=len(pool.rows))
+    times = torch.bincount(run.chosen[run.chosen >= 0], minlength=len(pool.rows))
     places = times.argsort(descending=True, stable=True)[:OFTEN_SHOWN]
     rows = pool.rows[places].tolist()
-    mix = _mix([result.data.class_names[label] for label in pool.labels[places].tolist()])
+    mix = "" if pool.labels is None else _mix(pool.labels[places].tolist(), result.data.class_names)
     often = times[places].tolist()
-    return Samples(
-        f"Chosen most often: {often[-1]} to {often[0]} times" if often[0] != often[-1] else f"Chosen {often[0]} times",
-        tuple(rows),
-        mix,
-        tuple(often),
-        None if images is None else thumbnails(images[rows]),
-        f"The samples chosen most often: {mix}",
-    )
+    title = words("samples.often", least=often[-1], most=often[0])
+    if often[0] == often[-1]:
+        title = words("samples.equal", times=often[0])
+    picture = None if images is None else thumbnails(images[rows])
+    return Samples(title, tuple(rows), mix, tuple(often), picture, f"{title}: {mix}")
 
 
-def _mix(labels: Sequence[str]) -> str:
-    return ", ".join(f"{name} ({times}\u00a0×)" for name, times in Counter(labels).most_common())
+def _mix(labels: Sequence[int], names: Sequence[str]) -> str:
+    """Classes of some samples, the most frequent first; empty where there are none."""
+    counts = Counter(names[label] for label in labels) if names else Counter[str]()
+    return ", ".join(f"{name} ({times}\u00a0×)" for name, times in counts.most_common())

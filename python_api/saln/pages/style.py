@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +18,18 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from saln.catalogue import Message, message
 
 Floats = npt.NDArray[np.float64]
 
-WIDTH = 4.7
-"""Inches. A phone shows this at about its natural size, so that text keeps its points."""
+WIDTH = 4.5
+"""Inches. A phone of `PHONE` shows this a little larger than its natural size."""
+PHONE = 390 - 2 * 13
+"""CSS pixels that a page leaves to a figure on a phone."""
+SMALLEST = 10
+"""CSS pixels of the smallest text on a phone."""
 LONG_NAME = 22
 """Letters of a name of which two fit side by side."""
 LEGEND_ROW = 0.19
@@ -43,16 +50,19 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 MEASURED = "DejaVu Sans"
 """The font that text is measured by; it is wider than those that a reader has."""
-SHOWN = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans CJK JP', 'DejaVu Sans', sans-serif"
+SHOWN = (
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic', 'Noto Sans CJK JP', 'Noto Sans JP', "
+    "Meiryo, 'DejaVu Sans', sans-serif"
+)
 FILL = "\u2002"
 """The measured font has a narrow box for a wide letter of Japanese and the like: with this beside it is wide enough."""
 
 RC: Any = {
     "font.family": MEASURED,
-    "font.size": 9.5,
-    "axes.titlesize": 10,
+    "font.size": 10,
+    "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
-    "axes.labelsize": 9.5,
+    "axes.labelsize": 10,
     "axes.edgecolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -61,7 +71,9 @@ RC: Any = {
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    "legend.fontsize": 9.5,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
     "svg.fonttype": "none",
 }
 
@@ -90,7 +102,7 @@ def looks(methods: Sequence[str]) -> dict[str, Look]:
 def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
     """The methods' names above the axes, where no curve can run through them; the figure grows to make room."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 2 if max(map(len, labels)) <= LONG_NAME else 1
+    columns = 2 if max(map(_width, labels)) <= LONG_NAME else 1
     figure.set_figheight(figure.get_figheight() + LEGEND_ROW * -(-len(labels) // columns))
     figure.legend(handles, labels, loc="outside upper left", ncol=columns, handlelength=handlelength)
 
@@ -98,7 +110,8 @@ def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
 def short(names: Sequence[str], length: int = 18) -> list[str]:
     """Names cut to so many letters, of which wide ones are two; what differs stays different.
 
-    Long names lose their middle, or the part that leaves most of them apart; where none does, they are numbered.
+    Long names lose their middle, or the part that leaves most of them apart, or what they have in common at the
+    beginning; where nothing tells them apart, they are numbered.
 
     >>> short(["guard:floor=0.5:jest", "guard:floor=0.8:jest", "jest"], 12)
     ['guard…5:jest', 'guard…8:jest', 'jest']
@@ -107,11 +120,17 @@ def short(names: Sequence[str], length: int = 18) -> list[str]:
     cuts = ([_cut(name, head, length) for name in names] for head in heads)
     found = max(cuts, key=lambda cut: len(set(cut)))
     if len(set(found)) < len(set(names)):
+        alike = {cut: {name for name, other in zip(names, found, strict=True) if other == cut} for cut in set(found)}
+        found = [
+            cut if len(alike[cut]) == 1 else _from_difference(name, _same(alike[cut]), length)
+            for name, cut in zip(names, found, strict=True)
+        ]
+    if len(set(found)) < len(set(names)):
         place = {name: i + 1 for i, name in enumerate(dict.fromkeys(names))}
         found = [
             f"{cut} ({place[name]})" if found.count(cut) > 1 else cut for name, cut in zip(names, found, strict=True)
         ]
-    return [name.replace("$", r"\$") + FILL * (_width(name) - len(name)) for name in found]
+    return [_with_room(name.replace("$", r"\$")) for name in found]
 
 
 def _cut(name: str, head: int, length: int) -> str:
@@ -123,6 +142,28 @@ def _cut(name: str, head: int, length: int) -> str:
     while _width(end) > length - head - 1:
         end = end[1:]
     return f"{start}…{end}"
+
+
+def _same(names: Collection[str]) -> int:
+    """Letters at the beginning that all have in common."""
+    letters = enumerate(zip(*names, strict=False))
+    return next((i for i, of_names in letters if len(set(of_names)) > 1), min(map(len, names)))
+
+
+def _from_difference(name: str, same: int, length: int) -> str:
+    """The first letter, and what comes after so many letters that others have, too."""
+    found = f"{name[:1]}…{name[same:]}"
+    if _width(found) <= length:
+        return found
+    while _width(found) >= length:
+        found = found[:-1]
+    return f"{found}…"
+
+
+def _with_room(text: str) -> str:
+    """Each line with what makes it measured as wide as it will be shown; once is enough."""
+    lines = [line.rstrip(FILL) for line in text.split("\n")]
+    return "\n".join(line + FILL * (_width(line) - len(line)) for line in lines)
 
 
 def _width(text: str) -> int:
@@ -141,9 +182,9 @@ def most_departing(departures: Sequence[Floats]) -> npt.NDArray[np.int64]:
     return np.sort(np.argsort(-np.max(departures, axis=0), kind="stable")[:ROWS_SHOWN])
 
 
-def left_out(n: int, shown: int) -> str:
+def left_out(n: int, shown: int) -> list[Message]:
     """That not all rows are shown, where it is so."""
-    return f" The {shown} that depart most; {n - shown} others are not shown." if n > shown else ""
+    return [message("left_out", shown=shown, hidden=n - shown)] if n > shown else []
 
 
 def heat_map(axes: Axes, edges: Floats, ratios: Floats, names: Sequence[str], length: int = 18) -> QuadMesh:
@@ -163,8 +204,8 @@ def colour_bar(image: QuadMesh, axes: Sequence[Axes], shrink: float = 1.0) -> No
 
 
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks at 1, 2, 5 and their tens, as plain numbers, on a logarithmic axis from `low` to `high`."""
-    steps = (1, 2, 5) if high / low < 30 else (1,)
+    """Ticks at 1 and its tens, and between them where there is room, as plain numbers, from `low` to `high`."""
+    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 4 else (1, 2, 5) if high / low < 30 else (1,)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
     if isinstance(axis, XAxis):
         axis.axes.set_xlim(low, high)
@@ -182,6 +223,12 @@ def drawing(name: str) -> Iterator[None]:
         yield
 
 
+def give_room(figure: Figure) -> None:
+    """Every title, label and remark is measured as wide as it will be shown; `short` has done so with names."""
+    for text in figure.findobj(Text):
+        text.set_text(_with_room(text.get_text()))
+
+
 def system_fonts(svg: str) -> str:
     """Text that can be searched, in the fonts of whoever reads it."""
     svg = svg.replace(f"'{MEASURED}'", SHOWN).replace(FILL, "")
@@ -191,11 +238,16 @@ def system_fonts(svg: str) -> str:
 def to_svg(figure: Figure, name: str) -> str:
     """The figure as an inline `<svg>` element with no reference to anything outside."""
     buffer = io.StringIO()
+    give_room(figure)
     with drawing(name):
         figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata={"Date": None})
     svg = system_fonts(buffer.getvalue())
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
     head, body = svg.split(">", 1)
-    # The page sets the size; the viewBox keeps the shape.
-    return re.sub(r'\s(width|height)="[^"]*"', "", head) + ">" + body
+    # The page sets the size; the viewBox keeps the shape. Where a phone would make text too small, the figure scrolls.
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    across = float(re.search(r'viewBox="\S+ \S+ (\S+)', head)[1])  # type: ignore[index]
+    smallest = min(map(float, re.findall(r"font(?:-size)?: (?:\S+ )*?([\d.]+)px", body)), default=SMALLEST)
+    least = across * SMALLEST / smallest
+    return f'{head} style="min-width: {least:.0f}px">{body}' if least > PHONE else f"{head}>{body}"

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from saln.datasets import Dataset
+from saln.catalogue import message
 from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.job import Job
 from saln.pilot.judging.costs import reckon
 from saln.pilot.output.result import PilotResult, Stage
 from saln.pilot.stage import run_stage
-from saln.pilot.training.trainer import Method
+from saln.pilot.training.run import Method
 from saln.pilot.training.watch import Watcher
 
 
 def run_pilot(
-    dataset: Dataset,
+    job: Job,
     config: PilotConfig,
     methods: Sequence[Method],
     watcher: Watcher | None = None,
@@ -28,7 +29,8 @@ def run_pilot(
 
     Parameters
     ----------
-    dataset : Dataset
+    job : Job
+        What is trained: `saln.pilot.builtin.BuiltinJob`, or one of the user's own, as `saln.pilot.compare` makes.
     config : PilotConfig
         Its `methods` are not read here: `methods` decides.
     methods : sequence of Method
@@ -52,16 +54,16 @@ def run_pilot(
     Examples
     --------
     >>> from saln.datasets import load_builtin
-    >>> from saln.pilot.config import PilotConfig
+    >>> from saln.pilot.builtin import BuiltinConfig, BuiltinJob
     >>> from saln.pilot.training.methods import make_methods
-    >>> config = PilotConfig(seeds=2, steps=4, batch_size=16, evaluations=2, gates=("final_accuracy >= 0.999",))
-    >>> result = run_pilot(load_builtin("digits"), config, make_methods(["rho_loss"]))
+    >>> config = BuiltinConfig(seeds=2, steps=4, batch_size=16, evaluations=2, gates=("final_accuracy >= 0.999",))
+    >>> result = run_pilot(BuiltinJob(load_builtin("digits")), config, make_methods(["rho_loss"]))
     >>> result.methods, result.gate_outcome
     (('uniform', 'rho_loss'), 'failed')
     """
     watcher = watcher or Watcher()
     if not config.stages:
-        result = run_stage(dataset, config, methods, watcher, work, fresh)
+        result = run_stage(job, config, methods, watcher, work, fresh)
         watcher.end()
         return result
     if not config.gates:
@@ -71,11 +73,13 @@ def run_pilot(
     seconds = 0.0
     for share in config.stages:
         if last is not None and len(taking_part) < 2:
-            reason = f"no method passed every gate at {last.config.train_share:g}"
+            reason = message("stage.stopped", share=last.config.train_share)
             stages.append(Stage(share, False, reason, 0, (), (), (), (), ()))
             continue
-        why = "the first" if last is None else f"passed at {last.config.train_share:g}: {_names(taking_part)}"
-        last = run_stage(dataset, replace(config, train_share=share), taking_part, watcher, work, fresh)
+        why = message("stage.first")
+        if last is not None:
+            why = message("stage.passed", share=last.config.train_share, methods=_names(taking_part))
+        last = run_stage(job, replace(config, train_share=share), taking_part, watcher, work, fresh)
         seconds += last.pilot_seconds
         passed = passing(last)
         stages.append(

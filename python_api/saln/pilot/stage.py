@@ -10,28 +10,28 @@ from pathlib import Path
 
 import torch
 
-from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.job import Job, Problem
 from saln.pilot.judging.by_group import describe_groups
 from saln.pilot.judging.costs import reckon
-from saln.pilot.judging.equal_time import LongerUniform, time_budgets
-from saln.pilot.judging.gates import check_gates, judge_gates, parse_gate
+from saln.pilot.judging.equal_time import LongerUniform, point_at, stretches, time_budgets
+from saln.pilot.judging.gates import check_gates, check_reported, judge_gates, parse_gate
 from saln.pilot.judging.kpi import compute_kpis, target_accuracy
 from saln.pilot.judging.selection import describe_selection, mean_selection
 from saln.pilot.judging.verdict import judge
+from saln.pilot.metric import Metric
 from saln.pilot.output.journal import Journal, fingerprint
 from saln.pilot.output.notes import notes
-from saln.pilot.output.result import PilotResult, machine, summarise_data, versions
-from saln.pilot.problem.pool import make_pool
-from saln.pilot.problem.task import Task, make_task
-from saln.pilot.training.trainer import Method, Run, run_method, train_uniform_for
+from saln.pilot.output.result import PilotResult, machine, versions
+from saln.pilot.training.point import Point
+from saln.pilot.training.run import Method, Run, run_method
 from saln.pilot.training.watch import Watcher
 
 WARM_UP_STEPS = 3
 
 
 def run_stage(
-    dataset: Dataset,
+    job: Job,
     config: PilotConfig,
     methods: Sequence[Method],
     watcher: Watcher,
@@ -44,25 +44,33 @@ def run_stage(
         raise PilotError("methods must include uniform, the baseline")
     if len(set(names)) != len(names):
         raise PilotError(f"methods names one twice: {', '.join(names)}")
-    gates = [parse_gate(each) for each in config.gates]
-    check_gates(gates, names, config.price_per_hour)
+    check_gates([parse_gate(each, config.metric) for each in config.gates], names, config.price_per_hour)
     ordered = sorted(methods, key=lambda method: method.name != "uniform")
     used = versions()
-    journal = Journal(work, fingerprint(dataset, config, used) if work else "", config.gates, fresh=fresh)
+    journal = Journal(work, fingerprint(job, config, used) if work else "", config.gates, fresh=fresh)
     with _threads(config.threads):
-        hardware = machine(config.device)
+        hardware = machine(getattr(config, "device", "cpu"))
         try:
             found = len(journal.runs)
-            _run_missing(dataset, config, ordered, journal, hardware["processor"], watcher)
+            _Stage(job, config, ordered, journal, hardware["processor"], watcher).run_missing()
         finally:
             journal.close()
     runs = {each.name: [journal.runs[each.name, seed][0] for seed in range(config.seeds)] for each in ordered}
-    if journal.summary is None:
-        raise PilotError("seeds must be at least 1")
-    target = config.target_accuracy or target_accuracy(runs["uniform"])
-    longer = {seed: each for seed, each in sorted(journal.longer.items()) if seed < config.seeds and len(ordered) > 1}
+    config = (
+        config if config.metric is not None else replace(config, metric=next(iter(runs["uniform"][0].final.metrics)))
+    )
+    metric = Metric.named(config.metric or "", config.higher_is_better)
+    runs = {name: [replace(run, curve=_scored(run.curve, metric)) for run in each] for name, each in runs.items()}
+    gates = [parse_gate(each, metric.name) for each in config.gates]
+    assert journal.summary is not None
+    target = target_accuracy(runs["uniform"]) if config.target is None else metric.score(config.target)
+    longer = {
+        seed: replace(each, curve=_scored(each.curve, metric))
+        for seed, each in sorted(journal.longer.items())
+        if seed < config.seeds and len(ordered) > 1
+    }
     kpis = compute_kpis(runs, target, config.batch_size, longer, config.price_per_hour)
-    pools = tuple(make_pool(dataset, config, seed) for seed in range(config.seeds))
+    pools = tuple(job.pool(config, seed) for seed in range(config.seeds))
     return PilotResult(
         config=replace(config, methods=tuple(method.name for method in ordered)),
         data=journal.summary,
@@ -73,12 +81,12 @@ def run_stage(
         selections=tuple(
             mean_selection([journal.runs[each.name, seed][1] for seed in range(config.seeds)]) for each in ordered
         ),
-        notes=notes(config, journal, runs, dataset, found),
+        notes=notes(job, config, journal, runs, found),
         versions=used,
         machine=hardware,
         longer=tuple(longer.values()),
         pools=pools,
-        by_group=describe_groups(dataset, config, runs, pools),
+        by_group=describe_groups(job, config, runs, pools),
         gates=judge_gates(gates, kpis, config.currency),
         stages=(),
         costs=reckon(kpis, config, journal.seconds),
@@ -86,72 +94,148 @@ def run_stage(
     )
 
 
-def _run_missing(
-    dataset: Dataset,
-    config: PilotConfig,
-    methods: Sequence[Method],
-    journal: Journal,
-    processor: str,
-    watcher: Watcher,
-) -> None:
-    done = {
-        each.name: config.steps * sum((each.name, seed) in journal.runs for seed in range(config.seeds))
-        for each in methods
-    }
-    watcher.begin([each.name for each in methods], config.seeds * config.steps, config.train_share, done)
-    warm = False
-    for seed in range(config.seeds):
-        # Another method goes first in each seed, so that a machine that slows down favours none.
-        turn = seed % len(methods)
-        missing = [each for each in (*methods[turn:], *methods[:turn]) if (each.name, seed) not in journal.runs]
-        if not missing and journal.summary is not None and _has_longer(journal, methods, seed):
-            continue
-        began = time.perf_counter()
-        task = make_task(dataset, config, seed)
-        if journal.summary is None:
-            journal.add_summary(summarise_data(dataset, task))
-        if not warm:
-            for method in methods:
-                run_method(method, task, config, steps=min(WARM_UP_STEPS, config.steps))
-            warm = True
-        journal.add_seconds(time.perf_counter() - began)
-        for method in missing:
-            run = _run(method, task, config, watcher)
-            journal.add_run(run, describe_selection(run, task), processor)
-        if not _has_longer(journal, methods, seed):
-            journal.add_longer(_longer(task, config, _budgets(journal, methods, seed), watcher))
-
-
-def _run(method: Method, task: Task, config: PilotConfig, watcher: Watcher) -> Run:
-    return run_method(
-        method,
-        task,
-        config,
-        on_step=lambda: watcher.step(method.name, task.seed),
-        on_point=lambda point: watcher.point(method.name, task.seed, point),
+def _scored(curve: Sequence[Point], metric: Metric) -> tuple[Point, ...]:
+    """By this metric, whatever a run was judged by when it was made; points between evaluations have no metrics."""
+    reported = curve[-1].metrics
+    if reported and metric.name not in reported:
+        raise PilotError(f"metric '{metric.name}' is not what train reports; it reports {', '.join(reported)}")
+    return tuple(
+        replace(point, score=metric.score(point.metrics[metric.name])) if point.metrics else point for point in curve
     )
 
 
-def _budgets(journal: Journal, methods: Sequence[Method], seed: int) -> tuple[float, ...]:
-    return time_budgets([journal.runs[each.name, seed][0] for each in methods])
+class _Stage:
+    """Runs what is missing in a journal."""
+
+    def __init__(
+        self,
+        job: Job,
+        config: PilotConfig,
+        methods: Sequence[Method],
+        journal: Journal,
+        processor: str,
+        watcher: Watcher,
+    ) -> None:
+        self._job, self._config, self._methods = job, config, methods
+        self._journal, self._processor, self._watcher = journal, processor, watcher
+        self._uniform = next(each for each in methods if each.name == "uniform")
+        self._warm = False
+
+    def run_missing(self) -> None:
+        """Seed by seed, so that what is there can be compared."""
+        config, journal, methods = self._config, self._journal, self._methods
+        steps = self._n_steps()
+        done = {
+            each.name: sum(
+                run.final.step
+                for (name, seed), (run, _) in journal.runs.items()
+                if name == each.name and seed < config.seeds
+            )
+            for each in methods
+        }
+        total = None if steps is None else config.seeds * steps
+        self._watcher.begin([each.name for each in methods], total, config.train_share, done)
+        for seed in range(config.seeds):
+            # Another method goes first in each seed, so that a machine that slows down favours none.
+            turn = seed % len(methods)
+            missing = [each for each in (*methods[turn:], *methods[:turn]) if (each.name, seed) not in journal.runs]
+            if not missing and self._has_longer(seed):
+                continue
+            began = time.perf_counter()
+            problem = self._job.problem(config, seed)
+            if journal.summary is None:
+                journal.add_summary(self._job.summary(config, problem))
+            if not self._warm:
+                for method in methods:
+                    run_method(method, problem, config, stop_after=WARM_UP_STEPS)
+                self._warm = True
+            journal.add_seconds(time.perf_counter() - began)
+            for method in missing:
+                self._add_run(method, problem, seed)
+            if not self._has_longer(seed):
+                journal.add_longer(self._longer(problem, seed))
+
+    def _n_steps(self) -> int | None:
+        """Of a run, as far as it is known yet."""
+        found = next((run.final.step for (run, _) in self._journal.runs.values()), None)
+        return self._job.steps(self._config) if found is None else found
+
+    def _add_run(self, method: Method, problem: Problem, seed: int) -> None:
+        before = self._n_steps()
+        run = run_method(
+            method,
+            problem,
+            self._config,
+            n_steps=before,
+            on_step=lambda: self._watcher.step(method.name, seed),
+            on_point=lambda point: self._watcher.point(method.name, seed, point),
+        )
+        assert run is not None
+        self._check_equal(run)
+        metrics = run.final.metrics
+        metric = self._config.metric or next(iter(metrics))
+        check_reported([parse_gate(each, metric) for each in self._config.gates], metrics)
+        self._journal.add_run(run, describe_selection(run, problem), self._processor)
+        if before is None:
+            self._watcher.known(self._config.seeds * run.final.step)
+
+    def _check_equal(self, run: Run) -> None:
+        for (name, seed), (other, _) in self._journal.runs.items():
+            ours, theirs = ([point.step for point in each.curve] for each in (run, other))
+            if ours != theirs:
+                raise PilotError(
+                    f"train reported after steps {_few(ours)} with {run.method}, seed {run.seed}, and after "
+                    f"{_few(theirs)} with {name}, seed {seed}; wanted the same number of steps, and evaluations after "
+                    "the same ones, in every run"
+                )
+
+    def _budgets(self, seed: int) -> tuple[float, ...]:
+        return time_budgets([self._journal.runs[each.name, seed][0] for each in self._methods])
+
+    def _has_longer(self, seed: int) -> bool:
+        """Uniform has already been given as long as each of these methods."""
+        if any((each.name, seed) not in self._journal.runs for each in self._methods):
+            return False
+        budgets = self._budgets(seed)
+        return not budgets or (seed in self._journal.longer and set(budgets) <= set(self._journal.longer[seed].budgets))
+
+    def _longer(self, problem: Problem, seed: int) -> LongerUniform:
+        began = time.perf_counter()
+        budgets, uniform = self._budgets(seed), self._journal.runs["uniform", seed][0]
+        wanted = stretches(budgets, uniform, anneals=self._job.anneals)
+        curves = {}
+        for stretch in sorted(set(wanted.values())):
+            run = run_method(
+                self._uniform,
+                problem,
+                self._config,
+                stretch=stretch,
+                n_steps=round(stretch * uniform.final.step),
+                on_step=lambda: self._watcher.longer(seed),
+            )
+            assert run is not None
+            curves[stretch] = run.curve
+        points = []
+        for budget in budgets:
+            if budget not in wanted:
+                points.append(uniform.final)
+            elif self._job.anneals:
+                points.append(curves[wanted[budget]][-1])
+            else:
+                points.append(point_at(curves[wanted[budget]], budget))
+        return LongerUniform(seed, budgets, tuple(points), time.perf_counter() - began)
 
 
-def _has_longer(journal: Journal, methods: Sequence[Method], seed: int) -> bool:
-    """Uniform has already been given as long as each of these methods."""
-    budgets = _budgets(journal, methods, seed)
-    return not budgets or (seed in journal.longer and set(budgets) <= set(journal.longer[seed].budgets))
-
-
-def _longer(task: Task, config: PilotConfig, budgets: tuple[float, ...], watcher: Watcher) -> LongerUniform:
-    began = time.perf_counter()
-    curve = train_uniform_for(task, config, budgets, on_step=lambda: watcher.longer(task.seed))
-    return LongerUniform(task.seed, budgets, curve, time.perf_counter() - began)
+def _few(steps: Sequence[int]) -> str:
+    shown = ", ".join(map(str, steps[:3]))
+    return shown if len(steps) <= 3 else f"{shown}, …, {steps[-1]} ({len(steps)} in all)"
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _threads(count: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    if count is not None:
+        torch.set_num_threads(count)
     try:
         yield
     finally:

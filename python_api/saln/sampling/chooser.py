@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from saln.sampling.ahead import Place
 from saln.sampling.memory import memory_of
 from saln.sampling.order import EpochOrder
 from saln.sampling.ranks import Ranks
+from saln.sampling.recorder import Recorder
 from saln.sampling.refresh import LiveValues, Refresh
 from saln.sampling.served import ServedBatch
 from saln.selectors import SelectionReport, Selector
+from saln.selectors.support.out_of_fold import out_of_fold_losses
 from saln.superbatch import SuperBatch
 
 
@@ -37,9 +43,12 @@ class Chooser:
     refresh : Refresh, optional
     ahead : int
         How many steps before they are asked for batches are chosen.
+    activations : bool
+        Whether recorded activations stand for the features.
 
     Attributes
     ----------
+    recorder : Recorder
     memory : SelectorMemory or None
     live : LiveValues or None
     keeps_memory : bool
@@ -68,27 +77,40 @@ class Chooser:
         n_epochs: int | None = None,
         refresh: Refresh | None = None,
         ahead: int = 0,
+        activations: bool = False,
     ) -> None:
         self.selector = selector
         self.order = order
         self.ranks = ranks
         self.memory = memory_of(selector)
         self.keeps_memory = ahead > 0
-        self._shares_scores = ahead == 0
         self.live: LiveValues | None = None
+        self._ahead = ahead
         self._samples = samples
         self._n_epochs = n_epochs
+        self._needs = selector.needs
+        self._again: dict[Place, Mapping[str, Any]] = {}
+        self.recorder = Recorder(samples, self._needs, activations=activations, check=self._check_recording)
         if len(samples):
             selector.prepare(samples)
         if refresh is not None:
-            shared = ranks if self.memory is not None else None
-            self.live = LiveValues(samples, refresh, ahead, self._rows_between, shared)
+            self.refresh_with(refresh)
         self.start_anew()
 
     @property
     def samples(self) -> SuperBatch:
         """With the values of the last refresh."""
         return self._samples if self.live is None else self.live.samples
+
+    @property
+    def refreshed(self) -> set[str]:
+        """Fields that a refresh has given."""
+        return set() if self.live is None else self.live.refreshed
+
+    def refresh_with(self, refresh: Refresh) -> None:
+        """Refresh the samples' values from the next batch on, beginning with what was known at first."""
+        shared = self.ranks if self.memory is not None else None
+        self.live = LiveValues(self._samples, refresh, self._ahead, self._rows_between, shared)
 
     @property
     def n_steps(self) -> int:
@@ -113,6 +135,8 @@ class Chooser:
         """What the selector remembers is forgotten, and values are worked out anew."""
         self.selector.reset()
         self.memory = memory_of(self.selector)
+        self.recorder.clear()
+        self._again = {}
         if self.live is not None:
             self.live.restart()
 
@@ -121,10 +145,18 @@ class Chooser:
         if self.live is not None:
             self.live.ask(self.step_of_run(place))
 
+    def serve_again(self, batches: Iterable[Mapping[str, Any]]) -> None:
+        """Let these, of a state, be the batches of their places: they were chosen when less was recorded."""
+        self._again = {(batch["epoch"], batch["step"]): batch for batch in batches}
+
     @torch.no_grad()
     def choose(self, place: Place) -> ServedBatch:
         """The batch of a place; with a memory, after all that it depends on."""
         begun = time.perf_counter()
+        if (served := self._again.pop(place, None)) is not None:
+            if self.memory is not None:
+                self.memory.load_state_dict(served["memory"])
+            return dataclasses.replace(ServedBatch.from_state(served, self._samples.device), memory=self._memory_now())
         epoch, step = place
         run_step, own = self.step_of_run(place), self.number_of(step)
         samples, since = (self._samples, run_step) if self.live is None else self.live.at(run_step)
@@ -135,6 +167,7 @@ class Chooser:
                 chosen[number] = self.select(epoch, number, samples)
                 self.memory.chose(number)
         rows, report = chosen[own] if own in chosen else self.select(epoch, own, samples)
+        age, unseen = self.recorder.ages(self.order.super_batch(epoch, own), run_step, self.refreshed)
         return ServedBatch(
             epoch,
             step,
@@ -143,7 +176,9 @@ class Chooser:
             report,
             selection_seconds=time.perf_counter() - begun,
             staleness=None if self.live is None else run_step - since,
-            memory=self.memory.state_dict() if self.memory is not None and self.keeps_memory else None,
+            age=age,
+            unseen=unseen,
+            memory=self._memory_now(),
         )
 
     @torch.no_grad()
@@ -154,19 +189,56 @@ class Chooser:
         """
         if number >= self.order.n_batches:
             return self.order.batch(epoch, number).to(samples.device), SelectionReport(self.order.size(number), 0)
-        offered = self.order.super_batch(epoch, number).to(samples.device)  # [M]
+        rows = self.order.super_batch(epoch, number)  # [M] on the host
+        offered = rows.to(samples.device)
         if self._n_epochs is not None:
             self.selector.progress = min(1.0, (epoch + number / self.order.n_batches) / self._n_epochs)
         size = self.order.size(number)
         if self.selector.abstains:
             return offered[:size], SelectionReport(offered.numel(), 0)
-        super_batch = samples.take(offered)
-        shared = self.memory is not None and self._shares_scores and self.ranks.can_talk
+        super_batch = self.recorder.fill(self._with_reference(samples).take(offered), rows, self.refreshed)
+        shared = self.memory is not None and self._ahead == 0 and self.ranks.can_talk
         work_out = self.ranks.work_out if shared else None
         chosen = self.selector.select(
             super_batch, size, generator=self.order.generator(epoch, number), work_out=work_out
         )
         return offered[chosen], self.selector.last_report or SelectionReport(len(super_batch), 0)
+
+    def _memory_now(self) -> dict[str, Any] | None:
+        return self.memory.state_dict() if self.memory is not None and self.keeps_memory else None
+
+    def _with_reference(self, samples: SuperBatch) -> SuperBatch:
+        """The samples with reference losses, where the selector reads them and nobody has given any."""
+        if "reference_losses" not in self._needs or samples.reference_losses is not None:
+            return samples
+        if self._samples.reference_losses is None:
+            if self._samples.labels is None:
+                raise ValueError(
+                    f"{self.selector.name} reads reference_losses, and there are no labels to work them out from: give "
+                    "labels, or SuperBatch(features, reference_losses=...)"
+                )
+            losses = out_of_fold_losses(self._samples.features, self._samples.labels)
+            self._samples = dataclasses.replace(self._samples, reference_losses=losses)
+        return dataclasses.replace(samples, reference_losses=self._samples.reference_losses)
+
+    def _check_recording(self) -> None:
+        """Raise a ValueError where batches cannot depend on what this process records."""
+        if self._ahead:
+            raise ValueError(
+                f"ahead is {self._ahead}, want 0: {self.selector.name} chooses by what training has recorded, which "
+                "batches chosen ahead would not know"
+            )
+        others = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+        if self.memory is not None and self.ranks.world_size > 1:
+            raise ValueError(
+                f"{self.selector.name} has a memory, so that all {self.ranks.world_size} ranks choose all batches, and "
+                "each records its own only: train on one rank, or give the values by a Refresh"
+            )
+        if self.ranks.world_size == 1 < others:
+            raise ValueError(
+                f"every one of {others} processes chooses all batches (rank=0, world_size=1), and each records its own "
+                "only: leave rank and world_size out, or give the values by a Refresh"
+            )
 
     def _numbers(self, step: int) -> range:
         """All ranks' batches of a step, as far as they are chosen."""

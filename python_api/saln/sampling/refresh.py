@@ -25,7 +25,9 @@ class Refresh:
     ----------
     compute : callable
         Called as `compute(model, indices)` with dataset indices `[n]`, int64 on the host; returns features `[n, d]`, or
-        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known.
+        a `SuperBatch` of n rows with losses, residuals, ... too, from which what is there replaces what was known;
+        features of no columns replace none. At the first refresh features may be of another width than those known, as
+        activations in place of frozen features are; the width of the first refresh stays.
     model : nn.Module
         Passed to compute, without gradients. With a lag a copy of it, in evaluation mode, made when the refresh is due.
     every : int
@@ -80,6 +82,8 @@ class LiveValues:
     ----------
     n_kept : int
         Rows that came back with values that are not finite, and kept their former ones, so far.
+    refreshed : set of str
+        Fields that a refresh has given.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class LiveValues:
         self._ranks = ranks
         self._waiting: deque[_Version] = deque()
         self._since = 0
+        self.refreshed: set[str] = set()
         self._asked: int | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -159,12 +164,14 @@ class LiveValues:
         rows = rows.to(self.samples.device)[good.to(self.samples.device)]
         for name in SHAPES:
             new: Tensor | None = getattr(values, name)
-            if new is None or name == "indices":
+            if new is None or name == "indices" or (name == "features" and new.shape[1] == 0):
                 continue
             if name in PER_PAIR:
                 raise ValueError(f"compute returned {name}, want values of single samples")
             old: Tensor | None = getattr(self.samples, name)
-            if old is None:
+            first = name not in self.refreshed
+            self.refreshed.add(name)
+            if old is None or (first and old.shape[1:] != new.shape[1:]):
                 # Rows that no refresh has reached are offered to no selector.
                 old = torch.zeros(len(self.samples), *new.shape[1:], dtype=new.dtype, device=self.samples.device)
                 self.samples = dataclasses.replace(self.samples, **{name: old})

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import itertools
-import time
 import warnings
+import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
 from torch.utils.data import BatchSampler
 
-from saln.sampling.ahead import Ahead, Place
+from saln.sampling.ahead import Place
 from saln.sampling.callers import dataset_of_caller, refuse_double_sharding, thrown_away_by_caller
 from saln.sampling.chooser import Chooser
 from saln.sampling.epoch_sampler import EpochSampler
-from saln.sampling.memory_history import MemoryHistory
 from saln.sampling.order import EpochOrder, super_batch_size
 from saln.sampling.ranks import Ranks, checksum
+from saln.sampling.recorder import Recorder
 from saln.sampling.refresh import Refresh
-from saln.sampling.samples import check_dataset, samples_of
+from saln.sampling.samples import Given, check_dataset, opened, samples_of
 from saln.sampling.served import ServedBatch
+from saln.sampling.serving import Serving
 from saln.sampling.walk import EpochCursor, EpochWalk
 from saln.selectors import DEFAULT, Selector, make_selector
 from saln.superbatch import FLOATING, SuperBatch
-
-REMEMBERED = 1024  # batches served, far more than loaders ask for ahead of training
 
 
 class SpectralBatchSampler(BatchSampler):
@@ -53,12 +52,18 @@ class SpectralBatchSampler(BatchSampler):
     get the first batches of the plain shuffled epoch, as by torch's DistributedSampler; with `drop_last` the last
     batches are left out instead. At the start of every epoch the ranks compare their features, seeds and options.
 
+    Selectors that read losses or residuals, and are given none, choose by what the training's own forward passes say:
+    one line in its loop, `with sampler.recorder(model):` around them (`saln.sampling.recorder.Recorder`). Batches then
+    depend on those before them in this way, too. Reference losses that nobody has given are made of features and
+    labels, once, when a selector first reads them: what a linear model says of samples that it was not fitted on
+    (`saln.selectors.support.out_of_fold`).
+
     Parameters
     ----------
-    features : Tensor [N, d] or SuperBatch
+    features : Tensor [N, d], SuperBatch, Features or path
         Features of the dataset, row i for index i; or with them losses, labels, ... of the whole dataset, and indices
         where the rows are not in the dataset's order, or of a part of it. Rows with values that are not finite are
-        never yielded.
+        never yielded. Features that `saln.extract` wrote, or the path of their npy file, are compared with the dataset.
     batch_size : int
         Samples per batch, on each rank.
     filter_ratio : float
@@ -80,7 +85,10 @@ class SpectralBatchSampler(BatchSampler):
         Batches chosen in a background thread before they are asked for. They are the same batches; but what they are
         chosen by is older by so many steps where it is refreshed.
     refresh : Refresh, optional
-        Values of the samples worked out anew every so many steps; left out, they are frozen.
+        Values of the samples worked out anew every so many steps; left out, they are frozen, but for what the recorder
+        is given.
+    activations : bool
+        Let the learner's activations stand for the features, once the recorder has any.
     rank, world_size : int, optional
         As torch.distributed says at the time, if left out. `0, 1` where somebody else shards the batches.
     **options
@@ -94,8 +102,6 @@ class SpectralBatchSampler(BatchSampler):
         Samples offered to the selector at a step.
     n_left_out : int
         Rows left out because they are not finite.
-    served : deque of ServedBatch
-        The last batches yielded, with weights, seconds and staleness; at most `REMEMBERED`.
 
     Raises
     ------
@@ -116,7 +122,9 @@ class SpectralBatchSampler(BatchSampler):
     there use torchdata's StatefulDataLoader, which saves the state that belongs to the batch it returns. As with
     its own samplers, what it saves right after an epoch's last batch, the loop not yet left, first ends that epoch with
     no batch more. Values that are refreshed are not in the state: after a resume they are worked out first, from the
-    model as it is then, so that batches may differ from those of a run that went on.
+    model as it is then, so that batches may differ from those of a run that went on. What the recorder keeps is in it,
+    as it is when the state is asked for; StatefulDataLoader with worker processes asks at every batch, before training
+    on it is done, so that it resumes exactly without workers only.
 
     Examples
     --------
@@ -137,7 +145,7 @@ class SpectralBatchSampler(BatchSampler):
 
     def __init__(
         self,
-        features: Tensor | SuperBatch,
+        features: Given,
         batch_size: int,
         *,
         filter_ratio: float = 0.8,
@@ -149,10 +157,12 @@ class SpectralBatchSampler(BatchSampler):
         n_epochs: int | None = None,
         ahead: int = 0,
         refresh: Refresh | None = None,
+        activations: bool = False,
         rank: int | None = None,
         world_size: int | None = None,
         **options: Any,
     ) -> None:
+        features, self._fingerprint = opened(features)
         samples = samples_of(features, labels)
         self._whole = not (isinstance(features, SuperBatch) and features.indices is not None)
         super().__init__(EpochSampler(self), batch_size, drop_last)
@@ -169,7 +179,6 @@ class SpectralBatchSampler(BatchSampler):
         self.super_batch_size = super_batch_size(batch_size, filter_ratio)
         self.n_epochs = n_epochs
         self.ranks = Ranks(rank, world_size)
-        self.served: deque[ServedBatch] = deque(maxlen=REMEMBERED)
         finite = samples.finite_rows(FLOATING) & self.selector.eligible(samples)
         rows = finite.nonzero().squeeze(1).cpu()  # [n]
         self.order = EpochOrder(rows, batch_size, self.super_batch_size, seed, drop_last=drop_last, passes=passes)
@@ -180,14 +189,13 @@ class SpectralBatchSampler(BatchSampler):
                 f"{self.n_left_out} of {len(samples)} samples have values that are not finite and are never yielded",
                 stacklevel=2,
             )
-        self._chooser = Chooser(samples, self.selector, self.order, self.ranks, n_epochs, refresh, ahead)
-        self._ahead = Ahead(self._chooser.choose, self._chooser.after, ahead)
+        self._chooser = Chooser(samples, self.selector, self.order, self.ranks, n_epochs, refresh, ahead, activations)
         self._cursor = EpochCursor(self.__len__)
         self._checksum: int | None = None  # of the samples as they were given, worked out when ranks compare
         self._given = samples
-        self._expected: Place | None = None
-        self._history = MemoryHistory(self._chooser, self._cursor)
-        self._start_anew()
+        self._compared: Callable[[], object] = _nothing  # the dataset whose rows' content was found to be right
+        self._serving = Serving(self._chooser, self._cursor, ahead, self._extent, self._checksum_of_samples)
+        self._serving.start_anew()
 
     def __len__(self) -> int:
         """Batches per epoch on this rank, the same on each and in each epoch."""
@@ -216,6 +224,16 @@ class SpectralBatchSampler(BatchSampler):
             )
         self.skip(n_thrown_away - step)
         return itertools.chain(([] for _ in range(n_thrown_away)), walk)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Keeps what training finds out about the samples, for selectors that read losses or residuals."""
+        return self._chooser.recorder
+
+    @property
+    def served(self) -> deque[ServedBatch]:
+        """The last batches yielded, with weights, seconds and ages; at most `saln.sampling.serving.REMEMBERED`."""
+        return self._serving.served
 
     @property
     def n_batches(self) -> int:
@@ -270,36 +288,46 @@ class SpectralBatchSampler(BatchSampler):
 
     def reset(self) -> None:
         """Start a run anew: epoch 0, and a selector with nothing in its memory."""
-        self._discard_ahead()
+        self._serving.discard_ahead()
         self._cursor.restore(0, 0)
-        self._start_anew()
+        self._serving.start_anew()
+
+    def refresh_with(self, refresh: Refresh) -> None:
+        """Refresh the samples' values, as the option `refresh` does: for models made after the sampler.
+
+        A RuntimeError once batches were asked for, unless since then the sampler was reset or has loaded a state.
+        """
+        if self._serving.has_begun:
+            raise RuntimeError("refresh_with is called after batches were served, want it before the first, or a reset")
+        self._chooser.refresh_with(refresh)
 
     def served_at(self, epoch: int, step: int) -> ServedBatch:
         """What is remembered of a batch: of the k-th that a loader gives in an epoch, step k, however far it has asked
         ahead. A KeyError if it was not served, or too long ago.
         """
-        for batch in reversed(self.served):
-            if (batch.epoch, batch.step) == (epoch, step):
-                return batch
-        raise KeyError(f"batch {step} of epoch {epoch} is not among the last {len(self.served)} served")
+        return self._serving.at(epoch, step)
 
     def offered_at(self, epoch: int, step: int) -> Tensor:
         """The rows of the samples that this rank's batch of a place is chosen from, `[M]` on the host."""
         return self.order.super_batch(epoch, self._chooser.number_of(step))
 
     def check_dataset(self, dataset: object) -> None:
-        """Raise a ValueError if the features cannot be those of this dataset: they have other lengths, or indices that
-        were given beside them go beyond its end. A DataLoader's dataset is looked at whenever it iterates the sampler.
+        """Raise a ValueError if the features cannot be those of this dataset: they have other lengths, indices that
+        were given beside them go beyond its end, or extracted features are of other rows or of another order. A
+        DataLoader's dataset is looked at whenever it iterates the sampler, the content of its rows the first time.
         """
-        check_dataset(dataset, self._given, whole=self._whole)
+        fingerprint = None if self._compared() is dataset else self._fingerprint
+        check_dataset(dataset, self._given, whole=self._whole, fingerprint=fingerprint)
+        with contextlib.suppress(TypeError):  # lists have no weak references, and are compared again
+            self._compared = weakref.ref(dataset)
 
     def remember(self, n_batches: int) -> None:
         """Let `state_at` go back so many batches from now on: a copy of the selector's memory, if any, for each."""
-        self._history.remember(n_batches)
+        self._serving.history.remember(n_batches)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, and the selector's
-        memory if it has one. The same on every rank.
+        """A copy of what an exact resume needs: the place in the epochs, what fixes their batches, the selector's
+        memory if it has one, and what is recorded if it reads that. The same on every rank, but for what each recorded.
 
         After the last batch of an epoch it leads to a whole next epoch.
         """
@@ -308,18 +336,12 @@ class SpectralBatchSampler(BatchSampler):
     def state_at(self, epoch: int, step: int) -> dict[str, Any]:
         """The state as it was after so many batches of an epoch, whatever was asked for since.
 
-        For trainers that know what they have trained on, with loaders that ask ahead. A ValueError if the selector has
-        a memory, and what it was is not remembered: see `remember`.
+        For trainers that know what they have trained on, with loaders that ask ahead. What was recorded is as it is
+        now, and batches asked for since are kept. A ValueError if the selector has a memory, and what it was is not
+        remembered: see `remember`.
         """
         progress = getattr(self.selector, "progress", None) if self.n_epochs is None else None
-        return {
-            "epoch": epoch,
-            "step": step,
-            "seed": self.order.seed,
-            **self._extent(),
-            "progress": progress,
-            "memory": self._history.at((epoch, step)),
-        }
+        return self._serving.state_at((epoch, step), progress)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next walk go on from there, with the seed of the state.
@@ -327,19 +349,7 @@ class SpectralBatchSampler(BatchSampler):
         Raises a ValueError if the state is of another dataset size, batch size, super-batch size, selector, number of
         ranks, `drop_last` or `passes`.
         """
-        for name, ours in self._extent().items():
-            if state_dict[name] != ours:
-                raise ValueError(
-                    f"the state was saved with {name} {state_dict[name]}, this sampler has {ours}: "
-                    "the rest of the epoch would not be what it was"
-                )
-        self._discard_ahead()
-        self.order.seed = int(state_dict["seed"])
-        self._cursor.restore(int(state_dict["epoch"]), int(state_dict["step"]))
-        self._start_anew()
-        if state_dict["progress"] is not None:
-            self.selector.progress = state_dict["progress"]
-        self._history.restore(state_dict["memory"])
+        self._serving.load_state_dict(state_dict)
 
     def _extent(self) -> dict[str, int | bool | str | None]:
         return {
@@ -366,43 +376,17 @@ class SpectralBatchSampler(BatchSampler):
 
     def _serve(self, epoch: int, step: int) -> list[int]:
         """What a walk yields: the present step of training."""
-        place = epoch, step
-        if step == 0 or place != self._expected:
-            self._check_agreement(place)
-        if not self._ahead.expects(place):
-            self._discard_ahead()
-        asked = time.perf_counter()
-        try:
-            self._chooser.ask(place)
-            batch = self._ahead.take(place)
-        except BaseException:
-            self._discard_ahead()
-            raise
-        waited = time.perf_counter() - asked
-        self.served.append(dataclasses.replace(batch, waited_seconds=waited, memory=None))
-        if batch.memory is not None:
-            self._history.note((epoch, step + 1), batch.memory)
-        self._expected = self._chooser.after(place)
-        return list(batch.indices)
+        return self._serving.serve((epoch, step))
 
-    def _check_agreement(self, place: Place) -> None:
-        if not self.ranks.can_talk:
-            return
+    def _checksum_of_samples(self) -> int:
         if self._checksum is None:
             self._checksum = checksum(self._given)
-        facts = {"epoch and step": place, "seed": self.order.seed, **self._extent(), "ahead": self._ahead.depth}
-        self.ranks.check_agreement({**facts, "checksum of the features": self._checksum})
-
-    def _discard_ahead(self) -> None:
-        self._ahead.discard()
-        if self._ahead.depth:
-            self._history.rewind()
-
-    def _start_anew(self) -> None:
-        self._chooser.start_anew()
-        self._expected = None
-        self._history.start_anew()
+        return self._checksum
 
     def __getstate__(self) -> dict[str, Any]:
-        self._discard_ahead()
-        return self.__dict__
+        self._serving.discard_ahead()
+        return {**self.__dict__, "_compared": _nothing}
+
+
+def _nothing() -> None:
+    """In place of a weak reference to a dataset."""

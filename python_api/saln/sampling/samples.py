@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler, Sampler
 
+from saln.features.features import Features, load
+from saln.features.fingerprint import Fingerprint
 from saln.superbatch import SuperBatch
+
+Given: TypeAlias = Tensor | SuperBatch | Features | str | os.PathLike[str]
+"""What a caller may have of the samples."""
+
+
+def opened(features: Given) -> tuple[Tensor | SuperBatch, Fingerprint | None]:
+    """Features in memory or mapped, and what is known of the dataset that they were extracted from.
+
+    >>> import torch
+    >>> from saln.sampling.samples import opened
+    >>> opened(torch.eye(2))
+    (tensor([[1., 0.],
+            [0., 1.]]), None)
+    """
+    if isinstance(features, str | os.PathLike):
+        features = load(features)
+    return (features.tensor(), features.fingerprint) if isinstance(features, Features) else (features, None)
 
 
 def samples_of(features: Tensor | SuperBatch, labels: Tensor | None = None) -> SuperBatch:
@@ -38,7 +59,8 @@ def samples_of(features: Tensor | SuperBatch, labels: Tensor | None = None) -> S
         samples = SuperBatch(features, labels=labels)
     elif not isinstance(features, SuperBatch):
         raise TypeError(
-            f"features is a {type(features).__name__}, want a tensor [N, d] or a SuperBatch{_advice(features)}"
+            f"features is a {type(features).__name__}, want a tensor [N, d], a SuperBatch or extracted features"
+            f"{_advice(features)}"
         )
     elif labels is not None:
         raise ValueError("labels are given twice: leave them in the SuperBatch")
@@ -65,7 +87,7 @@ def _advice(given: object) -> str:
     )
 
 
-def check_dataset(dataset: object, samples: SuperBatch, *, whole: bool) -> None:
+def check_dataset(dataset: object, samples: SuperBatch, *, whole: bool, fingerprint: Fingerprint | None = None) -> None:
     """Raise a ValueError if the samples cannot be those of a dataset; one that does not know its length passes.
 
     Parameters
@@ -75,6 +97,8 @@ def check_dataset(dataset: object, samples: SuperBatch, *, whole: bool) -> None:
         With indices.
     whole : bool
         Whether they are to be all of the dataset; otherwise their indices say which, and have to be in it.
+    fingerprint : Fingerprint, optional
+        Of the dataset that the features are of: up to 16 rows are read and compared (`Fingerprint.check`).
 
     Examples
     --------
@@ -99,3 +123,5 @@ for a part of the dataset give SuperBatch(features, indices=...), the index of e
     last = int(samples.require("indices", by="the sampler").max()) if len(samples) else -1
     if last >= n_samples:
         raise ValueError(f"the batch sampler's indices go up to {last}, the dataset has {n_samples} samples")
+    if fingerprint is not None:
+        fingerprint.check(dataset)

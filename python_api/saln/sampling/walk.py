@@ -48,6 +48,11 @@ class EpochCursor:
         return self._epoch, self._step
 
     @property
+    def starts(self) -> bool:
+        """Whether no batch was given yet of the walk under way."""
+        return self._step == 0
+
+    @property
     def next_start(self) -> tuple[int, int]:
         """Where a walk that started now would start."""
         if self._wanted is not None:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
-from saln.datasets import Dataset, Groups
+from saln.datasets import Groups
 from saln.pilot.config import PilotConfig
+from saln.pilot.job import Job, Pool, offered_in, order_of
 from saln.pilot.judging.intervals import Interval, interval
 from saln.pilot.judging.selection import PARTS_OF_TRAINING
-from saln.pilot.problem.pool import Pool
-from saln.pilot.problem.task import offered_in, order_of
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ class MethodByGroup:
     share_over_time : tuple of tuple of float
         The same of successive tenths of training.
     accuracy : tuple of Interval or None
-        Share of right answers in each group at the end, over seeds; None for a group without test rows.
+        Share of right answers in each group at the end, over seeds; None for a group without test rows, and where the
+        training keeps its predictions to itself.
     gap : Interval or None
         Highest less lowest of these within a seed, over seeds; None where fewer than two groups have test rows.
     """
@@ -84,14 +84,14 @@ class ByGroup:
 
 
 def describe_groups(
-    dataset: Dataset, config: PilotConfig, runs: Mapping[str, Sequence[Run]], pools: Sequence[Pool]
+    job: Job, config: PilotConfig, runs: Mapping[str, Sequence[Run]], pools: Sequence[Pool]
 ) -> tuple[ByGroup, ...]:
     """Every group column of the data set.
 
     Parameters
     ----------
-    dataset : Dataset
-        As it was loaded; its `groups` are of all its rows.
+    job : Job
+        Its `groups` are of all rows of its data set.
     config : PilotConfig
         Of the runs.
     runs : mapping of str to sequence of Run
@@ -99,13 +99,16 @@ def describe_groups(
     pools : sequence of Pool
         By seed.
     """
-    offered = [pool.rows[offered_in(order_of(pool, config), config.steps)] for pool in pools] if dataset.groups else []
-    return tuple(_of_column(each, dataset, runs, pools, offered) for each in dataset.groups)
+    if not job.groups:
+        return ()
+    steps = runs["uniform"][0].final.step
+    offered = [pool.rows[offered_in(order_of(pool, config), steps)] for pool in pools]
+    return tuple(_of_column(each, job.labels, runs, pools, offered) for each in job.groups)
 
 
 def _of_column(
     groups: Groups,
-    dataset: Dataset,
+    labels: torch.Tensor | None,
     runs: Mapping[str, Sequence[Run]],
     pools: Sequence[Pool],
     offered: Sequence[torch.Tensor],
@@ -117,29 +120,38 @@ def _of_column(
         groups.names,
         pool_share=_mean_share([codes[rows] for rows in offered], n),
         test_rows=tuple(test_rows.tolist()),
-        methods=tuple(_of_method(name, codes, n, dataset.labels, of_method, pools) for name, of_method in runs.items()),
+        methods=tuple(_of_method(name, codes, n, labels, of_method, pools) for name, of_method in runs.items()),
     )
 
 
 def _of_method(
-    name: str, codes: torch.Tensor, n: int, labels: torch.Tensor, runs: Sequence[Run], pools: Sequence[Pool]
+    name: str, codes: torch.Tensor, n: int, labels: torch.Tensor | None, runs: Sequence[Run], pools: Sequence[Pool]
 ) -> MethodByGroup:
-    chosen = [codes[pools[run.seed].rows[run.chosen]] for run in runs]  # each [steps, batch_size]
-    parts = [each.tensor_split(min(PARTS_OF_TRAINING, each.shape[0])) for each in chosen]
+    parts = [run.chosen.tensor_split(min(PARTS_OF_TRAINING, len(run.chosen))) for run in runs]
+    tenths = [[_codes(part, codes, pools[run.seed]) for part in each] for run, each in zip(runs, parts, strict=True)]
     accuracy = torch.stack([_accuracy(run, codes, n, labels, pools[run.seed].test_rows) for run in runs])  # [seeds, n]
     tested = accuracy[:, ~accuracy[0].isnan()]
     gaps = (tested.amax(dim=1) - tested.amin(dim=1)).tolist() if tested.shape[1] > 1 else []
     return MethodByGroup(
         name,
-        share=_mean_share(chosen, n),
-        share_over_time=tuple(_mean_share(part, n) for part in zip(*parts, strict=True)),
+        share=_mean_share([torch.cat(of_run) for of_run in tenths], n),
+        share_over_time=tuple(_mean_share(part, n) for part in zip(*tenths, strict=True)),
         accuracy=tuple(None if column[0].isnan() else interval(column.tolist()) for column in accuracy.T),
         gap=interval(gaps) if gaps else None,
     )
 
 
-def _accuracy(run: Run, codes: torch.Tensor, n: int, labels: torch.Tensor, test_rows: torch.Tensor) -> torch.Tensor:
+def _codes(chosen: torch.Tensor, codes: torch.Tensor, pool: Pool) -> torch.Tensor:
+    """Groups of chosen places, `[samples]`."""
+    return codes[pool.rows[chosen[chosen >= 0]]]
+
+
+def _accuracy(
+    run: Run, codes: torch.Tensor, n: int, labels: torch.Tensor | None, test_rows: torch.Tensor
+) -> torch.Tensor:
     """Share of right answers in each group, `[n]`; NaN for a group without test rows."""
+    if run.predicted is None or labels is None:
+        return torch.full((n,), torch.nan, dtype=torch.float64)
     of_rows, right = codes[test_rows], run.predicted == labels[test_rows]
     rows = torch.bincount(of_rows, minlength=n)
     return torch.bincount(of_rows[right], minlength=n).double() / rows

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.training.point import Point
+from saln.pilot.training.run import Run
+
+ALIKE = 1.02
+"""Runs whose lengths differ by so little are one."""
 
 
 @dataclass(frozen=True)
 class LongerUniform:
-    """Uniform, trained on from the same start until it had taken as long as each method.
+    """Uniform, given as long as each method took.
 
     Attributes
     ----------
@@ -20,7 +24,7 @@ class LongerUniform:
     budgets : tuple of float
         Seconds, ascending.
     curve : tuple of Point
-        The first step over at each budget or later.
+        Of each budget, how uniform stands after as many seconds; a training that anneals is run anew for each.
     wall_seconds : float
         What finding this out took.
     """
@@ -31,8 +35,10 @@ class LongerUniform:
     wall_seconds: float
 
     def at(self, seconds: float) -> Point:
-        """Uniform after so many seconds; the last evaluation where it did not train for so long."""
-        return next((point for point in self.curve if point.seconds >= seconds), self.curve[-1])
+        """Uniform after so many seconds; that of the longest budget where it was never given as long."""
+        return next(
+            (point for budget, point in zip(self.budgets, self.curve, strict=True) if budget >= seconds), self.curve[-1]
+        )
 
 
 def time_budgets(runs: Sequence[Run]) -> tuple[float, ...]:
@@ -42,19 +48,49 @@ def time_budgets(runs: Sequence[Run]) -> tuple[float, ...]:
     return tuple(sorted(taken | with_setup))
 
 
+def stretches(budgets: Sequence[float], uniform: Run, *, anneals: bool) -> dict[float, float]:
+    """How many times as long as usual to train uniform for each budget that asks for more; one length serves those
+    that differ by little, and the longest serves all of a training that does not anneal.
+
+    >>> import torch
+    >>> from saln.pilot.judging.equal_time import stretches
+    >>> from saln.pilot.training.point import Point
+    >>> from saln.pilot.training.run import Run
+    >>> run = Run("uniform", 0, (Point(100, 0.5, None, 0.0, 10.0),), 0.0, torch.zeros(0), torch.zeros(0), None)
+    >>> stretches((9.0, 14.9, 15.0, 20.0), run, anneals=True)
+    {14.9: 1.5, 15.0: 1.5, 20.0: 2.0}
+    """
+    longer = [each for each in budgets if each > ALIKE * uniform.final.seconds]
+    found: dict[float, float] = {}
+    for budget in reversed(longer):
+        least = min(found.values(), default=0.0)
+        times = budget / uniform.final.seconds
+        found[budget] = least if least and (not anneals or least <= ALIKE * times) else times
+    return dict(sorted(found.items()))
+
+
+def point_at(curve: Sequence[Point], seconds: float) -> Point:
+    """A run after so many seconds: between evaluations on the straight line, at its end what it was last."""
+    later = next((i for i, point in enumerate(curve) if point.seconds >= seconds), None)
+    if later is None or later == 0:
+        return curve[-1 if later is None else 0]
+    step = np.interp(seconds, [point.seconds for point in curve], [float(point.step) for point in curve])
+    return Point(int(step), accuracy_at(curve, seconds), None, 0.0, seconds)
+
+
 def accuracy_at(curve: Sequence[Point], seconds: float) -> float:
-    """Accuracy after so many seconds, on the straight line between the evaluations around; the ends go on level."""
+    """Score after so many seconds, on the straight line between the evaluations around; the ends go on level."""
     return float(np.interp(seconds, [point.seconds for point in curve], [point.score for point in curve]))
 
 
 def accuracy_in_uniforms_time(run: Run, uniform: Run, *, with_setup: bool) -> float:
-    """A method's accuracy at the moment when uniform's run is over by the clock."""
+    """A method's score at the moment when uniform's run is over by the clock."""
     budget = uniform.final.seconds - (run.setup_seconds - uniform.setup_seconds if with_setup else 0.0)
     return accuracy_at(run.curve, budget)
 
 
 def lead_in_own_time(run: Run, uniform: Run, longer: LongerUniform, *, with_setup: bool) -> float:
-    """A method's final accuracy less uniform's when that may train for as many seconds.
+    """A method's final score less uniform's when that may train for as many seconds.
 
     Uniform's is the better of what it has after as many seconds and after as many steps: with more time than it needs
     it may grow worse, on wrong labels above all, and nobody would let it.

@@ -2,7 +2,8 @@
 
 A gate is one line, `[METHOD:] FIGURE OP BOUND`:
 
-- FIGURE: a name of `saln.pilot.judging.measures.MEASURES`
+- FIGURE: a name of `saln.pilot.judging.measures.MEASURES`, with the metric that runs are judged by in place of
+  accuracy where it is another; or `final_` and any metric that the training reports
 - OP: `<=`, `<`, `>=` or `>`
 - BOUND: `0.9`, `uniform`, `0.8 * uniform`, `uniform * 0.8`, `uniform + 0.01` or `uniform - 0.01`; uniform's is the
   value of the same seed
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from typing import Any, Literal
 from saln.pilot.config import PilotError
 from saln.pilot.judging.intervals import DIGITS, Interval, interval
 from saln.pilot.judging.kpi import Kpis
-from saln.pilot.judging.measures import MEASURES
+from saln.pilot.judging.measures import FINAL, MEASURES, figure_named, measures
 
 GateOutcome = Literal["passed", "failed", "undecided"]
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -98,8 +99,8 @@ class GateVerdict:
     missed: int
 
 
-def parse_gate(text: str) -> Gate:
-    """One line as a gate.
+def parse_gate(text: str, metric: str | None = None) -> Gate:
+    """One line as a gate; figures may be named after the metric that runs are judged by, any where it is None.
 
     Raises
     ------
@@ -118,7 +119,8 @@ def parse_gate(text: str) -> Gate:
     found = PATTERN.fullmatch(text)
     if found is None:
         raise PilotError(f"gate '{text}': {HELP}")
-    if found["figure"] not in MEASURES:
+    figure = figure_named(found["figure"], metric)
+    if figure not in MEASURES and not figure.startswith(FINAL):
         raise PilotError(f"gate '{text}': no figure named '{found['figure']}'; there are {', '.join(MEASURES)}")
     factor, offset = 0.0, 0.0
     if found["number"] is None:
@@ -131,7 +133,7 @@ def parse_gate(text: str) -> Gate:
         factor = float(found["number"])
     else:
         offset = float(found["number"])
-    return Gate(text.strip(), found["method"] or found["tight"], found["figure"], found["op"], factor, offset)
+    return Gate(text.strip(), found["method"] or found["tight"], figure, found["op"], factor, offset)
 
 
 def read_gates(path: Path) -> tuple[str, ...]:
@@ -192,11 +194,20 @@ def check_gates(gates: Sequence[Gate], methods: Sequence[str], price_per_hour: f
             raise PilotError(f"gate '{gate.text}': needs a price (price_per_hour)")
 
 
+def check_reported(gates: Sequence[Gate], reported: Mapping[str, float]) -> None:
+    """A PilotError where a gate is about a metric that the training does not report: known after one evaluation."""
+    known = measures(reported)
+    for gate in gates:
+        if gate.figure not in known:
+            there = ", ".join(name for name in known if name.startswith(FINAL))
+            raise PilotError(f"gate '{gate.text}': the training reports no such metric; there are {there}")
+
+
 def _judge(gate: Gate, kpis: Kpis, base: Kpis, comparisons: int, currency: str) -> GateVerdict:
     values = kpis.values[gate.figure]
     bounds = [_bound(gate, value) for value in base.values[gate.figure]]
     excess = [round(a - b, DIGITS) for a, b in zip(values, bounds, strict=True) if a is not None and b is not None]
-    own, unit = kpis.intervals[gate.figure], MEASURES[gate.figure].unit
+    own, unit = kpis.intervals[gate.figure], MEASURES[gate.figure].unit if gate.figure in MEASURES else ""
     at_most = 0 if own is None else own.missed
     margin = None
     if len(excess) == len(values):

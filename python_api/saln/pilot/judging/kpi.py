@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.judging.intervals import Comparison, Interval, compare, interval
-from saln.pilot.judging.measures import AT_MOST, MEASURES, Yardstick, reaches_uniform
-from saln.pilot.training.trainer import Run
+from saln.pilot.judging.measures import AT_MOST, Measure, Yardstick, measures, reaches_uniform
+from saln.pilot.training.run import Run
 
 TARGET_SHARE = 0.99
 """Of uniform's mean final accuracy: the target accuracy unless one is given."""
@@ -24,7 +24,7 @@ Table = dict[str, Values]
 
 @dataclass(frozen=True)
 class Kpis:
-    """Every figure of `saln.pilot.judging.measures.MEASURES`, of one method.
+    """Every figure of `saln.pilot.judging.measures.measures`, of one method.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class Kpis:
     intervals : dict of str to Interval or None
         Of those values, of the seeds that have one; None where none has.
     against_uniform : dict of str to Comparison or None
-        Ratio to uniform's value where `MEASURES[name].as_ratio`, else difference, paired by seed; of the seeds in which
-        both have one. Empty for uniform itself.
+        Ratio to uniform's value where the measure is compared so (`as_ratio`), else difference, paired by seed; of the
+        seeds in which both have one. Empty for uniform itself.
     """
 
     method: str
@@ -62,8 +62,9 @@ class Kpis:
 
 
 def target_accuracy(uniform: Sequence[Run]) -> float:
-    """The default target: a little below uniform's mean final accuracy."""
-    return TARGET_SHARE * statistics.fmean(run.final.score for run in uniform)
+    """The default target: a little below uniform's mean final score."""
+    mean = statistics.fmean(run.final.score for run in uniform)
+    return mean - (1.0 - TARGET_SHARE) * abs(mean)
 
 
 def compute_kpis(
@@ -90,13 +91,14 @@ def compute_kpis(
     uniform = {run.seed: run for run in runs["uniform"]}
     if any([run.seed for run in each] != list(uniform) for each in runs.values()):
         raise ValueError("all methods must have runs of the same seeds in the same order")
+    by_name = measures(next(iter(uniform.values())).final.metrics)
     values = {}
     for method, each in runs.items():
         median = statistics.median(run.final.score for run in each)
         yardstick = Yardstick(target, batch_size, price_per_hour, uniform, longer or {}, median)
-        values[method] = {name: tuple(by.of(run, yardstick) for run in each) for name, by in MEASURES.items()}
+        values[method] = {name: tuple(by.of(run, yardstick) for run in each) for name, by in by_name.items()}
     return tuple(
-        _of_method(method, found, values["uniform"], len(runs) - 1, _missed(runs[method], uniform))
+        _of_method(method, found, values["uniform"], by_name, len(runs) - 1, _missed(runs[method], uniform))
         for method, found in values.items()
     )
 
@@ -104,16 +106,27 @@ def compute_kpis(
 def _missed(runs: Sequence[Run], uniform: Mapping[int, Run]) -> dict[str, int]:
     """Of each figure, in how many seeds it is only an upper bound."""
     never = sum(not reaches_uniform(run, uniform[run.seed]) for run in runs)
-    return {name: never if name in AT_MOST else 0 for name in MEASURES}
+    return dict.fromkeys(AT_MOST, never)
 
 
-def _of_method(method: str, values: Table, base: Table, n_compared: int, missed: Mapping[str, int]) -> Kpis:
-    compared = MEASURES if method != "uniform" else ()
+def _of_method(
+    method: str, values: Table, base: Table, by_name: Mapping[str, Measure], n_compared: int, missed: Mapping[str, int]
+) -> Kpis:
+    compared = by_name if method != "uniform" else {}
     return Kpis(
         method,
         values,
-        {name: _interval(of_seeds, missed[name]) for name, of_seeds in values.items()},
-        {name: _compare(name, values[name], base[name], n_compared, missed[name]) for name in compared},
+        {name: _interval(of_seeds, missed.get(name, 0)) for name, of_seeds in values.items()},
+        {
+            name: _compare(
+                values[name],
+                base[name],
+                as_ratio=by.as_ratio,
+                comparisons=n_compared * (len(CLAIMS) if name in CLAIMS else 1),
+                missed=missed.get(name, 0),
+            )
+            for name, by in compared.items()
+        },
     )
 
 
@@ -122,17 +135,11 @@ def _interval(values: Values, missed: int) -> Interval | None:
     return interval(known, missed=missed) if known else None
 
 
-def _compare(name: str, values: Values, base: Values, methods: int, missed: int) -> Comparison | None:
+def _compare(values: Values, base: Values, *, as_ratio: bool, comparisons: int, missed: int) -> Comparison | None:
     both = [(a, b) for a, b in zip(values, base, strict=True) if a is not None and b is not None]
     if not both:
         return None
-    as_ratio = MEASURES[name].as_ratio
     # What was there before the first step took no time on either side.
     differences = [math.log(max(a, 1e-9) / max(b, 1e-9)) if as_ratio else a - b for a, b in both]
-    found = compare(
-        differences,
-        comparisons=methods * (len(CLAIMS) if name in CLAIMS else 1),
-        missed=missed,
-        tested=len(both) == len(values),
-    )
+    found = compare(differences, comparisons=comparisons, missed=missed, tested=len(both) == len(values))
     return found.exp() if as_ratio else found

@@ -5,12 +5,13 @@ In words they are described in docs/pilot.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from saln.pilot.judging.equal_time import LongerUniform, accuracy_in_uniforms_time, lead_in_own_time
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.training.point import Point
+from saln.pilot.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -152,3 +153,33 @@ MEASURES: dict[str, Measure] = {
 
 AT_MOST = ("speed_up", "training_speed_up")
 """Figures that are only upper bounds of a run that never gets to uniform's final accuracy."""
+
+FINAL = "final_"
+
+
+def measures(metrics: Iterable[str] = ()) -> dict[str, Measure]:
+    """Every key figure by name, the final value of each of these metrics as the training reports it among them.
+
+    >>> from saln.pilot.judging.measures import measures
+    >>> list(measures(["rmse"]))[-1]
+    'final_rmse'
+    """
+    return {**MEASURES, **{FINAL + name: Measure(_final(name)) for name in metrics if FINAL + name not in MEASURES}}
+
+
+def _final(name: str) -> Figure:
+    return lambda run, _: run.final.metrics.get(name)
+
+
+def figure_named(name: str, metric: str | None) -> str:
+    """The key figure that a user calls so: `time_to_rmse` is `time_to_accuracy` where rmse is what runs are judged by.
+
+    Where that is not known yet, None, it may be any.
+
+    >>> from saln.pilot.judging.measures import figure_named
+    >>> figure_named("time_to_rmse", "rmse"), figure_named("final_rmse", "rmse"), figure_named("speed_up", "rmse")
+    ('time_to_accuracy', 'final_rmse', 'speed_up')
+    """
+    before, found_to, after = name.partition("_to_")
+    found = f"{before}_to_accuracy"
+    return found if found_to and metric in (None, after) and found in MEASURES else name

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 import saln_kernels
-from saln.pilot.problem.task import Task, offered_in
-from saln.pilot.training.trainer import Run
+from saln.pilot.job import Pool, Problem, offered_in
+from saln.pilot.training.run import Run
 
 BATCHES_LOOKED_AT = 16
 BATCHES_SCORED = 256
@@ -33,7 +33,7 @@ class ScoredBatch:
     rows : tuple of int
         Rows of the data set.
     labels : tuple of int
-        What the method was told of them.
+        What the method was told of them; empty where there are no classes.
     """
 
     step: int
@@ -50,7 +50,7 @@ class Selection:
     ----------
     method : str
     class_share : tuple of float
-        Share of the chosen samples in each class.
+        Share of the chosen samples in each class; empty where there are none.
     pool_share : tuple of float
         The same among the samples offered.
     class_share_over_time : tuple of tuple of float
@@ -100,38 +100,41 @@ class Selection:
     lowest: tuple[ScoredBatch, ...]
 
 
-def describe_selection(run: Run, task: Task) -> Selection:
+def describe_selection(run: Run, problem: Problem) -> Selection:
     """Look at what a run chose; spectra are of `BATCHES_LOOKED_AT` evenly spaced steps."""
-    times = torch.bincount(run.chosen.flatten(), minlength=task.pool.rows.shape[0])  # [n]
+    pool = problem.pool
+    used = run.chosen[run.chosen >= 0]
+    times = torch.bincount(used, minlength=pool.rows.shape[0])  # [n]
     n_steps = run.chosen.shape[0]
     looked_at = _evenly(n_steps, BATCHES_LOOKED_AT)
-    spectrum, ranks = _spectra(task, run.chosen[looked_at])
-    rejected = _rejected(run, task, looked_at)
-    rejected_spectrum, rejected_ranks = (None, None) if rejected is None else _spectra(task, rejected)
+    spectrum, ranks = _spectra(problem, run.chosen[looked_at])
+    rejected = _rejected(run, problem, looked_at)
+    rejected_spectrum, rejected_ranks = (None, None) if rejected is None else _spectra(problem, rejected)
     scored = _evenly(n_steps, BATCHES_SCORED)
-    scores = saln_kernels.score_batches(task.features.cpu(), run.chosen[scored], "effective_rank", similarity="cosine")
+    features = problem.features.cpu()
+    scores = saln_kernels.score_batches(features, run.chosen[scored], "effective_rank", similarity="cosine")
     order = scores.argsort(descending=True, stable=True)
-    offered = offered_in(task.order, n_steps)
+    offered = offered_in(problem.order, n_steps)
     parts = run.chosen.tensor_split(min(PARTS_OF_TRAINING, n_steps))
     return Selection(
         method=run.method,
-        class_share=_class_share(task, run.chosen),
-        pool_share=_class_share(task, offered),
-        class_share_over_time=tuple(_class_share(task, part) for part in parts),
+        class_share=_class_share(problem, used),
+        pool_share=_class_share(problem, offered),
+        class_share_over_time=tuple(_class_share(problem, part[part >= 0]) for part in parts),
         rows_used=float((times > 0).float().mean()),
         most_used=float(times.max()),
-        wrong_chosen=_share(task.pool.wrong, run.chosen),
-        wrong_offered=_share(task.pool.wrong, offered),
-        copies_chosen=_share(task.pool.copies, run.chosen),
-        copies_offered=_share(task.pool.copies, offered),
+        wrong_chosen=_share(pool.wrong, used),
+        wrong_offered=_share(pool.wrong, offered),
+        copies_chosen=_share(pool.copies, used),
+        copies_offered=_share(pool.copies, offered),
         spectrum=spectrum,
         effective_rank=ranks,
         rejected_spectrum=rejected_spectrum or (),
         rejected_effective_rank=rejected_ranks,
         batch_scores=tuple(scores.tolist()),
         scored_steps=tuple(scored.tolist()),
-        highest=tuple(_scored(run, task, int(scored[i]), float(scores[i])) for i in order[:EXTREMES]),
-        lowest=tuple(_scored(run, task, int(scored[i]), float(scores[i])) for i in order.flip(0)[:EXTREMES]),
+        highest=tuple(_scored(run, pool, int(scored[i]), float(scores[i])) for i in order[:EXTREMES]),
+        lowest=tuple(_scored(run, pool, int(scored[i]), float(scores[i])) for i in order.flip(0)[:EXTREMES]),
     )
 
 
@@ -156,18 +159,18 @@ def _evenly(n_steps: int, most: int) -> torch.Tensor:
     return torch.linspace(0, n_steps - 1, min(most, n_steps)).long()
 
 
-def _spectra(task: Task, batches: torch.Tensor) -> tuple[tuple[float, ...], float]:
+def _spectra(problem: Problem, batches: torch.Tensor) -> tuple[tuple[float, ...], float]:
     """Mean spectrum and mean effective rank of batches `[T, b]`."""
-    features = task.features.cpu()
+    features = problem.features.cpu()
     spectra = saln_kernels.topk_eigvals(features, batches, batches.shape[1], similarity="cosine")  # [T, b]
     ranks = saln_kernels.score_batches(features, batches, "effective_rank", similarity="cosine")  # [T]
     return tuple(spectra.mean(dim=0).tolist()), float(ranks.mean())
 
 
-def _rejected(run: Run, task: Task, steps: torch.Tensor) -> torch.Tensor | None:
+def _rejected(run: Run, problem: Problem, steps: torch.Tensor) -> torch.Tensor | None:
     """As many rows as were chosen, `[T, b]`, out of those that were not."""
     size = run.chosen.shape[1]
-    offered = [task.order.super_batch(*task.order.place(int(step))) for step in steps]
+    offered = [problem.order.super_batch(*problem.order.place(int(step))) for step in steps]
     if min(len(rows) for rows in offered) < 2 * size:
         return None
     source = torch.Generator().manual_seed(REJECTED_SEED + run.seed)
@@ -178,15 +181,19 @@ def _rejected(run: Run, task: Task, steps: torch.Tensor) -> torch.Tensor | None:
     return torch.stack(batches)
 
 
-def _scored(run: Run, task: Task, step: int, score: float) -> ScoredBatch:
+def _scored(run: Run, pool: Pool, step: int, score: float) -> ScoredBatch:
     places = run.chosen[step]
-    return ScoredBatch(step, score, tuple(task.pool.rows[places].tolist()), tuple(task.pool.labels[places].tolist()))
+    places = places[places >= 0]
+    labels = () if pool.labels is None else tuple(pool.labels[places].tolist())
+    return ScoredBatch(step, score, tuple(pool.rows[places].tolist()), labels)
 
 
-def _class_share(task: Task, rows: torch.Tensor) -> tuple[float, ...]:
-    counts = torch.bincount(task.pool.labels[rows].flatten(), minlength=task.n_classes)
+def _class_share(problem: Problem, rows: torch.Tensor) -> tuple[float, ...]:
+    if problem.pool.labels is None:
+        return ()
+    counts = torch.bincount(problem.pool.labels[rows].flatten(), minlength=problem.n_classes)
     return tuple((counts / counts.sum()).tolist())
 
 
-def _share(marked: torch.Tensor, rows: torch.Tensor) -> float:
-    return float(marked[rows].float().mean())
+def _share(marked: torch.Tensor | None, rows: torch.Tensor) -> float:
+    return 0.0 if marked is None else float(marked[rows].float().mean())

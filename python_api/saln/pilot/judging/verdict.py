@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,15 +20,8 @@ STEPS_ONLY: Gain = "gain at equal steps only"
 NO_GAIN: Gain = "no gain"
 LOSS: Gain = "loss"
 
-EVERYTHING = "With features and reference network counted"
-QUESTIONS = {
-    "final_accuracy": "Accuracy at equal steps and samples",
-    "training_speed_up": "Time to uniform's final accuracy",
-    "speed_up": EVERYTHING,
-    "lead_in_own_training_time": "Accuracy at equal time, uniform given as long",
-    "lead_in_own_time": EVERYTHING,
-}
-"""Figure to what is asked of it. Larger is better in all."""
+QUESTIONS = ("final_accuracy", "training_speed_up", "speed_up", "lead_in_own_training_time", "lead_in_own_time")
+"""Figures by which a verdict is given; what each asks is `question.FIGURE` of the catalogue. More is better in all."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +63,10 @@ class Verdict:
         """The answer by one figure."""
         return next((each.outcome for each in self.answers if each.figure == figure), None)
 
+    def found(self, figure: str) -> Comparison | None:
+        """The comparison behind that answer."""
+        return next((each.found for each in self.answers if each.figure == figure), None)
+
 
 def judge(kpis: Kpis) -> Verdict:
     """The verdict on one method; a loss is called a loss.
@@ -96,35 +92,3 @@ def outcome(found: Interval, neutral: float) -> Outcome:
     if found.above(neutral):
         return BETTER
     return WORSE if found.below(neutral) else EQUAL
-
-
-def headline(verdicts: Sequence[Verdict]) -> tuple[str, str]:
-    """A sentence over all methods, and a second one with more."""
-    if not verdicts:
-        return "Only uniform was run: there is nothing to compare it with.", ""
-    gains = [each.method for each in verdicts if each.gain == GAIN]
-    return (
-        f"Gain at equal wall clock with everything counted: {', '.join(gains) or 'none'}.",
-        f"On accuracy at equal steps {_tally([each.outcome('final_accuracy') for each in verdicts])}; "
-        f"on time to uniform's accuracy {_tally([each.outcome('speed_up') for each in verdicts])}.",
-    )
-
-
-def _tally(outcomes: Sequence[Outcome | None]) -> str:
-    n, better, worse = len(outcomes), outcomes.count(BETTER), outcomes.count(WORSE)
-    if not better and not worse:
-        return "no difference from uniform was shown" + (f" for any of {n} methods" if n > 1 else "")
-    if n == 1:
-        return f"the method was {outcomes[0]}"
-    if n in (better, worse):
-        return f"all {n} methods were {BETTER if better else WORSE}"
-    gained = f"{better} of {n} methods {_was(better)} better than uniform"
-    if not better:
-        gained = "no method was better than uniform"
-    if not worse:
-        return gained
-    return f"{gained} and {worse}{'' if better else f' of {n}'} {_was(worse)} worse"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"

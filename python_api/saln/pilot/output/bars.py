@@ -17,7 +17,7 @@ class Bars(Watcher):
         self._bars: dict[str, TaskID] = {}
         self._longer: TaskID | None = None
 
-    def begin(self, methods: Sequence[str], steps: int, share: float, done: dict[str, int]) -> None:
+    def begin(self, methods: Sequence[str], steps: int | None, share: float, done: dict[str, int]) -> None:
         """As in `Watcher`."""
         stage = "" if share == 1.0 else f" ({share:g} of the rows)"
         self._bars = {
@@ -25,6 +25,11 @@ class Bars(Watcher):
         }
         if len(methods) > 1:
             self._longer = self._progress.add_task(f"uniform for as long{stage}", total=None)
+
+    def known(self, steps: int) -> None:
+        """As in `Watcher`."""
+        for bar in self._bars.values():
+            self._progress.update(bar, total=steps)
 
     def step(self, method: str, seed: int) -> None:
         """As in `Watcher`."""

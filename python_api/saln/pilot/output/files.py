@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
-from saln.datasets import Dataset
+from saln.pilot.job import Job
 from saln.pilot.judging.intervals import Interval
-from saln.pilot.judging.measures import MEASURES
+from saln.pilot.judging.measures import MEASURES, measures
 from saln.pilot.output.result import PilotResult
-from saln.pilot.training.trainer import Run
+from saln.pilot.training.run import Run
 
 RESULT = "result.json"
 CHOSEN = "chosen"
@@ -49,10 +51,11 @@ def _curves(result: PilotResult) -> Rows:
     for run in result.runs:
         for at in run.curve:
             seconds = (at.selection_seconds, at.training_seconds, run.setup_seconds)
-            yield run.method, run.seed, at.step, at.score, at.worst_class, *seconds
+            yield run.method, run.seed, at.step, result.metric.score(at.score), at.worst_class, *seconds
     for longer in result.longer:
         for at in longer.curve:
-            yield "uniform for longer", longer.seed, at.step, at.score, at.worst_class, 0.0, at.seconds, 0.0
+            value = result.metric.score(at.score)
+            yield "uniform for longer", longer.seed, at.step, value, at.worst_class, 0.0, at.seconds, 0.0
 
 
 def _by_seed(result: PilotResult) -> Rows:
@@ -64,7 +67,7 @@ def _by_seed(result: PilotResult) -> Rows:
 
 def _figures(result: PilotResult) -> Rows:
     for kpis in result.kpis:
-        for name, by in MEASURES.items():
+        for name, by in measures(result.runs[0].final.metrics).items():
             against = kpis.against_uniform.get(name)
             compared: tuple[Any, ...] = (None,) * (len(INTERVAL) + 5)
             if against is not None:
@@ -106,7 +109,8 @@ def _group_accuracy(result: PilotResult) -> Rows:
 
 
 def _unit(name: str, result: PilotResult) -> str:
-    unit = MEASURES[name].unit
+    found = MEASURES.get(name)
+    unit = "" if found is None else found.unit
     return result.config.currency if unit == "currency" else unit
 
 
@@ -116,7 +120,7 @@ def _interval(found: Interval | None) -> tuple[Any, ...]:
 
 TABLES = {
     "curves.csv": (
-        ("method", "seed", "step", "accuracy", "worst_class", "selection_seconds", "training_seconds", "setup_seconds"),
+        ("method", "seed", "step", "value", "worst_class", "selection_seconds", "training_seconds", "setup_seconds"),
         _curves,
     ),
     "figures_by_seed.csv": (("method", "figure", "seed", "value", "unit"), _by_seed),
@@ -137,15 +141,16 @@ TABLES = {
 """File name to its columns and its rows. Where `group_accuracy` has no group, it has the gap: highest less lowest."""
 
 
-def write_chosen(result: PilotResult, dataset: Dataset, folder: Path) -> list[Path]:
+def write_chosen(result: PilotResult, job: Job, folder: Path) -> list[Path]:
     """What every run chose, by rows of the data set.
 
-    Each file holds `chosen` int32 `[steps, batch_size]`, and of all N rows of the data set: `pool` bool, could be
-    chosen; `labels` int32, as they are; `told` int32, as methods were told (-1 where a row could not be chosen);
-    `is_test` bool; `predictions` int32, of the last evaluation (-1 where `is_test` is false).
+    Each file holds `chosen` int32 `[steps, batch_size]` (-1 where a batch was short), and of all N rows of the data
+    set: `pool` bool, could be chosen; where there are classes `labels` int32, as they are, and `told` int32, as methods
+    were told (-1 where a row could not be chosen); `is_test` bool, and where the training predicts classes of these
+    rows, `predictions` int32, of the last evaluation (-1 where `is_test` is false).
     """
     (folder / CHOSEN).mkdir(parents=True, exist_ok=True)
-    return [_write_run(run, result, dataset, folder / CHOSEN / f"{file_name(run)}.npz") for run in result.runs]
+    return [_write_run(run, result, job, folder / CHOSEN / f"{file_name(run)}.npz") for run in result.runs]
 
 
 def file_name(run: Run) -> str:
@@ -153,30 +158,30 @@ def file_name(run: Run) -> str:
 
     >>> import torch
     >>> from saln.pilot.output.files import file_name
-    >>> from saln.pilot.training.trainer import Run
+    >>> from saln.pilot.training.run import Run
     >>> file_name(Run("guard:floor=0.5:jest", 2, (), 0.0, torch.zeros(0), torch.zeros(0), torch.zeros(0)))
     'guard-floor=0.5-jest-seed2'
     """
     return f"{re.sub(r'[^A-Za-z0-9_.=+-]+', '-', run.method)}-seed{run.seed}"
 
 
-def _write_run(run: Run, result: PilotResult, dataset: Dataset, path: Path) -> Path:
-    pool = result.pools[run.seed]
-    n_rows = dataset.labels.shape[0]
-    rows, test_rows = pool.rows.numpy(), pool.test_rows.numpy()
+def _write_run(run: Run, result: PilotResult, job: Job, path: Path) -> Path:
+    pool, n_rows = result.pools[run.seed], result.data.n_rows
     could, is_test = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
-    could[rows] = True
-    is_test[test_rows] = True
-    told, predictions = np.full(n_rows, -1, dtype=np.int32), np.full(n_rows, -1, dtype=np.int32)
-    told[rows] = pool.labels.numpy()
-    predictions[test_rows] = run.predicted.numpy()
-    np.savez_compressed(
-        path,
-        chosen=result.chosen_rows(run).numpy().astype(np.int32),
-        pool=could,
-        labels=dataset.labels.numpy().astype(np.int32),
-        told=told,
-        is_test=is_test,
-        predictions=predictions,
-    )
+    could[pool.rows.numpy()] = True
+    is_test[pool.test_rows.numpy()] = True
+    arrays = {"chosen": result.chosen_rows(run).numpy().astype(np.int32), "pool": could, "is_test": is_test}
+    if job.labels is not None and pool.labels is not None:
+        arrays["labels"] = job.labels.numpy().astype(np.int32)
+        arrays["told"] = _spread(n_rows, pool.rows, pool.labels)
+    if run.predicted is not None:
+        arrays["predictions"] = _spread(n_rows, pool.test_rows, run.predicted)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
     return path
+
+
+def _spread(n_rows: int, rows: Tensor, values: Tensor) -> npt.NDArray[np.int32]:
+    """Values at rows, -1 elsewhere, `[n_rows]`."""
+    spread = np.full(n_rows, -1, dtype=np.int32)
+    spread[rows.numpy()] = values.numpy()
+    return spread

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.job import DataSummary, Job
 from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.judging.selection import ScoredBatch, Selection
-from saln.pilot.output.result import DataSummary
-from saln.pilot.training.trainer import Point, Run
+from saln.pilot.training.point import Point
+from saln.pilot.training.run import Run
 
-APPLICATION, FORMAT = 0x73616C6E, 1
+APPLICATION, FORMAT = 0x73616C6E, 2
 """What SQLite's `application_id` (in ASCII: saln) and `user_version` say in files of this package."""
 TABLES = (
     "CREATE TABLE pilot (gates TEXT, data TEXT)",
@@ -97,7 +97,10 @@ class Journal:
         self.runs[run.method, run.seed] = run, selection
         self.processors.add(processor)
         arrays = io.BytesIO()
-        np.savez_compressed(arrays, **{name: getattr(run, name).numpy().astype(kind) for name, kind in ARRAYS.items()})
+        found = {name: (getattr(run, name), kind) for name, kind in ARRAYS.items()}
+        np.savez_compressed(
+            arrays, **{name: each.numpy().astype(kind) for name, (each, kind) in found.items() if each is not None}
+        )
         self._write(
             run.wall_seconds, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", run.method, run.seed,
             run.setup_seconds, run.wall_seconds, processor, _json(run.curve), _json(selection), arrays.getvalue(),
@@ -133,9 +136,20 @@ class Journal:
         self.summary = None if data is None else DataSummary(**_loaded(data))
         for method, seed, setup, wall, processor, curve, selection, content in self._db.execute("SELECT * FROM run"):
             with np.load(io.BytesIO(content)) as stored:
-                arrays = {name: torch.from_numpy(stored[name]) for name in ARRAYS}
-            arrays = {name: each if each.is_floating_point() else each.long() for name, each in arrays.items()}
-            run = Run(method, seed, _curve(curve), setup, wall_seconds=wall, **arrays)
+                found = {name: torch.from_numpy(stored[name]) for name in stored.files}
+            arrays: dict[str, Any] = {
+                name: each if each.is_floating_point() else each.long() for name, each in found.items()
+            }
+            run = Run(
+                method,
+                seed,
+                _curve(curve),
+                setup,
+                arrays["chosen"],
+                arrays["step_seconds"],
+                arrays.get("predicted"),
+                wall,
+            )
             self.runs[method, seed] = run, _selection(selection)
             self.processors.add(processor)
         for seed, budgets, curve, wall in self._db.execute("SELECT * FROM longer"):
@@ -167,16 +181,12 @@ def _open(path: Path | None) -> sqlite3.Connection:
     return db
 
 
-def fingerprint(dataset: Dataset, config: PilotConfig, versions: dict[str, str]) -> str:
-    """Hexadecimal digest of the data, of the settings a run depends on, and of the versions."""
+def fingerprint(job: Job, config: PilotConfig, versions: dict[str, str]) -> str:
+    """Hexadecimal digest of the job, of the settings a run depends on, and of the versions."""
     digest = hashlib.sha256()
-    for tensor in (dataset.x, dataset.labels, dataset.is_test, dataset.images):
-        if tensor is not None:
-            digest.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
-            digest.update(tensor.contiguous().numpy().data)
-        digest.update(b";")
-    described = [dataset.name, dataset.class_names, dataset.features_given, config.run_settings(), versions]
-    digest.update(json.dumps(described, sort_keys=True).encode())
+    for part in job.fingerprint():
+        digest.update(part.encode() if isinstance(part, str) else part)
+    digest.update(json.dumps([config.run_settings(), versions], sort_keys=True).encode())
     return digest.hexdigest()
 
 

@@ -7,48 +7,27 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from importlib import metadata
+from importlib import import_module, metadata
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from saln.datasets import Dataset
 from saln.pilot.config import PilotConfig
+from saln.pilot.job import DataSummary, Pool
 from saln.pilot.judging.by_group import ByGroup
 from saln.pilot.judging.costs import Costs
 from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.judging.gates import GateOutcome, GateVerdict
+from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
 from saln.pilot.judging.verdict import Verdict
 from saln.pilot.metric import Metric
-from saln.pilot.problem.pool import Pool
-from saln.pilot.problem.task import Task
-from saln.pilot.training.trainer import Run
+from saln.pilot.output.decision import Decision, decide
+from saln.pilot.training.run import Run
 
-SCHEMA = "saln.pilot/3"
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """The data set, and how it was divided in the first seed; `n_offered` rows make its first super-batch."""
-
-    name: str
-    n_rows: int
-    n_inputs: int
-    n_train: int
-    n_reference: int
-    n_test: int
-    n_offered: int
-    n_features: int
-    features_computed: bool
-    features_given: bool
-    missing_values: float
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, ...] | None
-    wrong_labels: int
-    copied_rows: int
-    rare_classes: tuple[str, ...]
+SCHEMA = "saln.pilot/4"
 
 
 @dataclass(frozen=True)
@@ -114,7 +93,6 @@ class PilotResult:
     stages : tuple of Stage
         All that were asked for, this one among them: the result itself is of the last that ran. Empty without stages.
     costs : Costs or None
-        None without a price.
     pilot_seconds : float
         All that the pilot took, of every session and stage.
     """
@@ -144,7 +122,12 @@ class PilotResult:
     @property
     def metric(self) -> Metric:
         """What runs are judged by; a `score` is its value, with the other sign where less is better."""
-        return Metric.named(self.config.metric)
+        return Metric.named(self.config.metric or "accuracy", self.config.higher_is_better)
+
+    @property
+    def steps(self) -> int:
+        """Batches of every run."""
+        return self.runs[0].final.step
 
     @property
     def gate_outcome(self) -> GateOutcome | None:
@@ -154,18 +137,67 @@ class PilotResult:
         worst: list[GateOutcome] = ["failed", "undecided", "passed"]
         return next((each for each in worst if each in outcomes), None)
 
+    @property
+    def decision(self) -> Decision:
+        """Adopt a method, extend the pilot, or stop."""
+        return decide(self)
+
     def chosen_rows(self, run: Run) -> torch.Tensor:
-        """Rows of the data set that a run trained on, `[steps, batch_size]` int64."""
-        return self.pools[run.seed].rows[run.chosen]
+        """Rows of the data set that a run trained on, `[steps, batch_size]` int64; -1 where a batch was short."""
+        return torch.where(run.chosen >= 0, self.pools[run.seed].rows[run.chosen.clamp_min(0)], -1)
 
     def runs_of(self, method: str) -> list[Run]:
         """Runs of one method in the order of seeds."""
         return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seed)
 
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a row for each method and figure: its mean, its interval, and both against uniform.
+
+        Values of the metric are as the training reports them. An ImportError where pandas is not installed.
+        """
+        pandas = import_module("pandas")
+        rows = []
+        for kpis in self.kpis:
+            for name, found in kpis.intervals.items():
+                against = kpis.against_uniform.get(name)
+                rows.append(
+                    {
+                        "method": kpis.method,
+                        "figure": name,
+                        **_ends("", found),
+                        **_ends("against_uniform_", against),
+                        "p_value": None if against is None else against.p_value,
+                    }
+                )
+        return pandas.DataFrame(rows)
+
+    def report(self, path: str | Path, lang: str = "en") -> Path:
+        """Write the page, one HTML file that needs no other and no network.
+
+        Parameters
+        ----------
+        path : str or Path
+        lang : {"en", "ja"}
+        """
+        pages = import_module("saln.pages")  # which stands above the pilot
+        written: Path = pages.render_report(self, Path(path), lang=lang)
+        return written
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what to do, and why."""
+        html: str = import_module("saln.pages").summary_html(self)
+        return html
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON document: numbers, strings, lists and dicts by the names used here, without tensors and pools."""
         document: dict[str, Any] = _plain(self)
-        return {"schema": SCHEMA, "gate_outcome": self.gate_outcome, **document, "config": self.config.as_dict()}
+        decided = {"gate_outcome": self.gate_outcome, "decision": _plain(self.decision)}
+        return {"schema": SCHEMA, **decided, **document, "config": self.config.as_dict()}
+
+
+def _ends(prefix: str, found: Interval | None) -> dict[str, float | None]:
+    values = (None, None, None) if found is None else (found.mean, found.low, found.high)
+    return {f"{prefix}{name}": value for name, value in zip(("mean", "low", "high"), values, strict=True)}
 
 
 def _plain(value: Any) -> Any:
@@ -178,29 +210,6 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     # JSON has no NaN and no infinity.
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def summarise_data(dataset: Dataset, task: Task) -> DataSummary:
-    """The data set in figures, divided as for this task's seed."""
-    pool = task.pool
-    return DataSummary(
-        name=dataset.name,
-        n_rows=dataset.x.shape[0],
-        n_inputs=dataset.x.shape[1],
-        n_train=pool.rows.shape[0],
-        n_reference=pool.reference_rows.shape[0],
-        n_test=pool.test_rows.shape[0],
-        n_offered=len(task.order.super_batch(0, 0)),
-        n_features=task.features.shape[1],
-        features_computed=task.features_computed,
-        features_given=dataset.features_given,
-        missing_values=float(dataset.x.isnan().float().mean()),
-        class_names=dataset.class_names,
-        image_shape=tuple(task.x_train.shape[1:]) if task.x_train.dim() == 4 else None,
-        wrong_labels=int(pool.wrong.sum()),
-        copied_rows=int(pool.copies.sum()),
-        rare_classes=tuple(dataset.class_names[int(value)] for value in pool.rare),
-    )
 
 
 def versions(packages: Sequence[str] = ("saln-kernels", "torch", "numpy", "scikit-learn")) -> dict[str, str]:

@@ -7,23 +7,39 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from saln.catalogue import message
 from saln.pilot.judging.by_group import ByGroup
-from saln.pilot.judging.costs import Costs
-from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, QUESTIONS, WORSE, Verdict, headline
+from saln.pilot.judging.costs import SHORTEST, Costs
+from saln.pilot.judging.verdict import BETTER, GAIN, LOSS, WORSE, Verdict
+from saln.pilot.metric import Metric
+from saln.pilot.output.decision import Decision
 from saln.pilot.output.result import PilotResult
-from saln.pilot.output.words import amount, answer, extremes, final, gap, gate_figures, number, points, times
+from saln.pilot.output.words import (
+    amount,
+    answer,
+    difference,
+    extremes,
+    final,
+    gap,
+    gate_figures,
+    metric_words,
+    number,
+    span,
+    times,
+    value,
+)
 
 STYLES = {BETTER: "bold blue", WORSE: "bold yellow", GAIN: "bold blue", LOSS: "bold yellow"}
 LEADS = ("lead_in_own_training_time", "lead_in_own_time")
 GATE_STYLES = {"passed": "bold blue", "failed": "bold yellow", "undecided": "bold"}
 
 
-def print_result(result: PilotResult, console: Console) -> None:
+def print_result(result: PilotResult, console: Console, command: str | None = None) -> None:
     """Key figures, verdicts, gates, costs, and what to know before believing them."""
     data, config = result.data, result.config
     console.print(
         f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} seeds × "
-        f"{config.steps} steps × {config.batch_size} of {data.n_offered} samples",
+        f"{result.steps} steps × {config.batch_size} of {data.n_offered} samples",
         highlight=False,
     )
     console.print(accuracy_table(result))
@@ -33,30 +49,31 @@ def print_result(result: PilotResult, console: Console) -> None:
     for found in result.by_group:
         console.print(group_table(found))
     for verdict in result.verdicts:
-        _print_verdict(verdict, console)
+        _print_verdict(verdict, result.metric, console)
     if result.gates:
         _print_gates(result, console)
-    if result.costs is not None:
-        console.print(cost_table(result.costs))
-        console.print(_pilot_cost(result.costs), highlight=False)
+    if result.costs is not None and result.costs.methods:
+        _print_costs(result.costs, console)
     for note in result.notes:
         console.print(Text("Note: " + note, style="dim"))
-    console.print(Text(" ".join(headline(result.verdicts)), style="bold"))
+    _print_decision(result.decision, console, command)
 
 
 def accuracy_table(result: PilotResult) -> Table:
     """What each method reached, at equal steps and at equal wall clock."""
-    name = result.config.metric.replace("_", " ").capitalize()
+    metric = result.metric
+    unit = "points more than" if metric.is_share else "less"
     table = _table(
-        f"{name} after {result.config.steps} steps; points more than uniform",
+        f"{metric_words(metric).capitalize()} after {result.steps} steps; {unit} uniform's",
         "final", "equal steps", "uniform\nas long", "all\ncounted", "worst\nclass",
     )  # fmt: skip
     for kpis in result.kpis:
+        worst = kpis.mean("worst_class")
         table.add_row(
             kpis.method,
-            final(kpis),
-            *(points(kpis.against(name), bounds=False) for name in ("final_accuracy", *LEADS)),
-            f"{kpis.known('worst_class'):.3f}",
+            final(kpis, metric),
+            *(difference(kpis.against(name), metric, bounds=False) for name in ("final_accuracy", *LEADS)),
+            "" if worst is None else f"{worst:.3f}",
         )
     return table
 
@@ -64,7 +81,7 @@ def accuracy_table(result: PilotResult) -> Table:
 def time_table(result: PilotResult) -> Table:
     """What each method cost."""
     table = _table(
-        f"Time, and what accuracy {result.target:.3f} took",
+        f"Time, and what {metric_words(result.metric)} {value(result.target, result.metric)} took",
         "ms per\nstep", "of it\nchoosing", "steps", "seconds", "times\nas fast", "all\ncounted",
     )  # fmt: skip
     for kpis in result.kpis:
@@ -96,40 +113,52 @@ def group_table(found: ByGroup) -> Table:
 
 
 def cost_table(costs: Costs) -> Table:
-    """What a full training costs with each method, and what that saves."""
-    table = _table(
-        f"Cost in {costs.currency}", "one run", "full\ntraining", "saved\nby it", "return on\nthe pilot", "pays after"
-    )
+    """What each method saves a year, from one end of the interval that decides to the other."""
+    table = _table("Saved a year, everything counted", "machine hours", costs.currency, "first year", "pays after")
     for each in costs.methods:
-        most = "≤" if each.at_most else ""
+        known = (each.hours_saved, each.money_saved, each.first_year)
+        years = "" if each.first_year is None else "never" if each.break_even is None else amount(each.break_even)
         table.add_row(
             each.method,
-            "" if each.run is None else amount(each.run.mean),
-            amount(each.full_training),
-            most + amount(each.saved),
-            f"{most}{amount(each.return_on_pilot, '+')} ×",
-            "never" if each.break_even is None else f"{'≥' if each.at_most else ''}{amount(each.break_even)} trainings",
+            *("" if found is None else span(found) for found in known),
+            years + (" years" if each.break_even else ""),
         )
     return table
 
 
-def _pilot_cost(costs: Costs) -> str:
-    whose = "as long as uniform's run here" if costs.assumed else f"{costs.full_training_hours:g} h"
-    return (
-        f"The pilot took {costs.pilot_seconds / 60:.1f} min and cost {amount(costs.pilot_cost)} {costs.currency}; "
-        f"returns are times its cost, over {costs.trainings} full training"
-        f"{'' if costs.trainings == 1 else 's'} of {whose}."
+def _print_costs(costs: Costs, console: Console) -> None:
+    if not costs.carried_over:
+        seconds = f"{costs.run_seconds:.2g}"
+        text = message("saved.short", seconds=message("seconds", value=seconds), shortest=SHORTEST)
+        console.print(text, highlight=False)
+        return
+    console.print(cost_table(costs))
+    hours = f"{costs.full_training_hours:.3g} h each{' (as long as here)' if costs.assumed else ''}"
+    console.print(
+        f"{costs.trainings_per_year:g} trainings a year, {100 * costs.share_concerned:g} % of them concerned, {hours}; "
+        f"once: {costs.pilot_seconds / 3600:.3g} h for the pilot, {costs.people_hours:g} h of people.",
+        highlight=False,
     )
 
 
-def _print_verdict(verdict: Verdict, console: Console) -> None:
+def _print_decision(decision: Decision, console: Console, command: str | None) -> None:
+    console.print(Text(f"{message(decision.outcome)}. {decision.reason}", style="bold"))
+    for each in decision.risks:
+        console.print(Text(f"Risk: {each}"))
+    console.print(Text(f"Next: {decision.next}"))
+    if following := decision.command(command):
+        console.print(Text(following), soft_wrap=True)
+
+
+def _print_verdict(verdict: Verdict, metric: Metric, console: Console) -> None:
     title = Text(verdict.method + ": ", style="bold")
     title.append(verdict.gain, style=STYLES.get(verdict.gain, "bold"))
     console.print(title)
     for each in verdict.answers:
-        line = Text(f"  {QUESTIONS[each.figure]}: ")
+        question = message(f"question.{each.figure}", metric=metric_words(metric))
+        line = Text(f"  {question[0].upper()}{question[1:]}: ")
         line.append(each.outcome, style=STYLES.get(each.outcome, ""))
-        console.print(line.append(f", {answer(each)}.", style=""))
+        console.print(line.append(f", {answer(each, metric)}.", style=""))
 
 
 def _print_gates(result: PilotResult, console: Console) -> None:
@@ -137,7 +166,7 @@ def _print_gates(result: PilotResult, console: Console) -> None:
         state = f"passed by {', '.join(stage.passed) or 'none'}" if stage.ran else "not run"
         console.print(Text(f"Stage {stage.share:g}: {state} ({stage.reason})", style="bold"))
     for each in result.gates:
-        value, bound, margin = gate_figures(each)
+        value, bound, margin = gate_figures(each, result.metric)
         line = Text(f"{each.method}: ", style="bold").append(f"{each.gate}: ", style="not bold")
         line.append(each.outcome, style=GATE_STYLES[each.outcome])
         console.print(line.append(f", {value} against {bound}, margin {margin}.", style="not bold"))

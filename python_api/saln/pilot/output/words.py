@@ -1,32 +1,61 @@
-"""Figures as short text, for tables on screen and on paper, and the sentences made of them."""
+"""Figures as short text, for tables on screen and on paper; what has words in it is a message of the catalogue."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from saln.catalogue import Message, message
+from saln.catalogue.en import MESSAGES
 from saln.pilot.judging.by_group import ByGroup, MethodByGroup
 from saln.pilot.judging.gates import GateVerdict
 from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
-from saln.pilot.judging.measures import MEASURES
+from saln.pilot.judging.measures import FINAL, MEASURES
 from saln.pilot.judging.verdict import Answer
+from saln.pilot.metric import Metric
 
-BASELINE = "baseline"
-NEVER = "never"
+BASELINE = message("baseline")
+NEVER = message("never")
+ACCURACY = Metric()
+BEYOND = 1000
+"""Ends of intervals farther off say no more than that."""
 
 
-def points(found: Interval | None, *, bounds: bool = True) -> str:
-    """A difference of accuracies in points, with or without its interval.
+def metric_words(metric: Metric) -> str:
+    """The metric's name in a sentence: the catalogue's, where it has one."""
+    key = f"metric.{metric.name}"
+    return message(key) if key in MESSAGES else metric.words
+
+
+def value(score: float, metric: Metric = ACCURACY, digits: int = 3) -> str:
+    """A score as the metric's value, as the user knows it.
+
+    >>> from saln.pilot.metric import Metric
+    >>> value(0.91234), value(-31.4159, Metric.named("rmse"))
+    ('0.912', '31.42')
+    """
+    shown = metric.score(score)
+    return f"{shown:.{digits}f}" if metric.is_share else f"{shown:.{digits + 1}g}"
+
+
+def difference(found: Interval | None, metric: Metric = ACCURACY, *, bounds: bool = True) -> str:
+    """A difference of scores, with or without its interval: in points of a share, else as the metric differs.
 
     >>> from saln.pilot.judging.intervals import interval
-    >>> points(interval([0.01, 0.02, 0.03]))
-    '+2.00 [-0.48, +4.48]'
+    >>> from saln.pilot.metric import Metric
+    >>> found = interval([0.01, 0.02, 0.03])
+    >>> difference(found), difference(found, Metric.named("rmse"))
+    ('+2.00 [-0.48, +4.48]', '-0.0200 [-0.0448, +0.0048]')
     """
     if found is None:
         return BASELINE
-    return f"{100 * found.mean:+.2f}" + (_bounds(found, lambda end: _end(100 * end, 0.0, "+")) if bounds else "")
+    scale, digits = (100.0, 2) if metric.is_share else (1.0, _digits(found))
+    shown = found if metric.higher_is_better else -found
+    ends = _bounds(shown, lambda end: _end(scale * end, 0.0, "+", digits)) if bounds else ""
+    return f"{scale * shown.mean:+.{digits}f}{ends}"
 
 
 def times(found: Interval | None, *, bounds: bool = True) -> str:
@@ -50,20 +79,26 @@ def gap(found: Interval | None, *, bounds: bool = True) -> str:
     ('2.0 [-0.5, 4.5]', 'one group')
     """
     if found is None:
-        return "one group"
+        return message("one group")
     return f"{100 * found.mean:.1f}" + (_bounds(found, lambda end: f"{100 * end:.1f}") if bounds else "")
 
 
-def answer(found: Answer) -> str:
-    """The figures behind an answer of a verdict."""
-    seeds = "" if found.found.n > 1 else " in the one seed run"
-    if not MEASURES[found.figure].as_ratio:
-        return f"{points(found.found)} points{seeds}"
-    missed = f" (not reached in {found.found.missed} of {found.found.n} seeds)" if found.found.missed else ""
-    return f"{times(found.found)} × as fast{seeds}{missed}"
+def answer(found: Answer, metric: Metric = ACCURACY) -> Message:
+    """The figures behind an answer of a verdict, with their unit."""
+    if MEASURES[found.figure].as_ratio:
+        said = message("times as fast", figures=times(found.found))
+    elif metric.is_share:
+        said = message("points", figures=difference(found.found))
+    else:
+        said = message("in metric", figures=difference(found.found, metric), metric=metric_words(metric))
+    if found.found.n == 1:
+        said = message("in one seed", figures=said)
+    if found.found.missed:
+        said = message("not reached", figures=said, missed=found.found.missed, n=found.found.n)
+    return said
 
 
-def gate_figures(found: GateVerdict) -> tuple[str, str, str]:
+def gate_figures(found: GateVerdict, metric: Metric = ACCURACY) -> tuple[str, str, str]:
     """What was found, what it was held against, and what is left, each with its unit.
 
     >>> from saln.pilot.judging.intervals import Interval
@@ -71,14 +106,51 @@ def gate_figures(found: GateVerdict) -> tuple[str, str, str]:
     >>> gate_figures(GateVerdict("step_seconds < 1", "jest", "step_seconds", "s", "passed", 0.75, 1.0, margin, 0))
     ('0.75 s', '1 s', '+0.25 [+0.1, +0.4] s')
     """
-    unit = f" {found.unit}" if found.unit else ""
-    value, bound = (f"{NEVER} reached" if each is None else f"{each:.4g}{unit}" for each in (found.value, found.bound))
+    reported = found.figure not in MEASURES  # the value of a metric as the training gives it
+    metric = Metric.named(found.figure.removeprefix(FINAL)) if reported else metric
+    scale, with_unit, left_unit = _unit(found, metric)
+    sign = 1.0 if metric.higher_is_better or reported or not _of_metric(found.figure) else -1.0
+    shown, bound = (
+        message("never reached") if each is None else with_unit(f"{scale * sign * each:.4g}")
+        for each in (found.value, found.bound)
+    )
     if found.missed and found.value is not None:
-        value += f" (not reached in {found.missed} seed{'' if found.missed == 1 else 's'})"
-    left = "none"
-    if found.margin is not None:
-        left = f"{found.margin.mean:+.3g}{_bounds(found.margin, '{:+.3g}'.format)}{unit}"
-    return value, bound, left
+        shown = message("missed", value=shown, missed=found.missed)
+    if found.margin is None:
+        return shown, bound, message("none")
+    ends = _bounds(found.margin, lambda end: f"{scale * end:+.3g}")
+    return shown, bound, left_unit(f"{scale * found.margin.mean:+.3g}{ends}")
+
+
+Unit = Callable[[str], str]
+
+
+def _of_metric(figure: str) -> bool:
+    """The figure is a value or a difference of the metric."""
+    by = MEASURES.get(figure)
+    return by is None or (not by.unit and not by.as_ratio and figure != "overhead")
+
+
+def _unit(found: GateVerdict, metric: Metric) -> tuple[float, Unit, Unit]:
+    """What a figure is multiplied by, its unit, and that of a difference."""
+
+    def of(key: str) -> Unit:
+        return lambda text: message(key, value=text)
+
+    if found.unit == "s":
+        return 1.0, of("seconds"), of("seconds")
+    if found.unit:
+        money: Unit = lambda text: message("money", value=text, currency=found.unit)  # noqa: E731
+        return 1.0, money, money
+    if found.figure == "overhead" or (_of_metric(found.figure) and metric.is_share):
+        return 100.0, of("percent"), lambda text: message("points", figures=text)
+    if _of_metric(found.figure):
+        own: Unit = lambda text: message("in metric", figures=text, metric=metric_words(metric))  # noqa: E731
+        return 1.0, own, own
+    for key in ("steps", "samples"):
+        if found.figure.startswith(key):
+            return 1.0, of(f"unit.{key}"), of(f"unit.{key}")
+    return 1.0, of("times"), of("times")
 
 
 def extremes(found: ByGroup, method: MethodByGroup, length: int = 40) -> tuple[str, str]:
@@ -87,10 +159,11 @@ def extremes(found: ByGroup, method: MethodByGroup, length: int = 40) -> tuple[s
     return _of_share(found, *ratios[0], length), _of_share(found, *ratios[-1], length)
 
 
-def final(kpis: Kpis, digits: int = 3) -> str:
-    """Final accuracy, and its standard deviation over seeds."""
-    values = np.asarray(kpis.values["final_accuracy"], dtype=np.float64)
-    return f"{values.mean():.{digits}f} ± {values.std(ddof=1) if len(values) > 1 else 0.0:.{digits}f}"
+def final(kpis: Kpis, metric: Metric = ACCURACY, digits: int = 3) -> str:
+    """The final value of the metric, and its standard deviation over seeds."""
+    scores = np.asarray(kpis.values["final_accuracy"], dtype=np.float64)
+    spread = scores.std(ddof=1) if len(scores) > 1 else 0.0
+    return f"{value(float(scores.mean()), metric, digits)} ± {spread:{f'.{digits}f' if metric.is_share else '.2g'}}"
 
 
 def number(value: float | None, form: str) -> str:
@@ -104,36 +177,54 @@ def amount(value: float, sign: str = "") -> str:
     >>> amount(0.0123456), amount(1123.4), amount(-1902560.0, "+")
     ('0.0123', '1 123', '-1 902 560')
     """
-    if abs(value) < 1000:
+    if 1e-4 <= abs(value) < 1000 or not value:
         return format(value, f"{sign}.3g")
+    if abs(value) < 1e-4:
+        return format(0.0, f"{sign}.0f")
     return format(value, f"{sign},.0f").replace(",", " ")
 
 
-def amounts(value: float, low: float | None, high: float | None) -> str:
-    """A gain or loss with its interval, as `amount`.
+def span(found: Interval, sign: str = "") -> str:
+    """The ends of an interval of hours or money, or what is known of them.
 
-    >>> amounts(-1023.0, -2430.0, -398.0), amounts(5.0, None, None)
-    ('-1 023 [-2 430, -398]', '+5')
+    >>> from saln.pilot.judging.intervals import Interval
+    >>> span(Interval(5.0, -1023.0, 2430.0, 3, 0)), span(Interval(5.0, None, 8.0, 3, 1))
+    ('-1 023 to 2 430', 'at most 8')
     """
-    bounds = "" if low is None or high is None else f" [{amount(low, '+')}, {amount(high, '+')}]"
-    return amount(value, "+") + bounds
+    if found.high is None:
+        return message("at most", high=amount(found.mean, sign)) if found.missed else amount(found.mean, sign)
+    if found.low is None:
+        return message("at most", high=amount(found.high, sign))
+    return message("from to", low=amount(found.low, sign), high=amount(found.high, sign))
+
+
+def short_time(seconds: float) -> Message:
+    """Seconds, minutes' worth or not, in three digits."""
+    return message("seconds", value=f"{seconds:.2g}" if seconds < 1 else f"{seconds:.0f}")
+
+
+def _digits(found: Interval) -> int:
+    """Digits after the point that leave three of the largest."""
+    largest = max(abs(each) for each in (found.mean, found.low or 0.0, found.high or 0.0))
+    return max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 2
 
 
 def _bounds(found: Interval, shown: Callable[[float], str]) -> str:
     if found.low is not None and found.high is not None:
         return f" [{shown(found.low)}, {shown(found.high)}]"
     if found.high is not None:
-        return f" [≤{shown(found.high)}]"
+        end = shown(found.high)
+        return "" if end.startswith(">") else f" [≤{end}]"
     return "" if found.low is None else f" [≥{shown(found.low)}]"
 
 
-def _end(value: float, neutral: float, sign: str = "") -> str:
-    """Two digits after the point, and more where two would hide on which side of no difference the end lies."""
-    if abs(value) >= 1e4:
-        return f"{value:{sign}.1e}"
-    for digits in range(2, 7):
-        if value == neutral or round(value, digits) != neutral:
-            return f"{value:{sign}.{digits}f}"
+def _end(value: float, neutral: float, sign: str = "", digits: int = 2) -> str:
+    """So many digits after the point, and more where they would hide on which side of no difference the end lies."""
+    if abs(value) > BEYOND:
+        return f"{'<-' if value < 0 else '>'}{BEYOND}"
+    for more in range(digits, digits + 5):
+        if value == neutral or round(value, more) != neutral:
+            return f"{value:{sign}.{more}f}"
     return f"{value:{sign}}"
 
 

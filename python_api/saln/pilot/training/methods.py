@@ -1,29 +1,31 @@
-"""The registry's selectors as methods of a pilot, by name and options as in `saln.selectors.support.grammar`."""
+"""The registry's selectors, and others, as methods of a pilot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from saln.pilot.config import PilotError
-from saln.pilot.training.trainer import Method
-from saln.selectors import make_selector
+from saln.pilot.training.run import Method
+from saln.selectors import Selector, make_selector
 
-KNOWN = frozenset({"features", "losses", "reference_losses", "labels", "indices", "residuals"})
-"""What a pilot can give a method."""
+DATASET = "dataset"
+"""Needed by methods that look at all rows before a run."""
 
 
-def make_methods(names: Sequence[str]) -> list[Method]:
-    """Methods as they are written; uniform is added where it is not named.
+def make_methods(methods: Sequence[str | Selector], provides: frozenset[str] | None = None) -> list[Method]:
+    """Methods as they are written, or selectors as they are; uniform is added where it is not named.
 
     Parameters
     ----------
-    names : sequence of str
-        Each in the grammar of `saln.selectors.support.grammar`.
+    methods : sequence of str or Selector
+        Each in the grammar of `saln.selectors.support.grammar`, or a selector, known by its name.
+    provides : frozenset of str, optional
+        What the job can give a method; everything where left out.
 
     Raises
     ------
     PilotError
-        There is no method of that name, or it has no such option or value.
+        There is no method of that name, it has no such option or value, or it needs what the job cannot give.
 
     Examples
     --------
@@ -32,18 +34,22 @@ def make_methods(names: Sequence[str]) -> list[Method]:
     >>> [method.name for method in methods], methods[1].selector.keep
     (['uniform', 'saln:keep=positive', 'guard:jest'], 'positive')
     """
-    return [_method(name) for name in (names if "uniform" in names else ("uniform", *names))]
+    made = [_method(each, provides) for each in methods]
+    return made if any(each.name == "uniform" for each in made) else [Method("uniform", None), *made]
 
 
-def _method(text: str) -> Method:
-    if text == "uniform":
-        return Method(text, None)
-    try:
-        selector = make_selector(text)
-    except (TypeError, ValueError) as error:
-        raise PilotError(f"methods: '{text}': {error}") from error
-    # Methods that read residuals go by what the learner's last layer sees in place of features.
-    needs = frozenset(selector.needs) - ({"features"} if "residuals" in selector.needs else set())
-    if not needs <= KNOWN:
-        raise PilotError(f"methods: '{text}' needs {', '.join(sorted(needs - KNOWN))}, which a pilot does not have")
-    return Method(text, selector, needs)
+def _method(given: str | Selector, provides: frozenset[str] | None) -> Method:
+    if given == "uniform":
+        return Method("uniform", None)
+    if isinstance(given, Selector):
+        name, selector = given.name, given
+    else:
+        name = given
+        try:
+            selector = make_selector(given)
+        except (TypeError, ValueError) as error:
+            raise PilotError(f"methods: '{given}': {error}") from error
+    needs = frozenset(selector.needs) | ({DATASET} if selector.wants_dataset else set())
+    if provides is not None and not needs <= provides:
+        raise PilotError(f"methods: '{name}' needs {', '.join(sorted(needs - provides))}, which there is not here")
+    return Method(name, selector, needs)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from saln.pilot.training.trainer import Point
+from saln.pilot.training.point import Point
 
 
 class Watcher:
     """Told of everything as it happens, outside the timed parts; does nothing by itself."""
 
-    def begin(self, methods: Sequence[str], steps: int, share: float, done: dict[str, int]) -> None:
-        """A stage begins: `steps` in all for each method, of which some are done from an earlier session."""
+    def begin(self, methods: Sequence[str], steps: int | None, share: float, done: dict[str, int]) -> None:
+        """A stage begins: `steps` in all for each method where that is known, of which some are done already."""
+
+    def known(self, steps: int) -> None:
+        """The first run is over: so many steps it will be in all for each method."""
 
     def step(self, method: str, seed: int) -> None:
         """A method has made a step."""
@@ -20,10 +24,13 @@ class Watcher:
         """A method has been evaluated."""
 
     def longer(self, seed: int) -> None:
-        """Uniform has made a step of the longer run that gives it as much time as the methods had."""
+        """Uniform has made a step of a longer run that gives it as much time as the methods had."""
 
     def end(self) -> None:
         """The pilot is over."""
+
+    def outcome(self, result: Any) -> None:
+        """What came of it, a `PilotResult`."""
 
 
 class Watchers(Watcher):
@@ -32,9 +39,13 @@ class Watchers(Watcher):
     def __init__(self, watchers: Sequence[Watcher]) -> None:
         self._watchers = tuple(watchers)
 
-    def begin(self, methods: Sequence[str], steps: int, share: float, done: dict[str, int]) -> None:
+    def begin(self, methods: Sequence[str], steps: int | None, share: float, done: dict[str, int]) -> None:
         for each in self._watchers:
             each.begin(methods, steps, share, done)
+
+    def known(self, steps: int) -> None:
+        for each in self._watchers:
+            each.known(steps)
 
     def step(self, method: str, seed: int) -> None:
         for each in self._watchers:
@@ -51,3 +62,7 @@ class Watchers(Watcher):
     def end(self) -> None:
         for each in self._watchers:
             each.end()
+
+    def outcome(self, result: Any) -> None:
+        for each in self._watchers:
+            each.outcome(result)

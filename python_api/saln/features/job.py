@@ -1,0 +1,203 @@
+"""An encoder at work on the rows that are not extracted yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from saln.datasets import DataError
+from saln.features.features import Features
+from saln.features.fingerprint import same_random_numbers
+from saln.features.items import checksum, input_of
+from saln.features.models.encoder import WINDOW, Encoder
+from saln.features.output import Output
+from saln.features.progress import Progress
+from saln.features.sources import Broken, Reader, Rows, read_in_order
+
+KEEP_SECONDS, KEEP_BYTES = 1.0, 1 << 23
+"""Rows are kept on disk as soon as one of both is reached."""
+SHOWN = 5
+"""Broken rows that are named in the notes."""
+INPUTS = 4
+"""Rows whose input, as the model takes it, tells one transform from another."""
+CLOSE = 0.02
+"""A callable is the same model if the row that it is asked for again differs by less than this share of its length."""
+
+
+@dataclass(frozen=True)
+class _Prepare:
+    """An item of the dataset as the model takes it."""
+
+    input: str | None
+    prepare: Callable[[Any], Any]
+
+    def __call__(self, item: Any) -> Any:
+        return self.prepare(input_of(item, self.input))
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """A run of rows that the model was asked for."""
+
+    run: range
+    broken: dict[int, str]
+    rows: Tensor | None  # [n, d] of those that are not broken, on the model's device
+    n_cut: int
+
+
+class Job:
+    """Extracts rows, and knows which of them broke.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    rows : Rows
+    dtype : numpy dtype
+        Of the features.
+    num_workers : int
+    skip_broken : bool
+    texts : bool
+        Whether the inputs are, so that they are worth sorting by length.
+    """
+
+    def __init__(
+        self, encoder: Encoder, rows: Rows, dtype: np.dtype[Any], *, num_workers: int, skip_broken: bool, texts: bool
+    ) -> None:
+        self._encoder, self._rows, self._dtype = encoder, rows, dtype
+        self._num_workers, self._skip_broken = num_workers, skip_broken
+        options = encoder.options
+        collates = options.collate is not None
+        self._reader = Reader(rows.dataset, _as_it_is if collates else _Prepare(options.input, encoder.prepare))
+        self._window = options.batch_size * (WINDOW if texts and not collates else 1)
+        self._parts: list[npt.NDArray[Any]] = []
+        self._start = 0
+
+    def inputs(self, rows: list[int]) -> list[str]:
+        """Checksums of a few rows as the model takes them: another transform gives others."""
+        with same_random_numbers():
+            items = [self._reader[row] for row in rows[:INPUTS]]
+        collate = self._encoder.options.collate
+        found = [each for each in items if not isinstance(each, Broken)]
+        return [checksum(each if collate is None else collate([each])) for each in found]
+
+    def agrees(self, found: Features) -> bool:
+        """Whether a row that was extracted before comes out as it is."""
+        row = next((row for row in range(found.rows) if np.isfinite(found.array[row]).all()), None)
+        if row is None:
+            return False
+        with self._encoder.running():
+            launched = self._launch(range(row, row + 1), [self._reader[row]])
+        if launched.rows is None:
+            return False
+        new, old = launched.rows.cpu().double().numpy()[0], found.array[row].astype(np.float64)
+        return new.shape == old.shape and bool(np.linalg.norm(new - old) <= CLOSE * np.linalg.norm(old))
+
+    def extract(self, output: Output, tell: Progress) -> None:
+        """Every row that is missing, in order."""
+        n_rows, n_done = len(self._rows), output.n_done
+        started, before = time.perf_counter(), output.seconds
+        launched: _Launched | None = None
+        kept = started
+
+        def collect() -> None:
+            nonlocal n_done, kept
+            if launched is None:
+                return
+            self._collect(launched, output)
+            n_done += len(launched.run)
+            tell("features", n_done, n_rows)
+            output.seconds = before + time.perf_counter() - started
+            if time.perf_counter() - kept >= KEEP_SECONDS or sum(part.nbytes for part in self._parts) >= KEEP_BYTES:
+                self._keep(output)
+                kept = time.perf_counter()
+
+        tell("features", n_done, n_rows)
+        pin = self._encoder.device.type == "cuda"
+        with self._encoder.running():
+            try:
+                for run, items in read_in_order(self._reader, output.missing(self._window), self._num_workers, pin):
+                    collect()  # after these items are read: a GPU computed in the meantime
+                    launched = None
+                    launched = self._launch(run, items)
+                collect()
+            finally:
+                self._keep(output)
+
+    def notes(self, output: Output) -> list[str]:
+        """Sentences about rows left out and texts cut."""
+        notes = list(self._rows.notes)
+        if output.broken:
+            rows = sorted(output.broken.items())
+            shown = "; ".join(f"row {row}: {cause}" for row, cause in rows[:SHOWN])
+            more = "; …" if len(rows) > SHOWN else ""
+            what = "row has no features and is NaN" if len(rows) == 1 else "rows have no features and are NaN"
+            notes.append(f"{len(rows)} {what}: {shown}{more}")
+        if output.n_cut:
+            what = "text reaches" if output.n_cut == 1 else "texts reach"
+            length = self._encoder.options.max_length
+            notes.append(f"{output.n_cut} {what} max_length={length} tokens; what is beyond was not seen.")
+        return notes
+
+    def _launch(self, run: range, items: list[Any]) -> _Launched:
+        broken = {each.row: each.cause for each in items if isinstance(each, Broken)}
+        if broken and not self._skip_broken:
+            row, cause = next(iter(broken.items()))
+            raise DataError(f"row {row} of the data cannot be read: {cause}; skip_broken makes it NaN")
+        good = [each for each in items if not isinstance(each, Broken)]
+        before = self._encoder.n_cut
+        try:
+            rows = self._encoder.encode(good) if good else None
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{_named(run)}: {error}") from error
+        except Exception as error:
+            raise RuntimeError(f"{_named(run)}: the model fails: {type(error).__name__}: {error}") from error
+        return _Launched(run, broken, rows, self._encoder.n_cut - before)
+
+    def _collect(self, launched: _Launched, output: Output) -> None:
+        """Fetch rows from the device, and put them to those that wait to be kept."""
+        run, broken = launched.run, dict(launched.broken)
+        width = output.width if launched.rows is None else launched.rows.shape[1]
+        if width is None and self._parts:
+            width = self._parts[0].shape[1]
+        if width is None:
+            raise DataError(f"none of {_named(run)} can be read: {next(iter(broken.values()))}")
+        found = np.full((len(run), width), np.nan, dtype=self._dtype)
+        if launched.rows is not None:
+            rows = launched.rows.cpu().numpy()
+            good = [place for place, row in enumerate(run) if row not in broken]
+            with np.errstate(over="ignore"):
+                found[good] = rows
+            for place in np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
+                if run[place] in broken:
+                    continue
+                fits = np.isfinite(rows[good.index(place)]).all()
+                cause = f"its features are too large for {self._dtype}" if fits else "its features are not finite"
+                if not self._skip_broken:
+                    raise DataError(f"row {run[place]} of the data: {cause}; skip_broken makes it NaN")
+                broken[run[place]], found[place] = cause, np.nan
+        output.broken.update(broken)
+        output.n_cut += launched.n_cut
+        if self._parts and self._start + sum(map(len, self._parts)) != run.start:
+            self._keep(output)
+        if not self._parts:
+            self._start = run.start
+        self._parts.append(found)
+
+    def _keep(self, output: Output) -> None:
+        if self._parts:
+            output.record(self._start, self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts))
+            self._parts = []
+
+
+def _named(run: range) -> str:
+    return f"rows {run.start} to {run.stop - 1} of the data"

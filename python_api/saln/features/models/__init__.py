@@ -1,0 +1,1 @@
+"""Models that make features: modules, callables and pretrained ones by name."""

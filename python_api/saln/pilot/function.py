@@ -1,0 +1,311 @@
+"""Somebody's own training as a job: a function of a sampler and a seed, and features of its training set."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saln.datasets import DataError, Groups, make_groups
+from saln.datasets.labels import class_numbers
+from saln.features import Features, Fingerprint, load
+from saln.pilot.config import PilotConfig, PilotError
+from saln.pilot.job import DataSummary, Job, Pool, Problem, Progress, content, order_of
+from saln.sampling.order import EpochOrder
+from saln.superbatch import SuperBatch, as_tensor
+
+if TYPE_CHECKING:
+    from saln.pilot.training.sampler import PilotSampler
+
+Train: TypeAlias = "Callable[[PilotSampler, int], Progress]"
+SHARE_SEED_OFFSET = 4_000_037
+
+
+@dataclass(frozen=True)
+class FunctionProblem(Problem):
+    """One seed's: all rows, or a stage's share of them.
+
+    Attributes
+    ----------
+    pool : Pool
+    order : EpochOrder
+    job : FunctionJob
+    """
+
+    pool: Pool
+    order: EpochOrder
+    job: FunctionJob
+
+    @property
+    def n_classes(self) -> int:  # type: ignore[override]
+        """0 where there are none."""
+        return len(self.job.class_names)
+
+    @property
+    def features(self) -> Tensor:  # type: ignore[override]
+        """`[n, d]`."""
+        return self._taken(self.job.features)
+
+    def samples(self, needs: frozenset[str]) -> SuperBatch:
+        """As in `Problem`."""
+        reference = self.job.reference_losses
+        features = self.features
+        whole = len(self.pool.rows) == len(self.job.features)  # then its length is compared with the dataset's
+        return SuperBatch(
+            features if needs else features[:, :0],
+            labels=self.pool.labels,
+            reference_losses=None if reference is None else self._taken(reference),
+            indices=None if whole else self.pool.rows,
+        )
+
+    @property
+    def fingerprint(self) -> Fingerprint | None:  # type: ignore[override]
+        """As in `Problem`."""
+        return self.job.of_dataset
+
+    def setup_seconds(self, needs: frozenset[str]) -> float:
+        """What it took to extract the features, for methods that look at them."""
+        return self.job.feature_seconds if needs & {"features", "dataset", "reference_losses"} else 0.0
+
+    def train(self, sampler: PilotSampler, seed: int) -> Progress:
+        """The user's function."""
+        return self.job.function(sampler, seed)
+
+    def _taken(self, values: Tensor) -> Tensor:
+        return values if len(self.pool.rows) == len(values) else values[self.pool.rows]
+
+
+class FunctionJob(Job):
+    """A function that trains, with what selectors may know of its training set, row i for index i.
+
+    Parameters
+    ----------
+    function : callable
+        As `saln.pilot.compare` describes it.
+    features : Tensor or ndarray [N, d], Features or path
+    labels : array_like [N], optional
+        Classes, by number or name. Numbers that are no classes (a regression's) are no labels to selectors.
+    reference_losses : Tensor or ndarray [N], optional
+    groups : dict of str to array_like [N], or sequence of Groups, optional
+    feature_seconds : float, optional
+        What it took to extract the features; by default what their file says.
+    name : str
+    notes : sequence of str
+        What a reader must know of the data.
+
+    Raises
+    ------
+    PilotError
+        What is given is not of one length, or of another kind.
+    """
+
+    def __init__(
+        self,
+        function: Train,
+        features: Any,
+        labels: Any = None,
+        *,
+        reference_losses: Any = None,
+        groups: Mapping[str, Any] | Sequence[Groups] | None = None,
+        feature_seconds: float | None = None,
+        name: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        if not callable(function):
+            raise PilotError(f"train is a {type(function).__name__}; wanted a function train(sampler, seed)")
+        self.function = function
+        try:
+            features = load(features) if isinstance(features, str | os.PathLike) else features
+        except DataError as error:
+            raise PilotError(str(error)) from error
+        self.of_dataset: Fingerprint | None = None
+        if isinstance(features, Features):
+            self.of_dataset, notes = features.fingerprint, (*notes, *features.notes)
+            feature_seconds = features.seconds if feature_seconds is None else feature_seconds
+            features = features.tensor()
+        self.features = _tensor("features", features)
+        if self.features.dim() != 2 or not self.features.is_floating_point():
+            raise PilotError(f"features are {self.features.dtype} {list(self.features.shape)}; wanted floats [N, d]")
+        self.reference_losses = None if reference_losses is None else _tensor("reference_losses", reference_losses)
+        self.feature_seconds = feature_seconds or 0.0
+        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.notes = tuple(notes)
+        self.labels, self.class_names = _classes(labels)
+        if labels is not None and self.labels is None:
+            self.notes += ("Labels are numbers that are no classes: selectors choose without labels.",)
+        if isinstance(groups, Mapping):
+            try:
+                groups = [make_groups(column, each) for column, each in groups.items()]
+            except DataError as error:
+                raise PilotError(str(error)) from error
+        self.groups = tuple(groups or ())
+        n_rows = self.features.shape[0]
+        for what, rows in (
+            ("labels", labels),
+            ("reference_losses", self.reference_losses),
+            *((f"groups '{each.column}'", each.codes) for each in self.groups),
+        ):
+            if rows is not None and len(rows) != n_rows:
+                raise PilotError(f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of features")
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """As in `Job`; losses and residuals come from the training itself (`sampler.recorder`)."""
+        labelled = {"labels", "residuals", "reference_losses"} if self.labels is not None else set()
+        given = {"reference_losses"} if self.reference_losses is not None else set()
+        return frozenset({"features", "dataset", "indices", "losses"} | labelled | given)
+
+    def pool(self, config: PilotConfig, seed: int) -> Pool:
+        """As in `Job`; the rows of a smaller share are among those of a larger one."""
+        n_rows = self.features.shape[0]
+        rows = torch.arange(n_rows)
+        if config.train_share < 1.0:
+            source = torch.Generator().manual_seed(SHARE_SEED_OFFSET + seed)
+            order = torch.randperm(n_rows, generator=source)
+            if self.labels is not None:
+                order = order[_place_in_class(self.labels[order]).argsort(stable=True)]
+            rows = order[: round(config.train_share * n_rows)].sort().values
+        if len(rows) < config.batch_size:
+            raise PilotError(
+                f"{self.name}: {len(rows)} training rows, fewer than a batch of {config.batch_size} (batch_size"
+                f"{', stages' if config.train_share < 1.0 else ''})"
+            )
+        labels = None if self.labels is None else self.labels[rows]
+        return Pool(seed, rows, labels, None, None, torch.empty(0, dtype=torch.int64))
+
+    def problem(self, config: PilotConfig, seed: int) -> FunctionProblem:
+        """As in `Job`."""
+        pool = self.pool(config, seed)
+        return FunctionProblem(pool, order_of(pool, config), self)
+
+    def summary(self, config: PilotConfig, problem: Problem) -> DataSummary:
+        """As in `Job`."""
+        return DataSummary(
+            name=self.name,
+            n_rows=self.features.shape[0],
+            n_inputs=None,
+            n_train=len(problem.pool.rows),
+            n_reference=0,
+            n_test=0,
+            n_offered=len(problem.order.super_batch(0, 0)),
+            n_features=self.features.shape[1],
+            features_computed=False,
+            features_given=True,
+            missing_values=float(self.features.isnan().float().mean()),
+            class_names=self.class_names,
+            image_shape=None,
+            wrong_labels=0,
+            copied_rows=0,
+            rare_classes=(),
+        )
+
+    def fingerprint(self) -> Iterator[bytes | str]:
+        """The data, and the source of the function; what that calls in other files is not looked at."""
+        for tensor in (self.features, self.labels, self.reference_losses):
+            if tensor is not None:
+                yield from content(tensor)
+        yield f"{self.name}{self.class_names}{self.feature_seconds}"
+        yield source_of(self.function)
+
+    def about_settings(self, config: PilotConfig, data: DataSummary) -> tuple[str, ...]:
+        """As in `Job`."""
+        if self.feature_seconds:
+            return ()
+        return (
+            "What it took to extract the features is not known and not counted. Name it (feature_seconds) before "
+            "believing figures with everything counted.",
+        )
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """A digest of a function's file, or its own lines where it has none; its name where neither can be read.
+
+    >>> from saln.pilot.function import source_of
+    >>> len(source_of(source_of))
+    64
+    """
+    function = inspect.unwrap(getattr(function, "func", function))
+    try:
+        file = inspect.getsourcefile(function)
+        if file is not None and Path(file).is_file():
+            return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
+
+
+def load_function(text: str) -> Train:
+    """The function of a file, written `path/to/file.py:name`; the file's folder can be imported from.
+
+    Raises
+    ------
+    PilotError
+        There is no such file or function, or the file cannot be run.
+    """
+    place, _, name = text.rpartition(":")
+    path = Path(place)
+    if not path.is_file():
+        raise PilotError(f"{place}: no such file")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # for what pickles its classes: worker processes
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise PilotError(f"{place}: cannot be run: {type(error).__name__}: {error}") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        there = [each for each in vars(module) if inspect.isfunction(getattr(module, each))]
+        raise PilotError(f"{place}: no function '{name}'; there are {', '.join(there) or 'none'}")
+    return found  # type: ignore[no-any-return]
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    if isinstance(values, Tensor):
+        return values.detach().cpu()
+    if isinstance(values, np.ndarray):
+        try:
+            return as_tensor(name, values)
+        except TypeError as error:
+            raise PilotError(str(error)) from error
+    raise PilotError(f"{name} is a {type(values).__name__}; wanted a tensor or an array")
+
+
+def _classes(labels: Any) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Class numbers and names; neither for numbers that are no classes."""
+    if labels is None:
+        return None, ()
+    values = labels.detach().cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
+    if values.dtype.kind == "f" and not np.all(values == np.round(values)):
+        return None, ()
+    if values.dtype.kind == "O":
+        values = values.astype(str)
+    try:
+        codes, names = class_numbers(values, "labels")
+    except DataError as error:
+        raise PilotError(str(error)) from error
+    return torch.from_numpy(codes), names
+
+
+def _place_in_class(labels: Tensor) -> Tensor:
+    """Where each stands in its class, from 0 to 1, so that those before a share keep the classes' proportions."""
+    order = labels.argsort(stable=True)
+    counts = torch.bincount(labels)
+    first = counts.cumsum(0) - counts
+    places = torch.empty(len(labels), dtype=torch.float64)
+    inside = torch.arange(len(labels)) - first.repeat_interleave(counts)
+    places[order] = (inside + 0.5).double() / counts.repeat_interleave(counts)
+    return places

@@ -1,0 +1,463 @@
+"""What training knows of its samples, kept from its own forward passes, and what selectors make of it."""
+
+import copy
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from recorder_cases import BATCH_SIZE, N_CLASSES, N_ROWS, WIDTH, Classifier, Training, problem, sampler_of
+from saln import SpectralBatchSampler, SuperBatch
+from saln.pilot import PilotConfig, PilotSampler
+from saln.sampling.refresh import Refresh
+from saln.selectors import InfoBatch, Selector
+
+
+class Watching(Selector):
+    """Uniform, and keeps what it was offered."""
+
+    name, description, paper = "watching", "what a test sees", "none"
+
+    def __init__(self, *reads: str) -> None:
+        self.read, self.offered = reads, []
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("features", *self.read)
+
+    def _choose(self, offer, size):
+        self.offered.append(offer.samples)
+        return offer.shuffled(len(offer))[:size]
+
+
+def check(training: Training) -> None:
+    """The recorder knows the same."""
+    kept = training.sampler.recorder.values("losses")
+    assert kept.isnan().logical_not().nonzero().squeeze(1).tolist() == sorted(training.losses)
+    for row, loss in training.losses.items():
+        assert kept[row].item() == pytest.approx(loss, abs=1e-6)
+        if "residuals" in training.sampler.recorder.keeps:
+            torch.testing.assert_close(training.sampler.recorder.values("residuals")[row], training.residuals[row])
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_the_recorder_knows_what_a_plain_bookkeeping_knows(n_workers):
+    training = Training(sampler_of(Watching("losses", "residuals")), n_workers)
+    for _ in range(2):
+        training.walk()
+        check(training)
+    assert training.sampler.recorder.n_records == 30
+
+
+def test_selectors_see_what_was_recorded_and_a_guesser_elsewhere():
+    watching = Watching("losses", "residuals")
+    training = Training(sampler_of(watching))
+    walk = iter(training.loader)
+    for _ in range(15):
+        before = copy.deepcopy((training.losses, training.residuals))
+        training.step(*next(walk))
+        offered = watching.offered[-1]
+        for place, row in enumerate(offered.indices.tolist()):
+            guessed = 1 / N_CLASSES - F.one_hot(training.y[row], N_CLASSES)
+            assert offered.losses[place].item() == pytest.approx(before[0].get(row, math.log(N_CLASSES)), abs=1e-6)
+            torch.testing.assert_close(offered.residuals[place], before[1].get(row, guessed))
+        assert torch.equal(offered.features, training.x[offered.indices])
+
+
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_ages_are_counted_from_the_step_of_the_record_to_that_of_the_batch(n_workers):
+    training = Training(sampler_of("infobatch"), n_workers)
+    for epoch in range(2):
+        at_start = dict(training.step_of)
+        training.walk()
+        for step in range(15):
+            served = training.sampler.served_at(epoch, step)
+            offered = training.sampler.offered_at(epoch, step).tolist()
+            number = epoch * 15 + step
+            # What a loader had asked for before that much was recorded.
+            seen = number - (2 if n_workers and step > 1 else step if n_workers else 0)
+            step_of = {**at_start}
+            for before in range(epoch * 15, seen):
+                step_of |= dict.fromkeys(training.batches[before], before)
+            ages = [number - step_of[row] for row in offered if row in step_of]
+            assert served.unseen == pytest.approx(1 - len(ages) / len(offered))
+            assert served.age == (pytest.approx(sum(ages) / len(ages)) if ages else None)
+
+
+def test_without_labels_the_mean_of_what_is_recorded_stands_in():
+    watching = Watching("losses", "residuals")
+    sampler = SpectralBatchSampler(problem()[0], BATCH_SIZE, selector=watching)
+    walk = iter(sampler)
+    first = next(walk)
+    assert watching.offered[0].losses.tolist() == [1.0] * 40
+    assert watching.offered[0].residuals.tolist() == [[1.0]] * 40
+    losses = torch.arange(float(BATCH_SIZE))
+    sampler.recorder.record(losses, residuals=losses[:, None] * torch.ones(2))
+    next(walk)
+    offered = watching.offered[1]
+    recorded = [first.index(row) for row in offered.indices.tolist() if row in first]
+    mean = sum(recorded) / len(recorded) if recorded else losses.mean().item()
+    for place, row in enumerate(offered.indices.tolist()):
+        expected = float(first.index(row)) if row in first else mean
+        assert offered.losses[place].item() == pytest.approx(expected)
+        assert offered.residuals[place].tolist() == pytest.approx([expected] * 2)
+
+
+def test_given_losses_stand_until_they_are_recorded():
+    watching = Watching("losses")
+    given = torch.arange(float(N_ROWS))
+    sampler = SpectralBatchSampler(SuperBatch(problem()[0], losses=given), BATCH_SIZE, selector=watching)
+    walk = iter(sampler)
+    batch = next(walk)
+    assert torch.equal(watching.offered[0].losses, given[watching.offered[0].indices])
+    sampler.recorder.record(torch.full((BATCH_SIZE,), -1.0))
+    sampler.recorder.record(torch.tensor([-2.0, torch.nan]), indices=[batch[0], batch[1]])
+    next(walk)
+    offered = watching.offered[1]
+    expected = [-2.0 if row == batch[0] else -1.0 if row in batch else float(row) for row in offered.indices.tolist()]
+    assert offered.losses.tolist() == expected
+    assert sampler.samples.losses is given
+
+
+def test_activations_stand_for_features_where_they_are_asked_for():
+    watching = Watching("losses")
+    training = Training(sampler_of(watching, activations=True))
+    training.walk(3)
+    assert training.sampler.recorder.keeps == ("losses", "activations")
+    features = training.sampler.recorder.values("activations")
+    assert torch.equal(watching.offered[0].features, training.x[watching.offered[0].indices])
+    assert features.shape == (N_ROWS, 5)
+    known = ~features.isnan().any(dim=1)
+    assert set(known.nonzero().squeeze(1).tolist()) == set(training.losses)
+    next(iter(training.sampler))
+    offered = watching.offered[3]
+    recorded = known[offered.indices]
+    assert 0 < recorded.sum() < 40
+    assert torch.equal(offered.features[recorded], features[offered.indices[recorded]])
+    mean = offered.features[recorded].mean(dim=0)
+    torch.testing.assert_close(offered.features[~recorded], mean.expand(int((~recorded).sum()), 5))
+
+
+def test_a_refresh_wins_over_the_recorder_for_what_it_gives():
+    watching = Watching("losses", "residuals")
+    training = Training(sampler_of(watching))
+
+    def compute(model, indices):
+        return SuperBatch(training.x[indices], losses=indices.float())
+
+    training.sampler.refresh_with(Refresh(compute, training.model, every=4))
+    training.walk()
+    for offered in watching.offered:
+        assert offered.losses.tolist() == offered.indices.tolist()
+    torch.testing.assert_close(
+        watching.offered[-1].residuals,
+        torch.stack(
+            [
+                training.residuals.get(row, 1 / N_CLASSES - F.one_hot(training.y[row], N_CLASSES))
+                if row not in training.batches[-1]
+                else watching.offered[-1].residuals[place]
+                for place, row in enumerate(watching.offered[-1].indices.tolist())
+            ]
+        ),
+    )
+
+
+class Sampled(nn.Sequential):
+    """A model of dropout and as many linear layers as wanted."""
+
+    def __init__(self, widths: list[int]) -> None:
+        layers: list[nn.Module] = []
+        for inside, outside in zip([WIDTH, *widths], [*widths, N_CLASSES], strict=True):
+            layers += [nn.Dropout(0.3), nn.Linear(inside, outside)]
+        super().__init__(*layers)
+
+
+@given(st.lists(st.integers(1, 9), max_size=3), st.integers(0, 1000), st.booleans(), st.booleans())
+@settings(deadline=None, max_examples=25)
+def test_recording_changes_neither_gradients_nor_random_numbers(widths, seed, by_hand, activations):
+    results = []
+    for recording in (True, False):
+        torch.manual_seed(seed)
+        model, sampler = Sampled(widths), sampler_of("gradient_logdet", activations=activations and not by_hand)
+        batch = next(iter(sampler))
+        x, y = problem()
+        if recording and not by_hand:
+            with sampler.recorder(model):
+                logits = model(x[batch])
+        else:
+            logits = model(x[batch])
+        losses = F.cross_entropy(logits, y[batch], reduction="none")
+        if recording and by_hand:
+            sampler.recorder.record(losses, residuals=logits.softmax(dim=1) - F.one_hot(y[batch], N_CLASSES))
+        losses.mean().backward()
+        assert sampler.recorder.n_records == recording
+        assert not any(layer._forward_hooks for layer in model.modules())
+        results.append([logits, *(each.grad for each in model.parameters()), torch.get_rng_state()])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+METHODS = [
+    "jest",
+    "rho_loss",
+    "infobatch",
+    "selective_backprop",
+    "gradient_logdet",
+    "gradient_logdet_learnable",
+    "gradient_logdet_agreement",
+    "gradient_logdet_patient",
+    "divbs",
+    "curriculum",
+    "portfolio",
+    "guard:jest",
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_by_name_without_a_forward_pass_more(method):
+    training = Training(sampler_of(method, n_epochs=3))
+    for _ in range(3):
+        training.walk()
+    assert training.model.calls == 45
+    assert (training.model(training.x).argmax(dim=1) == training.y).float().mean() > 0.8
+    check(training)
+    assert training.sampler.served[-1].age > 1
+
+
+def test_a_selector_that_reads_nothing_records_nothing():
+    training = Training(sampler_of("auto"))
+    training.walk()
+    assert training.sampler.recorder.keeps == ()
+    assert training.sampler.recorder.values("losses") is None
+    assert training.sampler.served[-1].age is None
+    assert training.sampler.served[-1].unseen is None
+    assert training.sampler.state_dict()["recorder"] is None
+
+
+def test_by_indices_in_any_order_and_of_a_part_of_the_dataset():
+    x, y = problem()
+    part = torch.arange(N_ROWS - 1, 0, -2)  # rows in another order than the dataset's
+    samples = SuperBatch(x[part], labels=y[part], indices=part)
+    sampler = SpectralBatchSampler(samples, BATCH_SIZE, selector=Watching("losses"))
+    walk = iter(sampler)
+    first, second = next(walk), next(walk)
+    sampler.recorder.record(torch.arange(8.0), torch.tensor(second))
+    sampler.recorder.record(torch.arange(8.0) + 10, first)
+    sampler.recorder.record(torch.tensor([7.0]), [1])
+    kept = sampler.recorder.values("losses")
+    known = {row: kept[place].item() for place, row in enumerate(part.tolist()) if not kept[place].isnan()}
+    expected = {row: float(place) for place, row in enumerate(second)}
+    assert known == expected | {row: place + 10.0 for place, row in enumerate(first)} | {1: 7.0}
+
+
+def test_parts_of_a_batch_belong_to_its_step():
+    sampler = sampler_of(Watching("losses"))
+    walk = iter(sampler)
+    batches = [next(walk) for _ in range(3)]  # of one pass: no sample twice
+    step_of = {row: step for step, batch in enumerate(batches) for row in batch}
+    for batch in batches:
+        sampler.recorder.record(torch.ones(4), batch[:4])
+        sampler.recorder.record(torch.ones(4), batch[4:])
+    next(walk)
+    ages = [3 - step_of[row] for row in sampler.offered_at(0, 3).tolist() if row in step_of]
+    assert sampler.served[-1].age == pytest.approx(sum(ages) / len(ages))
+
+
+def test_a_broken_off_epoch_leaves_nothing_to_record():
+    training = Training(sampler_of("infobatch"), n_workers=2)
+    training.walk(5)
+    training.walk()
+    check(training)
+
+
+def test_a_loader_that_looks_one_batch_ahead_may_begin_the_next_epoch():
+    sampler = sampler_of("infobatch")
+
+    def batches():
+        for _ in range(2):
+            yield from sampler
+
+    def one_ahead(source):
+        before = next(source)
+        for each in source:
+            yield before
+            before = each
+        yield before
+
+    expected = {}
+    for number, batch in enumerate(one_ahead(batches())):
+        sampler.recorder.record(torch.full((BATCH_SIZE,), float(number)))
+        expected |= dict.fromkeys(batch, float(number))
+    kept = sampler.recorder.values("losses")
+    assert {row: kept[row].item() for row in expected} == expected
+
+
+def test_a_pilot_s_longer_epochs_are_recorded_in_order():
+    x, y = problem()
+    samples = SuperBatch(x, labels=y, indices=torch.arange(N_ROWS))
+    config = PilotConfig(batch_size=BATCH_SIZE)
+    training = Training(PilotSampler(samples, config, InfoBatch(), seed=0, stretch=2.0), n_workers=2)
+    training.walk()
+    assert len(training.batches) == 30
+    check(training)
+
+
+class TestErrors:
+    """What goes wrong says what to do."""
+
+    def test_an_epoch_without_a_record(self):
+        sampler = sampler_of("jest")
+        list(sampler)
+        with pytest.raises(RuntimeError, match=r"jest reads losses, and in a whole epoch nothing was recorded: .*with"):
+            list(sampler)
+
+    def test_an_epoch_without_a_record_in_a_loader_with_workers(self):
+        loader = DataLoader(TensorDataset(*problem()), batch_sampler=sampler_of("gradient_logdet"), num_workers=1)
+        list(loader)
+        with pytest.raises(RuntimeError, match="gradient_logdet reads residuals"):
+            list(loader)
+
+    def test_given_losses_need_no_record(self):
+        sampler = SpectralBatchSampler(SuperBatch(problem()[0], losses=torch.rand(N_ROWS)), 8, selector="infobatch")
+        assert len([*sampler, *sampler]) == 30
+
+    def test_a_refresh_of_losses_needs_no_record(self):
+        x, _ = problem()
+        refresh = Refresh(lambda model, rows: SuperBatch(x[rows], losses=rows.float()), nn.Linear(1, 1), every=5)
+        sampler = SpectralBatchSampler(x, BATCH_SIZE, selector="infobatch", refresh=refresh, ahead=1)
+        assert len([*sampler, *sampler]) == 30
+
+    def test_a_wrong_number_of_rows(self):
+        sampler = sampler_of("jest")
+        walk = iter(sampler)
+        next(walk)
+        with pytest.raises(ValueError, match="5 rows came to be recorded, want 8, those of the next batch served"):
+            sampler.recorder.record(torch.zeros(5))
+        sampler.recorder.record(torch.zeros(8))  # the batch is still there
+        with pytest.raises(ValueError, match="no batch is left to record"):
+            sampler.recorder.record(torch.zeros(8))
+        with pytest.raises(ValueError, match="indices are 3, want 8, one a row"):
+            sampler.recorder.record(torch.zeros(8), indices=[1, 2, 3])
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"losses": torch.tensor(0.5)}, r"losses has shape \[\], want \[B\], one row a sample"),
+            ({"losses": torch.zeros(8, 3)}, r"losses has shape \[8, 3\], want \[B\]"),
+            ({"losses": torch.zeros(8, dtype=torch.int64)}, "losses has dtype torch.int64, want floating numbers"),
+            (
+                {"losses": torch.zeros(8)},
+                "residuals are left out, want them recorded beside losses: the selector reads",
+            ),
+            ({"residuals": torch.zeros(7, 3)}, r"residuals has shape \[7, 3\], want \[8, n\]"),
+            (
+                {"residuals": torch.zeros(8, 3), "activations": torch.zeros(8)},
+                r"activations has shape \[8\], want \[8, n\]",
+            ),
+            ({"residuals": torch.zeros(8, 3)}, "activations are left out, want them recorded .* activations=True"),
+            ({"indices": [500], "losses": torch.zeros(1)}, "indices has 500, which is not among the sampler's"),
+        ],
+    )
+    def test_what_does_not_fit(self, arguments, message):
+        sampler = sampler_of("gradient_logdet", activations=True)
+        next(iter(sampler))
+        given = {"losses": torch.zeros(8), **arguments}
+        if "indices" in given:
+            given |= {"residuals": torch.zeros(1, 3), "activations": torch.zeros(1, 2)}
+        with pytest.raises(ValueError, match=message):
+            sampler.recorder.record(**given)
+
+    def test_another_width_than_before(self):
+        sampler = sampler_of("gradient_logdet")
+        walk = iter(sampler)
+        next(walk), next(walk)
+        sampler.recorder.record(torch.zeros(8), residuals=torch.zeros(8, 3))
+        with pytest.raises(ValueError, match="residuals has 4 columns, want 3 as before"):
+            sampler.recorder.record(torch.zeros(8), residuals=torch.zeros(8, 4))
+        x, _ = problem()
+        sampler = SpectralBatchSampler(SuperBatch(x, residuals=torch.ones(N_ROWS, 2)), 8, selector="gradient_logdet")
+        next(iter(sampler))
+        with pytest.raises(ValueError, match="residuals has 3 columns, want 2 as those that the sampler was given"):
+            sampler.recorder.record(torch.zeros(8), residuals=torch.zeros(8, 3))
+
+    def test_batches_ahead_are_refused(self):
+        with pytest.raises(ValueError, match="ahead is 2, want 0: infobatch chooses by what training has recorded"):
+            next(iter(sampler_of("infobatch", ahead=2)))
+        x, _ = problem()
+        sampler = SpectralBatchSampler(SuperBatch(x, losses=torch.rand(N_ROWS)), 8, selector="infobatch", ahead=2)
+        next(iter(sampler))
+        with pytest.raises(ValueError, match="ahead is 2"):
+            sampler.recorder.record(torch.zeros(8))
+        sampler._serving.discard_ahead()
+
+    def test_reference_losses_need_labels(self):
+        sampler = SpectralBatchSampler(problem()[0], 8, selector="rho_loss")
+        with pytest.raises(
+            ValueError, match="rho_loss reads reference_losses, and there are no labels to work them out"
+        ):
+            next(iter(sampler))
+        given = SuperBatch(problem()[0], reference_losses=torch.zeros(N_ROWS))
+        assert len(next(iter(SpectralBatchSampler(given, 8, selector="rho_loss")))) == 8
+
+    def test_memories_on_several_ranks_are_refused(self):
+        sampler = sampler_of("guard:jest", rank=0, world_size=2)
+        with pytest.raises(ValueError, match="guard has a memory, so that all 2 ranks choose all batches"):
+            next(iter(sampler))
+        assert len(next(iter(sampler_of("jest", rank=0, world_size=2)))) == 8
+
+    def test_labels_that_are_no_columns(self):
+        x, y = problem()
+        sampler = SpectralBatchSampler(x, 8, labels=y + 1, selector="infobatch")
+        model = Classifier()
+        batch = next(iter(sampler))
+        with pytest.raises(ValueError, match="labels go from 1 to 3, want 0 to 2"), sampler.recorder(model):
+            model(x[batch])
+        sampler = SpectralBatchSampler(x, 8, selector="infobatch")
+        batch = next(iter(sampler))
+        with pytest.raises(ValueError, match="no labels to compare logits with"), sampler.recorder(model):
+            model(x[batch])
+
+
+def test_evaluation_is_not_taken_for_a_batch():
+    sampler, model = sampler_of("infobatch"), Classifier()
+    x, _ = problem()
+    walk = iter(sampler)
+    batch = next(walk)
+    with torch.no_grad(), sampler.recorder(model):
+        model(x[:3])
+    assert sampler.recorder.n_records == 0
+    with torch.no_grad(), sampler.recorder(model, indices=range(20)):
+        model(x[:20])
+    assert sampler.recorder.values("losses").isfinite().sum() == 20
+    with sampler.recorder(model):
+        model(x[batch])
+    assert sampler.recorder.values("losses").isfinite().sum() == len({*batch, *range(20)})
+
+
+def test_an_error_in_the_forward_pass_records_nothing():
+    sampler, model = sampler_of("infobatch"), Classifier()
+    batch = next(iter(sampler))
+    with pytest.raises(TypeError), sampler.recorder(model):
+        model(problem()[0][batch]).backward("no gradient")
+    assert sampler.recorder.n_records == 0
+    assert not model.head._forward_hooks
+    with sampler.recorder(model):
+        model(problem()[0][batch])
+    assert sampler.recorder.n_records == 1
+
+
+def test_infobatch_goes_by_the_losses_of_its_own_training():
+    training = Training(sampler_of(InfoBatch(delta=1.0), n_epochs=2))
+    training.walk()
+    losses = training.sampler.recorder.values("losses").clone()
+    walk = iter(training.sampler)
+    batch = next(walk)
+    offered = training.sampler.offered_at(1, 0)
+    losses[losses.isnan()] = math.log(N_CLASSES)
+    hard = losses[offered] >= losses[offered].double().mean()
+    rates = [sum(row in batch for row in offered[of].tolist()) / int(of.sum()) for of in (hard, ~hard)]
+    assert rates[0] > 1.5 * rates[1]

@@ -1,0 +1,367 @@
+"""The user's own training: any function of a sampler and a seed, judged by what it reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+import saln.pilot
+from saln.pilot import PilotError, PilotResult, PilotSampler
+from saln.selectors import Offer, Selector
+
+X = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+Y = (X[:, 0] + 0.3 * X[:, 1] > 0).long()
+SEEN: list[list[int]] = []
+
+
+def train(sampler: PilotSampler, seed: int) -> Iterator[tuple[int, dict[str, float]]]:
+    """Two epochs through a DataLoader, four evaluations each."""
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    loader = DataLoader(TensorDataset(X, Y, torch.arange(200)), batch_sampler=sampler)
+    step = 0
+    for _ in range(2):
+        for x, y, rows in loader:
+            SEEN.append(rows.tolist())
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            step += 1
+            if step % 3 == 0:
+                with torch.no_grad():
+                    logits = model(X)
+                yield step, {"accuracy": float((logits.argmax(1) == Y).float().mean()), "loss": float(loss.detach())}
+
+
+def run(job: Any = train, **options: Any) -> PilotResult:
+    given = {"features": X, "labels": Y, "batch_size": 32, "methods": ["herding"], "seeds": 2, "progress": False}
+    return saln.pilot.compare(job, **{**given, **options})
+
+
+def test_a_function_is_compared_on_the_batches_that_it_was_given() -> None:
+    SEEN.clear()
+    result = run()
+    assert result.methods == ("uniform", "herding")
+    assert result.steps == 12
+    assert (result.metric.name, result.data.n_train, result.data.class_names) == ("accuracy", 200, ("0", "1"))
+    uniform = result.runs_of("uniform")[0]
+    # 200 rows are six batches of 32 and one of 8, which is padded; the last two steps were after the last evaluation.
+    assert uniform.chosen.shape == (12, 32)
+    assert [int((row >= 0).sum()) for row in uniform.chosen[:7]] == [32] * 6 + [8]
+    chosen = [[row for row in rows if row >= 0] for rows in uniform.chosen.tolist()]
+    assert sorted(row for rows in chosen[:7] for row in rows) == list(range(200))
+    warmed = 3 * 2  # each method, before the clock counts
+    assert SEEN[warmed : warmed + 12] == chosen
+    assert [point.step for point in uniform.curve] == [3, 6, 9, 12]
+    assert uniform.final.metrics["accuracy"] == uniform.final.score
+    assert set(result.kpis[0].values) >= {"final_loss", "final_accuracy", "speed_up"}
+
+
+def test_seeds_fix_everything_that_is_drawn() -> None:
+    first, second = run(seeds=1), run(seeds=1)
+    curves = [[point.metrics for each in result.runs for point in each.curve] for result in (first, second)]
+    assert curves[0] == curves[1]
+    state = torch.get_rng_state()
+    run(seeds=1)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def regress(sampler: PilotSampler, seed: int) -> None:
+    """No generator: it says by itself how it goes, and less is better."""
+    targets = X @ torch.tensor([1.0, 2.0, -1.0, 0.5])
+    weights = torch.zeros(4, requires_grad=True)
+    step = 0
+    for _ in range(3):
+        for rows in sampler:
+            loss = ((X[rows] @ weights - targets[rows]) ** 2).mean()
+            (gradient,) = torch.autograd.grad(loss, weights)
+            weights = (weights - 0.05 * gradient).detach().requires_grad_()
+            step += 1
+        with sampler.paused():
+            error = float(((X @ weights - targets) ** 2).mean().sqrt().detach())
+        sampler.report(step, {"rmse": error})
+
+
+def test_less_may_be_better_and_labels_no_classes() -> None:
+    result = run(regress, labels=X[:, 0], gates=["time_to_rmse <= 1000 * uniform", "final_rmse <= 100"])
+    assert not result.metric.higher_is_better
+    assert result.data.class_names == ()
+    final = result.runs[0].final
+    assert final.score == -final.metrics["rmse"]
+    assert result.kpis[0].mean("final_rmse") == pytest.approx(-result.kpis[0].known("final_accuracy"))
+    assert result.target < result.kpis[0].known("final_accuracy")
+    assert [gate.outcome for gate in result.gates if gate.figure == "final_rmse"] == ["passed"]
+    curve = [point.metrics["rmse"] for point in result.runs[0].curve]
+    assert curve == sorted(curve, reverse=True)
+    with pytest.raises(PilotError, match="needs labels"):
+        run(regress, labels=X[:, 0], methods=["spectral_candidates:candidates=stratified"])
+
+
+def test_the_metric_that_decides_can_be_named_afterwards(tmp_path: Path) -> None:
+    run(work=tmp_path)
+    SEEN.clear()
+    again = run(work=tmp_path, metric="loss")
+    assert SEEN == []
+    assert (again.metric.name, again.metric.higher_is_better) == ("loss", False)
+    assert again.runs[0].final.score == -again.runs[0].final.metrics["loss"]
+    with pytest.raises(PilotError, match="metric 'rmse' is not what train reports; it reports accuracy, loss"):
+        run(work=tmp_path, metric="rmse")
+
+
+class _Slow(Selector):
+    """Takes the first rows, a hundredth of a second late."""
+
+    name = "slow"
+    description = "late"
+    paper = "-"
+    reads = ("features",)
+
+    def _choose(self, offer: Offer, size: int) -> torch.Tensor:
+        time.sleep(0.01)
+        return torch.arange(size)
+
+
+def timed(evaluation: str, took: list[float]) -> Any:
+    """Steps of 4 ms, of which each third is followed by an evaluation of 60 ms; notes what each step really took."""
+
+    def evaluate() -> dict[str, float]:
+        time.sleep(0.06)
+        return {"accuracy": 0.5}
+
+    def job(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        for step, _ in enumerate((rows for _ in range(3) for rows in sampler), start=1):
+            began = time.perf_counter()
+            time.sleep(0.004)
+            took.append(time.perf_counter() - began)
+            if step % 3 == 0 and evaluation == "a function":
+                yield step, evaluate
+            elif step % 3 == 0 and evaluation == "in a pause":
+                with sampler.paused():
+                    found = evaluate()
+                yield step, found
+            elif step % 3 == 0:
+                yield step, evaluate()
+
+    return job
+
+
+@pytest.mark.parametrize("evaluation", ["a function", "in a pause", "unannounced"])
+def test_the_clock_leaves_evaluations_out_and_sees_what_selection_takes(evaluation: str) -> None:
+    took: list[float] = []
+    result = run(timed(evaluation, took), methods=[_Slow()], seeds=1)
+    uniform, slow = (result.runs_of(name)[0] for name in ("uniform", "slow"))
+    for one, steps in ((uniform, took[6:27]), (slow, took[27:48])):  # after three steps of each to warm up
+        # With one of seven evaluations counted it would be half as much again.
+        assert one.final.training_seconds == pytest.approx(sum(steps), rel=0.25)
+    assert slow.final.selection_seconds > 21 * 0.01
+    assert uniform.final.selection_seconds < 0.05
+    assert float(slow.step_seconds.sum()) == pytest.approx(slow.final.seconds, rel=0.05)
+    # Uniform is given as long, in epochs that are so much longer.
+    times = slow.final.seconds / uniform.final.seconds
+    assert result.longer[0].at(slow.final.seconds).step == pytest.approx(21 * times, rel=0.2)
+
+
+def test_what_workers_ask_for_early_is_counted_when_it_is_trained_on() -> None:
+    def job(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        loader = DataLoader(TensorDataset(X), batch_sampler=sampler, num_workers=2, prefetch_factor=2)
+        step = 0
+        for _ in range(2):
+            began = time.perf_counter()
+            for _ in loader:
+                time.sleep(0.01)
+                step += 1
+            took.append(time.perf_counter() - began)
+            time.sleep(0.5)  # an evaluation, when the last batches were asked for long ago
+            yield step, {"accuracy": 0.5}
+
+    took: list[float] = []
+    (run_of_uniform,) = run(job, methods=["uniform"], seeds=1).runs
+    assert run_of_uniform.chosen.shape == (14, 32)
+    assert 0.1 < run_of_uniform.final.training_seconds < sum(took) + 0.25
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ([(3, {})], "metrics are empty"),
+        ([(99, {"accuracy": 0.5})], r"step is 99; wanted the number of batches trained on, 0 \(reported last\) to 7"),
+        ([(3, {"accuracy": 0.5}), (2, {"accuracy": 0.5})], r"step is 2; wanted .* 3 \(reported last\)"),
+        ([(3, {"accuracy": float("nan")})], "metric 'accuracy' is nan; wanted a finite number"),
+        ([(3, {"accuracy": "good"})], "metric 'accuracy' is 'good'; wanted a number"),
+        ([3], "train yielded 3; wanted a pair of step and metrics"),
+        ([(3, {"accuracy": 0.5}), (5, {"loss": 0.5})], "metrics have no 'accuracy'"),
+        ([], "train reported nothing"),
+    ],
+)
+def test_what_is_reported_is_checked(report: list[Any], words: str) -> None:
+    def job(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        for _ in sampler:
+            pass
+        yield from report
+
+    with pytest.raises(PilotError, match=words):
+        run(job)
+
+
+def test_runs_of_other_lengths_are_not_compared() -> None:
+    def job(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        for step, _ in enumerate(sampler, start=1):
+            if step == 3 + seed:
+                yield step, {"accuracy": 0.5}
+
+    with pytest.raises(PilotError, match="train reported after steps 4 with herding, seed 1, and after 3 with uniform"):
+        run(job)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"features": X.tolist()}, "features is a list; wanted a tensor or an array"),
+        ({"features": X.long()}, r"features are torch.int64 \[200, 4\]; wanted floats \[N, d\]"),
+        ({"labels": Y[:100]}, "labels: 100 values; wanted one for each of the 200 rows of features"),
+        ({"groups": {"site": [0, 1]}}, "groups 'site': 2 values"),
+        ({"batch_size": 400}, r"train: 200 training rows, fewer than a batch of 400 \(batch_size\)"),
+        ({"steps": 5}, "settings: .*'steps'"),
+        ({"gates": ["final_rmse <= 1"]}, "the training reports no such metric; there are .*final_loss"),
+        ({"gates": ["final_accuracy is good"]}, "gate 'final_accuracy is good'"),
+        ({"job": "train"}, "train is a str; wanted a function"),
+    ],
+)
+def test_what_is_asked_for_is_checked(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(PilotError, match=words):
+        run(**options)
+
+
+def test_stages_serve_shares_of_the_rows() -> None:
+    result = run(stages=[0.5, 1.0], gates=["final_accuracy >= -9"])
+    assert [stage.n_train for stage in result.stages] == [100, 200]
+
+
+def test_figures_come_as_a_frame_and_a_page(tmp_path: Path) -> None:
+    result = run(groups={"site": np.arange(200) % 3})
+    frame = result.to_frame()
+    assert set(frame["method"]) == {"uniform", "herding"}
+    row = frame[(frame.method == "herding") & (frame.figure == "final_accuracy")].iloc[0]
+    assert row["mean"] == pytest.approx(result.kpis[1].known("final_accuracy"))
+    assert "<" in result._repr_html_()
+    for lang in ("en", "ja"):
+        assert "herding" in result.report(tmp_path / f"{lang}.html", lang).read_text("utf-8")
+    assert [each.column for each in result.by_group] == ["site"]
+    assert result.by_group[0].methods[0].gap is None
+
+
+def recorded(sampler: PilotSampler, seed: int) -> Iterator[tuple[int, dict[str, float]]]:
+    """One line says what training knows."""
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for rows in sampler:
+        with sampler.recorder(model):
+            logits = model(X[rows])
+        optimizer.zero_grad()
+        torch.autograd.backward(F.cross_entropy(logits, Y[rows]))
+        optimizer.step()
+    yield len(sampler), {"accuracy": float((model(X).argmax(1) == Y).float().mean())}
+
+
+def test_methods_that_go_by_losses_take_those_of_the_training() -> None:
+    methods = ["jest", "rho_loss", "infobatch", "selective_backprop", "gradient_logdet"]
+    result = run(recorded, methods=methods, seeds=1, feature_seconds=2.0)
+    assert result.methods == ("uniform", *methods)
+    assert [kpis.mean("setup_seconds") for kpis in result.kpis] == [0.0, 2.0, 2.0, 0.0, 0.0, 2.0]
+    with pytest.raises(PilotError, match="jest chooses by what training says .* train recorded nothing"):
+        run(train, methods=["jest"])
+
+
+def test_a_dataset_that_is_not_the_features_is_refused() -> None:
+    with pytest.raises(ValueError, match="the dataset has 200 samples and the batch sampler features of 150"):
+        run(features=X[:150], labels=Y[:150])
+
+
+JOB = """
+import os, signal, torch
+from torch.nn import functional as F
+
+X = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+Y = (X[:, 0] > 0).long()
+
+def train(sampler, seed):
+    with open("log", "a") as log:
+        log.write(f"{seed} {len(sampler)}\\n")
+    model = torch.nn.Linear(4, 2)
+    for step, rows in enumerate(sampler, start=1):
+        if step > 3 and sum(1 for _ in open("log")) == int(os.environ.get("KILL", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        loss = F.cross_entropy(model(X[rows]), Y[rows])
+        for value, gradient in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+            value.data -= 0.5 * gradient
+    yield step, {"accuracy": float((model(X).argmax(1) == Y).float().mean())}
+"""
+
+
+def test_a_killed_pilot_over_a_file_s_function_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(textwrap.dedent(JOB))
+    np.save(tmp_path / "x.npy", X.numpy())
+    np.save(tmp_path / "y.npy", Y.numpy())
+
+    def pilot(folder: str, kill: int) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "saln.cli",
+            "pilot",
+            "job.py:train",
+            "--features",
+            "x.npy",
+            "--labels",
+            "y.npy",
+        ]
+        command += ["--methods", "herding", "--seeds", "2", "--batch-size", "32", "--json", "-o", f"{folder}.html"]
+        (tmp_path / "log").unlink(missing_ok=True)
+        environment = {**os.environ, "KILL": str(kill)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    # Two runs to warm up, then uniform and herding of seed 0, its longer uniform, herding of seed 1.
+    assert pilot("cut", kill=6).returncode == -signal.SIGKILL
+    first = (tmp_path / "log").read_text().split()
+    again = pilot("cut", kill=0)
+    assert again.returncode == 0, again.stderr
+    assert len((tmp_path / "log").read_text().split()) < len(first)
+    whole = pilot("whole", kill=0)
+    documents = [json.loads(each.stdout) for each in (again, whole)]
+    scores = [[[point["score"] for point in run["curve"]] for run in each["runs"]] for each in documents]
+    assert scores[0] == scores[1]
+    assert documents[0]["data"]["name"] == "job.py:train"
+
+
+def test_options_of_the_built_in_training_are_refused_for_others(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("def train(sampler, seed): ...\n")
+    np.save(tmp_path / "x.npy", X.numpy())
+
+    def refused(*arguments: str) -> str:
+        command = [sys.executable, "-m", "saln.cli", "pilot", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        return done.stderr
+
+    features = ("--features", "x.npy")
+    assert "--hidden is of the training that comes with the pilot" in refused(
+        "job.py:train", *features, "--hidden", "3"
+    )
+    assert "--features is missing" in refused("job.py:train")
+    assert "no function 'fit'; there are train" in refused("job.py:fit", *features)
+    assert "other.py: no such file" in refused("other.py:train", *features)
