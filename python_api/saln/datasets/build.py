@@ -129,10 +129,12 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
         table = _table(kept, columns, (own_label, roles.test), codes, targets)
         content, names = Rows(table.x), table.names
         notes += table.notes
+    if arrays.is_table and labels is None and len(arrays.names) > 1:
+        notes.append("No column has a usual name of labels: there are none. Name it (label) if one holds them.")
     if arrays.is_table and roles.kind != "table":
         notes += _unused(arrays, (roles.content, own_label, roles.test))
     return Source(
-        name=Path(arrays.where).name if arrays.folder is not None else arrays.where,
+        name=Path(arrays.where).absolute().name if arrays.folder is not None else arrays.where,
         kind=roles.kind,
         rows=content,
         labels=None if codes is None else torch.from_numpy(codes),

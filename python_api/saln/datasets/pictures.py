@@ -13,6 +13,7 @@ import numpy.typing as npt
 from saln.datasets.errors import Array, DataError
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
 SUFFIXES = frozenset(
@@ -135,6 +136,12 @@ class Pictures:
         if given is None:
             raise DataError(f"{what} is missing")
         return decode_rgb(given, what) if isinstance(given, bytes) else as_rgb(given, what)
+
+    @property
+    def pixels(self) -> torch.Tensor | None:
+        """`[n, C, H, W]`, where they are an array as it was stored; None where they are files."""
+        pixels = getattr(self._images, "pixels", None)
+        return None if pixels is None or len(self._rows) == 0 else pixels[self._rows]
 
     def size(self, place: int) -> tuple[int, int]:
         """Width and height as it is to be seen, told by the head of its file."""
