@@ -167,6 +167,7 @@ def test_texts_in_a_folder_a_class(tmp_path: Path) -> None:
     assert source.class_names == ("neg", "pos")
     assert source.is_test is not None
     assert int(source.is_test.sum()) == 4
+    assert source.ids[0] == str(tmp_path / "test" / "neg" / "1.txt")
     assert source.notes == (
         "Files that are no texts were left out: README.",
         "Texts outside the folders of classes were left out: train/urls.txt.",

@@ -116,7 +116,8 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
         found, is_test, x = (None if each is None else each[rows] for each in (found, is_test, x))
     codes, class_names, targets = (None, (), None) if labels is None or found is None else labels.classes(found)
     own_label = labels.name if labels is not None and labels.arrays is arrays else None
-    ids: Sequence[str] = RowNames(range(n) if all_kept else rows)
+    files = arrays.opened.files
+    ids: Sequence[str] = [files[row] for row in rows] if files else RowNames(range(n) if all_kept else rows)
     names: tuple[str, ...] = ()
     content: Rows | Texts | Pictures
     if images is not None:

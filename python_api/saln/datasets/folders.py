@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -36,9 +37,9 @@ def open_folder(path: Path, *, ignore: Sequence[str] = (), encoding: str | None 
     Parameters
     ----------
     path : Path
-        Holds images, or texts (txt), in a folder a class, these perhaps in folders `train`, `test` and `validation`; images and a table
-        `metadata.csv` with their names; tables of one kind, whose names may begin with `train` or `test`; or a data set
-        of Hugging Face's, or several splits of one, saved by `save_to_disk`.
+        Holds images, or texts (txt), in a folder a class, these perhaps in folders `train`, `test` and `validation`;
+        images and a table `metadata.csv` with their names; tables of one kind, whose names may begin with `train` or
+        `test`; or a data set of Hugging Face's, or several splits of one, saved by `save_to_disk`.
 
     Raises
     ------
@@ -182,8 +183,8 @@ def _class_folders(path: Path, files: list[PurePath], others: list[str], encodin
             notes.append(f"{what.capitalize()} outside the folders of classes were left out: {shown}.")
         table = table.filter(table["label"].is_valid())
     if what == "texts":
-        found = [
-            decode((path / each).read_bytes(), str(path / each), encoding)[0] for each in table["file"].to_pylist()
-        ]
-        table = table.set_column(0, "text", pyarrow.array(found, pyarrow.large_string()))
+        whole = [path / each for each in table["file"].to_pylist()]
+        texts = [decode(each.read_bytes(), str(each), encoding)[0] for each in whole]
+        table = table.set_column(0, "text", pyarrow.array(texts, pyarrow.large_string()))
+        return replace(open_table(table, notes), files=list(map(str, whole)))
     return open_table(table, notes)

@@ -34,6 +34,8 @@ class Opened:
     notes : list of str
     n_rows : int or None
         Of a table.
+    files : sequence of str
+        The file of each row, where it has one of its own.
     """
 
     names: list[str]
@@ -43,6 +45,7 @@ class Opened:
     metadata: Mapping[bytes, bytes] = field(default_factory=dict)
     notes: Sequence[str] = ()
     n_rows: int | None = None
+    files: Sequence[str] = ()
 
     @property
     def index(self) -> list[str]:
