@@ -68,7 +68,7 @@ def test_validation_is_for_testing_where_nothing_else_is(animals: Path, name: st
     source = read_source(animals)
     assert source.is_test is not None
     assert int(source.is_test.sum()) == 1
-    assert source.notes == ("Rows for validation were left out, as there are others to test on: 4.",)
+    assert source.notes == ("Rows for validation were left out, as there are others to test on: 4 of 11.",)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

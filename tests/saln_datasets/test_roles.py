@@ -208,7 +208,7 @@ def test_a_column_of_splits(tmp_path: Path) -> None:
     assert source.is_test.tolist() == [False, True] * 20
     assert source.ids[1] == "row 2"
     assert source[1] == SENTENCES[2]
-    assert source.notes == ("Rows for validation were left out, as there are others to test on: 20.",)
+    assert source.notes == ("Rows for validation were left out, as there are others to test on: 20 of 60.",)
 
 
 @pytest.mark.parametrize("name", ["image", "file_name", "パス", "where"])
