@@ -90,6 +90,13 @@ def recording(rank: int) -> dict[str, Any]:
         batches.append(batch)
         sampler.recorder.record(torch.tensor(batch) + 100.0 * rank)
     result = {"batches": batches, "losses": sampler.recorder.values("losses"), "state": sampler.state_dict()}
+    model = nn.parallel.DistributedDataParallel(nn.Linear(4, 3))
+    sampler.reset()
+    batch = next(iter(sampler))
+    with sampler.recorder(model):
+        logits = model(plain.features[batch])
+    expected = nn.functional.cross_entropy(logits, plain.labels[batch], reduction="none")
+    result["by forward pass"] = torch.equal(sampler.recorder.values("losses")[batch], expected)
     for given in (None, samples().losses):
         dataset = SuperBatch(plain.features, labels=plain.labels, losses=given)
         guarded = SpectralBatchSampler(dataset, BATCH_SIZE, filter_ratio=0.4, selector="guard:infobatch")

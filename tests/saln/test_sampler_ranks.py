@@ -64,6 +64,7 @@ def test_each_rank_records_and_chooses_its_own(ranks):
         kept = recorded["losses"]
         assert {row: kept[row].item() for row in kept.isfinite().nonzero().squeeze(1).tolist()} == expected
         assert recorded["state"]["recorder"]["rank"] == rank
+        assert recorded["by forward pass"]
     order = make("infobatch").order
     for number in range(2 * N_BATCHES // len(ranks)):
         epoch, step = divmod(number, N_BATCHES // len(ranks))

@@ -182,7 +182,7 @@ def test_the_page_has_every_column(result: PilotResult, tmp_path: Path) -> None:
             "Accuracy by group: {}",
         ):
             assert title.format(column) in page
-        assert f"{column}, accuracy gap in points" in page
+        assert f"{column}, accuracy gap, points" in page
     assert "<b>" not in page.replace("<b>Highest", "").replace("<b>Lowest", "").replace("<b>Chosen", "")
     drawn = {each.name: each for each in pilot_figures(result, Words())}
     for each in result.by_group[0].methods:

@@ -17,10 +17,11 @@ from PIL import Image
 
 from pages import assert_page
 from pilot_cases import OneClass, blobs
-from saln.catalogue import Words
+from saln.catalogue import LANGUAGES, Words
 from saln.pages import render_report, write_data
 from saln.pages.contents import pilot_figures
 from saln.pages.samples import SIDE, samples_of, thumbnails
+from saln.pages.style import PHONE, SMALLEST
 from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
@@ -59,6 +60,30 @@ def page(result: PilotResult, images: torch.Tensor, tmp_path_factory: pytest.Tem
 
 def test_the_page_is_one_narrow_file(page: str) -> None:
     assert_page(page)
+
+
+def test_the_page_is_japanese_where_it_is_asked_for(
+    result: PilotResult, images: torch.Tensor, tmp_path: Path, page: str
+) -> None:
+    text = render_report(result, tmp_path / "r.html", "saln pilot", images, lang="ja").read_text("utf-8")
+    assert_page(text)
+    assert '<html lang="ja">' in text
+    english, japanese = (LANGUAGES[each].MESSAGES for each in ("en", "ja"))
+    whole = [key for key, said in english.items() if "{" not in said and "[" not in said and len(said) > 12]
+    left = [key for key in whole if english[key] in text and english[key] != japanese[key]]
+    assert left == []
+    assert sum(english[key] in page for key in whole) > 30
+    assert page.count("<svg") == text.count("<svg")
+
+
+def test_texts_of_figures_are_large_enough_on_a_phone(page: str) -> None:
+    figures = re.findall(r'(<svg[^>]*viewBox="\S+ \S+ (\S+) [^>]*>)(.*?)</svg>', page, re.DOTALL)
+    assert len(figures) == page.count("<svg") > 10
+    for head, across, inside in figures:
+        wide = re.search(r"min-width: (\d+)px", head)
+        shown = max(PHONE, float(wide[1]) if wide else 0.0) / float(across)
+        sizes = [float(size) for size in re.findall(r"font(?:-size)?: (?:\S+ )*?([\d.]+)px", inside)]
+        assert min(sizes) * shown > SMALLEST - 0.05
 
 
 def test_decision_gates_and_stages_come_before_figures(page: str, result: PilotResult) -> None:

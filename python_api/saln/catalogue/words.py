@@ -62,22 +62,33 @@ class Words:
 
     def __call__(self, key: str, **values: Any) -> str:
         """A message; values that are messages are said in the same language. A KeyError where there is none."""
-        return self.terms(self.marked(key, values), lambda shown, name: shown)
+        return self.made(key, values)
 
     def say(self, text: str) -> str:
         """What `message` made, in this language; any other text as it is."""
         return self(text.key, **text.values) if isinstance(text, Message) else text
 
-    def marked(self, key: str, values: Mapping[str, Any], shown: Callable[[str], str] = str) -> str:
-        """A message with its terms still marked, and with its texts among the values passed through `shown`."""
-        said = {name: shown(self.say(value)) if isinstance(value, str) else value for name, value in values.items()}
-        return _Formatter().vformat(self._messages[key], (), said)
+    def made(
+        self,
+        key: str,
+        values: Mapping[str, Any],
+        term: Callable[[str, str], str] = lambda word, name: word,
+        shown: Callable[[str], str] = str,
+    ) -> str:
+        """A message of `term(word as it stands, word of the glossary)` and `shown(text)` of each text among the values.
 
-    def terms(self, text: str, made: Callable[[str, str], str]) -> str:
-        """A marked text with `made(word as it stands, word of the glossary)` for every term."""
-        return TERM.sub(
-            lambda at: made(at[2] or self.glossary[at[1]][0], at[1]) if at[1] in self.glossary else at[0], text
-        )
+        A tuple of texts is a list.
+        """
+
+        def one(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return self("separator").join(map(one, value))
+            if isinstance(value, Message):
+                return self.made(value.key, value.values, term, shown)
+            return shown(value) if isinstance(value, str) else value
+
+        text = TERM.sub(lambda at: term(at[2] or self.glossary[at[1]][0], at[1]), self._messages[key])
+        return _Formatter().vformat(text, (), {name: one(value) for name, value in values.items()})
 
 
 def message(key: str, **values: Any) -> Message:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from saln.catalogue import Words
+from saln.catalogue import Message, Words
 from saln.pages.style import SHOWN, drawing, to_svg
 
 
@@ -73,12 +73,11 @@ class Explained:
 
     def __call__(self, key: str, **values: Any) -> Markup:
         """A message by its key."""
-        marked = self.words.marked(key, values, shown=lambda value: str(escape(value)))
-        return Markup(_unparted(self.words.terms(marked, self._term)))
+        return Markup(_unparted(self.words.made(key, values, self._term, lambda value: str(escape(value)))))
 
     def say(self, text: str) -> Markup:
         """What was made by `saln.catalogue.message`, in the page's language; any other text as it is."""
-        return Markup(_unparted(str(escape(self.words.say(text)))))
+        return self(text.key, **text.values) if isinstance(text, Message) else Markup(_unparted(str(escape(text))))
 
     def _term(self, shown: str, name: str) -> str:
         self.used[name] = self.words.glossary[name]
@@ -86,8 +85,8 @@ class Explained:
 
 
 def _unparted(text: str) -> str:
-    """No line ends between a number and its percent sign."""
-    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+    """No line ends within a number, or between it and its percent sign."""
+    return re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\u00a0", text)
 
 
 def render(template: str, words: Words, **context: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +110,8 @@ def legend_above(figure: Figure, axes: Axes, handlelength: float = 3.2) -> None:
 def short(names: Sequence[str], length: int = 18) -> list[str]:
     """Names cut to so many letters, of which wide ones are two; what differs stays different.
 
-    Long names lose their middle, or the part that leaves most of them apart; where none does, they are numbered.
+    Long names lose their middle, or the part that leaves most of them apart, or what they have in common at the
+    beginning; where nothing tells them apart, they are numbered.
 
     >>> short(["guard:floor=0.5:jest", "guard:floor=0.8:jest", "jest"], 12)
     ['guard…5:jest', 'guard…8:jest', 'jest']
@@ -118,6 +119,12 @@ def short(names: Sequence[str], length: int = 18) -> list[str]:
     heads = sorted(range(1, length - 1), key=lambda head: abs(2 * head - length))
     cuts = ([_cut(name, head, length) for name in names] for head in heads)
     found = max(cuts, key=lambda cut: len(set(cut)))
+    if len(set(found)) < len(set(names)):
+        alike = {cut: {name for name, other in zip(names, found, strict=True) if other == cut} for cut in set(found)}
+        found = [
+            cut if len(alike[cut]) == 1 else _from_difference(name, _same(alike[cut]), length)
+            for name, cut in zip(names, found, strict=True)
+        ]
     if len(set(found)) < len(set(names)):
         place = {name: i + 1 for i, name in enumerate(dict.fromkeys(names))}
         found = [
@@ -135,6 +142,22 @@ def _cut(name: str, head: int, length: int) -> str:
     while _width(end) > length - head - 1:
         end = end[1:]
     return f"{start}…{end}"
+
+
+def _same(names: Collection[str]) -> int:
+    """Letters at the beginning that all have in common."""
+    letters = enumerate(zip(*names, strict=False))
+    return next((i for i, of_names in letters if len(set(of_names)) > 1), min(map(len, names)))
+
+
+def _from_difference(name: str, same: int, length: int) -> str:
+    """The first letter, and what comes after so many letters that others have, too."""
+    found = f"{name[:1]}…{name[same:]}"
+    if _width(found) <= length:
+        return found
+    while _width(found) >= length:
+        found = found[:-1]
+    return f"{found}…"
 
 
 def _with_room(text: str) -> str:
@@ -181,8 +204,8 @@ def colour_bar(image: QuadMesh, axes: Sequence[Axes], shrink: float = 1.0) -> No
 
 
 def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Ticks at 1, 2, 5 and their tens, as plain numbers, on a logarithmic axis from `low` to `high`."""
-    steps = (1, 2, 5) if high / low < 30 else (1,)
+    """Ticks at 1 and its tens, and between them where there is room, as plain numbers, from `low` to `high`."""
+    steps = (1, 1.5, 2, 3, 5, 7) if high / low < 4 else (1, 2, 5) if high / low < 30 else (1,)
     ticks = [step * 10.0**power for power in range(-6, 7) for step in steps if low <= step * 10.0**power <= high]
     if isinstance(axis, XAxis):
         axis.axes.set_xlim(low, high)

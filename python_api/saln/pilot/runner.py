@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from saln.catalogue import message
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import Job
 from saln.pilot.judging.costs import reckon
@@ -72,10 +73,12 @@ def run_pilot(
     seconds = 0.0
     for share in config.stages:
         if last is not None and len(taking_part) < 2:
-            reason = f"no method passed every gate at {last.config.train_share:g}"
+            reason = message("stage.stopped", share=last.config.train_share)
             stages.append(Stage(share, False, reason, 0, (), (), (), (), ()))
             continue
-        why = "the first" if last is None else f"passed at {last.config.train_share:g}: {_names(taking_part)}"
+        why = message("stage.first")
+        if last is not None:
+            why = message("stage.passed", share=last.config.train_share, methods=_names(taking_part))
         last = run_stage(job, replace(config, train_share=share), taking_part, watcher, work, fresh)
         seconds += last.pilot_seconds
         passed = passing(last)

@@ -130,4 +130,4 @@ def _of_spoiling(config: BuiltinConfig, data: DataSummary) -> list[Message]:
         found.append(message("spoiled.rare", classes=", ".join(data.rare_classes), share=100 * config.imbalance))
     if config.duplicates:
         found.append(message("spoiled.copies", share=100 * config.duplicates, of=100 * COPIED))
-    return [message("notes.spoiled", how=how) for how in found]
+    return [message("notes.spoiled", how=tuple(found))] if found else []

@@ -84,7 +84,7 @@ class Task(Problem):
         Where a method reads neither, there is nothing to look at.
         """
         n_rows = self.x_train.shape[0]
-        seen = self.features if "features" in needs else self.x_train.flatten(1)
+        seen = self.features if _reads_features(needs) else self.x_train.flatten(1)
         return SuperBatch(
             seen if needs else seen[:, :0],
             labels=self.labels_train,
@@ -95,14 +95,15 @@ class Task(Problem):
     def setup_seconds(self, needs: frozenset[str]) -> float:
         """As in `Problem`."""
         passes = []
-        if self.features_computed and "features" in needs:
+        if self.features_computed and _reads_features(needs):
             passes.append(self.reference.feature_seconds)
         if "reference_losses" in needs:
             passes.append(self.reference.loss_seconds)
         # The pass that gives the losses gives the features on its way.
         reference = self.reference.training_seconds + max(passes) if passes else 0.0
         # Where features are given, the reference network reads them, too.
-        return reference + (self.extraction_seconds if needs & {"features", "reference_losses"} else 0.0)
+        extracted = _reads_features(needs) or "reference_losses" in needs
+        return reference + (self.extraction_seconds if extracted else 0.0)
 
     def train(self, sampler: PilotSampler, seed: int) -> None:
         """Adam on the sampler's batches; methods that read losses or residuals see those of the network as it is."""
@@ -145,6 +146,11 @@ class Task(Problem):
             )
 
         return compute
+
+
+def _reads_features(needs: frozenset[str]) -> bool:
+    """Methods that read residuals go by what the learner's last layer sees in place of features."""
+    return "features" in needs and "residuals" not in needs
 
 
 def make_task(dataset: Dataset, config: BuiltinConfig, seed: int) -> Task:

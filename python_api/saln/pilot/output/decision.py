@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from saln.catalogue import Message, message
+from saln.pilot.config import PilotConfig
 from saln.pilot.judging.costs import SHORTEST
 from saln.pilot.judging.intervals import Comparison, Interval
 from saln.pilot.judging.verdict import GAIN, LOSS, Answer, Verdict
@@ -91,7 +92,7 @@ def decide(result: PilotResult) -> Decision:
         return _stop("reason.stop", best.method, said)
     if short:
         reason = message("reason.short_open", seconds=short_time(_run_seconds(result)), **said)
-        return Decision("extend", best.method, reason, risks, message("next.own"), {}, OWN.format(method=best.method))
+        return Decision("extend", best.method, reason, risks, *_longer(best.method, result))
     reason = message("reason.one_seed") if result.config.seeds == 1 else message("reason.open", **said)
     return Decision("extend", best.method, reason, risks, *_more_seeds(result))
 
@@ -115,7 +116,7 @@ def _gained(best: Verdict, result: PilotResult, said: dict[str, str], risks: tup
         return extended(message("reason.share", share=100 * share, **said), message("next.share"), {"stages": "1.0"})
     if _is_short(result):
         reason = message("reason.short", seconds=short_time(_run_seconds(result)), **said)
-        return extended(reason, message("next.own"), {}, OWN.format(method=best.method))
+        return extended(reason, *_longer(best.method, result))
     worth = None if result.costs is None else result.costs.of(best.method)
     lead = best.found("lead_in_own_time")
     if worth and worth.first_year and (worth.first_year.high or 0.0) < 0 and not (lead and lead.above(0.0)):
@@ -128,6 +129,13 @@ def _gained(best: Verdict, result: PilotResult, said: dict[str, str], risks: tup
 
 def _stop(reason: str, method: str, said: dict[str, str]) -> Decision:
     return Decision("stop", method, message(reason, **said), (message("risk.none"),), message("next.stop"), {})
+
+
+def _longer(method: str, result: PilotResult) -> tuple[Message, Changes, str | None]:
+    """Runs that say something of a full training: of the user's own, where it was not that already."""
+    if type(result.config) is PilotConfig:
+        return message("next.longer", shortest=SHORTEST), {}, None
+    return message("next.own"), {}, OWN.format(method=method)
 
 
 def _more_seeds(result: PilotResult) -> tuple[Message, Changes]:

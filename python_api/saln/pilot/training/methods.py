@@ -49,10 +49,7 @@ def _method(given: str | Selector, provides: frozenset[str] | None) -> Method:
             selector = make_selector(given)
         except (TypeError, ValueError) as error:
             raise PilotError(f"methods: '{given}': {error}") from error
-    # Methods that read residuals go by what the learner's last layer sees in place of features.
-    needs = frozenset(selector.needs) - ({"features"} if "residuals" in selector.needs else set())
-    if selector.wants_dataset:
-        needs |= {DATASET}
+    needs = frozenset(selector.needs) | ({DATASET} if selector.wants_dataset else set())
     if provides is not None and not needs <= provides:
         raise PilotError(f"methods: '{name}' needs {', '.join(sorted(needs - provides))}, which there is not here")
     return Method(name, selector, needs)

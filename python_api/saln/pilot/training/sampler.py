@@ -181,6 +181,11 @@ class PilotSampler(SpectralBatchSampler):
             that runs are judged by is missing.
         """
         last = self.points[-1].step if self.points else 0
+        if self.chosen and self.recorder.keeps and not (self.recorder.n_records or self._chooser.refreshed):
+            raise PilotError(
+                f"{self._by} chooses by what training says of its samples, and train recorded nothing of it; wanted "
+                "`with sampler.recorder(model):` around its forward passes, or sampler.recorder.record(losses)"
+            )
         if isinstance(step, bool) or not isinstance(step, int) or not last <= step <= len(self.chosen):
             raise PilotError(
                 f"step is {step!r}; wanted the number of batches trained on, {last} (reported last) to "
