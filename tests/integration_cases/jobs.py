@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,7 +27,8 @@ SEED, N_STEPS, RATE, SLOW = 3, 48, 0.1, 0.01
 def pilot_sampler(method: str = "uniform", stretch: float = 1.0) -> PilotSampler:
     """As the pilot makes it."""
     config = PilotConfig(batch_size=BATCH_SIZE, filter_ratio=0.4)
-    return PilotSampler(samples(), config, make_selector(method), SEED, stretch=stretch)
+    known = dataclasses.replace(samples(), losses=None)  # the job records them
+    return PilotSampler(known, config, make_selector(method), SEED, stretch=stretch)
 
 
 class Order(Sampler[int]):
