@@ -68,7 +68,7 @@ def test_validation_is_for_testing_where_nothing_else_is(animals: Path, name: st
     source = read_source(animals)
     assert source.is_test is not None
     assert int(source.is_test.sum()) == 1
-    assert source.notes == ("Rows for validation were left out, as there are others to test on: 4.",)
+    assert source.notes == ("Rows for validation were left out, as there are others to test on: 4 of 11.",)
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -152,6 +152,26 @@ def test_every_mode_and_format_is_rgb(tmp_path: Path, mode: str, suffix: str) ->
     save(tmp_path / "b" / "1.png")
     picture = read_source(tmp_path)[0]
     assert (picture.mode, picture.size) == ("RGB", (5, 4))
+
+
+def test_texts_in_a_folder_a_class(tmp_path: Path) -> None:
+    for place in range(12):
+        folder = tmp_path / ("test" if place < 4 else "train") / ("neg" if place % 2 else "pos")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{place}.txt").write_bytes(f"映画{place}は\n良い".encode("cp932" if place % 3 else "utf-8"))
+    (tmp_path / "train" / "urls.txt").write_text("none")
+    (tmp_path / "README").write_text("none")
+    source = read_source(tmp_path)
+    assert source.kind == "texts"
+    assert sorted(source[place] for place in range(12)) == sorted(f"映画{place}は\n良い" for place in range(12))
+    assert source.class_names == ("neg", "pos")
+    assert source.is_test is not None
+    assert int(source.is_test.sum()) == 4
+    assert source.ids[0] == str(tmp_path / "test" / "neg" / "1.txt")
+    assert source.notes == (
+        "Files that are no texts were left out: README.",
+        "Texts outside the folders of classes were left out: train/urls.txt.",
+    )
 
 
 def test_a_folder_without_data_says_what_it_holds(tmp_path: Path) -> None:

@@ -84,6 +84,18 @@ def test_a_text_without_labels(tmp_path: Path) -> None:
     source = read_source(csv(tmp_path, text=SENTENCES, weight=NOISE))
     assert source.labels is None
     assert source.class_names == ()
+    assert source.notes == (
+        "No column has a usual name of labels: there are none. Name it (label) if one holds them.",
+        "Columns that were not used: 'weight'.",
+    )
+
+
+def test_bytes_that_are_no_images_make_no_images(tmp_path: Path) -> None:
+    sounds = [{"bytes": b"RIFF0000WAVE", "path": f"{i}.wav"} for i in range(N)]
+    pq.write_table(pa.table({"audio": sounds, "weight": NOISE, "label": LABEL}), tmp_path / "t.parquet")
+    source = read_source(tmp_path / "t.parquet")
+    assert source.kind == "table"
+    assert "'audio' (holds struct<bytes: binary, path: string>" in source.notes[0]
 
 
 def test_texts_want_features_in_the_pilot(tmp_path: Path) -> None:
@@ -196,7 +208,7 @@ def test_a_column_of_splits(tmp_path: Path) -> None:
     assert source.is_test.tolist() == [False, True] * 20
     assert source.ids[1] == "row 2"
     assert source[1] == SENTENCES[2]
-    assert source.notes == ("Rows for validation were left out, as there are others to test on: 20.",)
+    assert source.notes == ("Rows for validation were left out, as there are others to test on: 20 of 60.",)
 
 
 @pytest.mark.parametrize("name", ["image", "file_name", "パス", "where"])

@@ -49,6 +49,7 @@ class Arrays:
         if twice is not None:
             raise DataError(f"{where}: more than one array or column is called '{twice}'; wanted names that differ")
         self._there = set(self.names)
+        self._valid: set[str] = set()
         for name in ignore:
             self.require(name)
         self._there -= set(ignore)
@@ -77,10 +78,19 @@ class Arrays:
         self.require(name)
         with one_line(self.where, name):
             if self.opened.column is not None:
-                return self.opened.column(name)
+                column = self.opened.column(name)
+                if name not in self._valid:
+                    column.validate(full=True)  # a broken one may end the program where it is used
+                    self._valid.add(name)
+                return column
             import pyarrow
 
             return pyarrow.chunked_array([pyarrow.array(self.read(name), from_pandas=True)])
+
+    def kind(self, name: str) -> Any:
+        """Arrow's type of a column."""
+        self.require(name)
+        return self.column(name).type if self.opened.kind is None else self.opened.kind(name)
 
     def taken(self, rows: npt.NDArray[np.int64]) -> Arrays:
         """The same with some of the rows alone."""

@@ -100,27 +100,22 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
             raise DataError(f"{arrays.where}: {what} are {list(each.shape)}; wanted one for each of the {n} rows")
     keep = np.ones(n, dtype=np.bool_)
     if labels is not None and found is not None:
-        unlabelled = labels.unlabelled(found)
-        if unlabelled.any() and not unlabelled.all():
-            notes.append(f"Rows without a label (-1) were left out: {int(unlabelled.sum())} of {n}.")
-            keep &= ~unlabelled
-    if is_test is not None and (is_test & ~validation & keep).any() and (validation & keep).any():
-        notes.append(f"Rows for validation were left out, as there are others to test on: {int(validation.sum())}.")
-        keep &= ~validation
+        _leave_out(labels.unlabelled(found), keep, "without a label (-1)", notes)
+    if is_test is not None and (is_test & ~validation & keep).any():
+        _leave_out(validation, keep, "for validation", notes, ", as there are others to test on")
     if images is not None:
         _leave_out_faults(images, keep, arrays.where, notes)
     rows = np.flatnonzero(keep)
-    kept, all_kept = arrays, len(rows) == n
-    if not all_kept:
+    kept = arrays
+    if len(rows) < n:
         kept = arrays.taken(rows)
         found, is_test, x = (None if each is None else each[rows] for each in (found, is_test, x))
     codes, class_names, targets = (None, (), None) if labels is None or found is None else labels.classes(found)
     own_label = labels.name if labels is not None and labels.arrays is arrays else None
-    ids: Sequence[str] = RowNames(range(n) if all_kept else rows)
     names: tuple[str, ...] = ()
     content: Rows | Texts | Pictures
     if images is not None:
-        content, ids = Pictures(images, rows), images.ids(rows)
+        content = Pictures(images, rows)
     elif roles.kind == "texts":
         content = _texts(kept, str(roles.content))
     elif x is not None:
@@ -129,10 +124,10 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
         table = _table(kept, columns, (own_label, roles.test), codes, targets)
         content, names = Rows(table.x), table.names
         notes += table.notes
-    if arrays.is_table and roles.kind != "table":
-        notes += _unused(arrays, (roles.content, own_label, roles.test))
+    if arrays.is_table:
+        notes += _unused(arrays, labels, (roles.content, own_label, roles.test) if roles.kind != "table" else None)
     return Source(
-        name=Path(arrays.where).name if arrays.folder is not None else arrays.where,
+        name=Path(arrays.where).absolute().name if arrays.folder is not None else arrays.where,
         kind=roles.kind,
         rows=content,
         labels=None if codes is None else torch.from_numpy(codes),
@@ -140,7 +135,7 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
         class_names=class_names,
         is_test=None if is_test is None or not is_test.any() else torch.from_numpy(is_test),
         notes=tuple(notes),
-        ids=ids,
+        ids=_ids(arrays, images, rows),
         feature_names=names,
         features_given=roles.content in PRETRAINED_KEYS and roles.kind == "table",
     )
@@ -163,6 +158,15 @@ def _marks(arrays: Arrays, name: str | None) -> tuple[npt.NDArray[np.bool_] | No
         return None, np.zeros(0, dtype=np.bool_)
     marks, validation = split_validation(arrays.read(name))
     return read_marks(marks, f"{arrays.where}: '{name}'"), validation
+
+
+def _leave_out(
+    wrong: npt.NDArray[np.bool_], keep: npt.NDArray[np.bool_], what: str, notes: list[str], why: str = ""
+) -> None:
+    """Keep the other rows, if there are any."""
+    if (wrong & keep).any() and (keep & ~wrong).any():
+        notes.append(f"Rows {what} were left out{why}: {int((wrong & keep).sum())} of {len(keep)}.")
+        keep &= ~wrong
 
 
 def _leave_out_faults(images: Images, keep: npt.NDArray[np.bool_], where: str, notes: list[str]) -> None:
@@ -188,6 +192,13 @@ def _numbers(x: Array, what: str) -> Array:
     return x
 
 
+def _ids(arrays: Arrays, images: Images | None, rows: npt.NDArray[np.int64]) -> Sequence[str]:
+    if images is not None:
+        return images.ids(rows)
+    files = arrays.opened.files
+    return [files[row] for row in rows.tolist()] if files else RowNames(rows)
+
+
 def _table(
     arrays: Arrays,
     columns: Sequence[str],
@@ -203,6 +214,10 @@ def _table(
     return Table(arrays.read_columns(columns), tuple(columns), [])
 
 
-def _unused(arrays: Arrays, used: Sequence[str | None]) -> list[str]:
-    rest = [f"'{name}'" for name in arrays.names if name not in used]
-    return [f"Columns that were not used: {listing(rest)}."] if rest else []
+def _unused(arrays: Arrays, labels: Labels | None, used: Sequence[str | None] | None) -> list[str]:
+    """What a reader should know of a table's columns; `used` are those of texts or images."""
+    found = []
+    if labels is None and len(arrays.names) > 1:
+        found.append("No column has a usual name of labels: there are none. Name it (label) if one holds them.")
+    rest = [] if used is None else [f"'{name}'" for name in arrays.names if name not in used]
+    return [*found, f"Columns that were not used: {listing(rest)}."] if rest else found

@@ -17,7 +17,7 @@ from saln.datasets.errors import Array, DataError, listing
 from saln.datasets.files import LABEL_KEYS, TEST_KEYS
 from saln.datasets.groups import MISSING
 from saln.datasets.leaks import leaks
-from saln.datasets.tables import is_list, is_text
+from saln.datasets.tables import is_list, is_text, values
 
 INDEX = re.compile(r"(unnamed: .*)?|__index_level_\d+__", re.IGNORECASE)
 """Names that pandas gives an index without one."""
@@ -126,11 +126,10 @@ def feature_columns(
         reason = "an index" if name in index or INDEX.fullmatch(name) else _known(name)
         feature = None
         if reason is None:
-            column = arrays.column(name)
-            if is_list(column.type):
+            if is_list(arrays.kind(name)):
                 lists.append(name)
                 continue
-            feature, reason = _feature(arrays, name, column, codes)
+            feature, reason = _feature(name, arrays.column(name), codes)
         if reason is not None:
             left_out[name] = reason
         elif feature is not None:
@@ -162,16 +161,14 @@ def is_category(column: Any) -> bool:
     return bool(0 < n_kinds <= MOST_CATEGORIES and ROWS_OF_A_CATEGORY * n_kinds <= len(column))
 
 
-def _feature(
-    arrays: Arrays, name: str, column: Any, codes: npt.NDArray[np.int64] | None
-) -> tuple[_Feature | None, str | None]:
+def _feature(name: str, column: Any, codes: npt.NDArray[np.int64] | None) -> tuple[_Feature | None, str | None]:
     """What a column is as a feature, or why it is none."""
     if is_text(column.type):
         return _text_feature(name, column, codes)
     try:
-        array = arrays.read(name)
+        array = values(column, name)
     except DataError as error:
-        return None, str(error).removeprefix(f"{arrays.where}: column '{name}' ")
+        return None, str(error).removeprefix(f"{name} ")
     reason = _no_number(name, array, codes)
     return (None, reason) if reason else (_Feature(array, [name], array), None)
 

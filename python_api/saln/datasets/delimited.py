@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def open_delimited(path: Path, encoding: str | None = None) -> Opened:
     _refuse_numbers_as_names(names, str(path))
     places = {name: place for place, name in enumerate(names)}
 
+    @cache
     def column(name: str) -> Any:
         values = table.column(places[name])
         if not pyarrow.types.is_string(values.type):

@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+FOREIGN = ("safetensors", "safetensors_rust", "pyarrow", "builtins", "tokenize", "zlib", "struct")
+"""Modules of the exceptions that broken files lead readers to, numpy's included."""
 
 
 class DataError(ValueError):
     """A file, array or column that cannot be used; the message is one line that names it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))  # names and values of a file may have several
 
 
 @contextmanager
@@ -28,8 +33,8 @@ def one_line(path: Path | str, name: str | None = None) -> Iterator[None]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(path, name, error) from error
     except Exception as error:
-        # safetensors and pyarrow have their own exception trees, and are imported only where they are needed.
-        if type(error).__module__.split(".")[0] in ("safetensors", "safetensors_rust", "pyarrow", "builtins"):
+        # These have their own exception trees, and some are imported only where they are needed.
+        if type(error).__module__.split(".")[0] in FOREIGN:
             raise _unreadable(path, name, error) from error
         raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,7 @@ def _open_npy(path: Path) -> Opened:
 
 
 def _open_npz(path: Path) -> Opened:
+    @lru_cache(maxsize=1)  # what an array is comes first, and then its values
     def read(name: str) -> Array:
         with np.load(path, allow_pickle=False) as archive:
             return np.asarray(archive[name])

@@ -1,4 +1,4 @@
-"""Folders as data sets: images in a folder a class, tables in parts, and what Hugging Face's datasets save."""
+"""Folders as data sets: images or texts in a folder a class, tables in parts, and what Hugging Face's datasets save."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from saln.datasets.arrays import Arrays
+from saln.datasets.charset import decode
 from saln.datasets.errors import DataError, listing, one_line
 from saln.datasets.files import TABLES, TEST_KEYS, ArrayFile
 from saln.datasets.labels import VALIDATION
@@ -35,9 +37,9 @@ def open_folder(path: Path, *, ignore: Sequence[str] = (), encoding: str | None 
     Parameters
     ----------
     path : Path
-        Holds images in a folder a class, these perhaps in folders `train`, `test` and `validation`; images and a table
-        `metadata.csv` with their names; tables of one kind, whose names may begin with `train` or `test`; or a data set
-        of Hugging Face's, or several splits of one, saved by `save_to_disk`.
+        Holds images, or texts (txt), in a folder a class, these perhaps in folders `train`, `test` and `validation`;
+        images and a table `metadata.csv` with their names; tables of one kind, whose names may begin with `train` or
+        `test`; or a data set of Hugging Face's, or several splits of one, saved by `save_to_disk`.
 
     Raises
     ------
@@ -126,7 +128,11 @@ def _open_files(path: Path, encoding: str | None) -> Opened:
     tables = [each for each in files if each.suffix.lower() in TABLES]
     if images:
         others = [str(each) for each in files if each.suffix.lower() not in SUFFIXES]
-        return _class_folders(path, images, others)
+        return _class_folders(path, images, others, encoding)
+    texts = [each for each in files if each.suffix.lower() == ".txt"]
+    if texts and not tables:
+        others = [str(each) for each in files if each.suffix.lower() != ".txt"]
+        return _class_folders(path, texts, others, encoding)
     if not tables:
         shown = listing([str(each) for each in files], SHOWN)
         raise DataError(f"{path}: holds no images and no tables ({', '.join(TABLES)}), but {shown}")
@@ -151,25 +157,34 @@ def _files(folder: Path) -> Iterator[PurePath]:
         yield from (base / name for name in names if not name.startswith("."))
 
 
-def _class_folders(path: Path, images: list[PurePath], others: list[str]) -> Opened:
-    """Images with their folder as label, and what the folder above it says they are for."""
+def _class_folders(path: Path, files: list[PurePath], others: list[str], encoding: str | None) -> Opened:
+    """Images or texts with their folder as label, and what the folder above it says they are for."""
     import pyarrow
 
-    inner = [each.parts for each in images]
+    what = "images" if files[0].suffix.lower() in SUFFIXES else "texts"
+    inner = [each.parts for each in files]
     while len({parts[0] for parts in inner}) == 1 and inner[0][0].lower() not in SPLITS and min(map(len, inner)) > 2:
         inner = [parts[1:] for parts in inner]  # a folder that holds nothing but one folder
     above = {parts[0].lower() for parts in inner if len(parts) > 1}
     split_up = bool(above) and above <= set(SPLITS)
     labels = [parts[split_up] if len(parts) > split_up + 1 else None for parts in inner]
-    columns: dict[str, Any] = {"image": list(map(str, images)), "label": labels}
+    columns: dict[str, Any] = {"file": list(map(str, files)), "label": labels}
     if split_up:
         columns[MARK] = [SPLITS.get(parts[0].lower(), "train") for parts in inner]
-    notes = [f"Files that are no images were left out: {listing(others, SHOWN)}."] if others else []
+    notes = [f"Files that are no {what} were left out: {listing(others, SHOWN)}."] if others else []
     table = pyarrow.table(columns)
     if len({each for each in labels if each is not None}) < 2:
-        notes.append(f"The images of {path} do not lie in a folder a class: there are no labels.")
-        return open_table(table.drop_columns("label"), notes)
-    outside = [str(each) for each, label in zip(images, labels, strict=True) if label is None]
-    if outside:
-        notes.append(f"Images outside the folders of classes were left out: {listing(outside, SHOWN)}.")
-    return open_table(table.filter(table["label"].is_valid()), notes)
+        notes.append(f"The {what} of {path} do not lie in a folder a class: there are no labels.")
+        table = table.drop_columns("label")
+    else:
+        outside = [str(each) for each, label in zip(files, labels, strict=True) if label is None]
+        if outside:
+            shown = listing(outside, SHOWN)
+            notes.append(f"{what.capitalize()} outside the folders of classes were left out: {shown}.")
+        table = table.filter(table["label"].is_valid())
+    if what == "texts":
+        whole = [path / each for each in table["file"].to_pylist()]
+        texts = [decode(each.read_bytes(), str(each), encoding)[0] for each in whole]
+        table = table.set_column(0, "text", pyarrow.array(texts, pyarrow.large_string()))
+        return replace(open_table(table, notes), files=list(map(str, whole)))
+    return open_table(table, notes)

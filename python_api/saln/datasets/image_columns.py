@@ -86,16 +86,16 @@ class PixelImages:
     """Images of an array `[N, C, H, W]`: uint8, or numbers up to 1 or 255."""
 
     def __init__(self, pixels: torch.Tensor) -> None:
-        self._pixels = pixels
+        self.pixels = pixels
         self._scale = 1 if pixels.dtype == torch.uint8 or bool((pixels > 1).any()) else 255
 
     def __len__(self) -> int:
-        return len(self._pixels)
+        return len(self.pixels)
 
     def given(self, row: int) -> Image.Image:
         from PIL import Image
 
-        pixels = (self._pixels[row] * self._scale).permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+        pixels = (self.pixels[row] * self._scale).permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
         return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
     def called(self, row: int) -> str:

@@ -87,12 +87,14 @@ def load_dataset(
         raise DataError(
             f"{labels.where} holds {len(source.class_names)} classes in {len(source)} rows; is this the right one?"
         )
-    images = None if arrays.is_table else find_images(arrays)
     notes = list(source.notes)
+    images = source.rows.pixels if isinstance(source.rows, Pictures) else None
     if images_file is not None:
         images = read_images(images_file)
         _check_same_rows(images_file, labels.read(), source.is_test)
-    elif images is None and isinstance(source.rows, Pictures):
+    elif isinstance(source.rows, Rows):
+        images = None if arrays.is_table else find_images(arrays)
+    elif isinstance(source.rows, Pictures) and images is None:
         images, more = _stacked(source.rows, image_size)
         notes += more
     x = _x(source, arrays.where, images, features_path)

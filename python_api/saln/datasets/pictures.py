@@ -13,6 +13,7 @@ import numpy.typing as npt
 from saln.datasets.errors import Array, DataError
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
 SUFFIXES = frozenset(
@@ -136,13 +137,21 @@ class Pictures:
             raise DataError(f"{what} is missing")
         return decode_rgb(given, what) if isinstance(given, bytes) else as_rgb(given, what)
 
+    @property
+    def pixels(self) -> torch.Tensor | None:
+        """`[n, C, H, W]`, where they are an array as it was stored; None where they are files."""
+        pixels = getattr(self._images, "pixels", None)
+        return None if pixels is None or len(self._rows) == 0 else pixels[self._rows]
+
     def size(self, place: int) -> tuple[int, int]:
         """Width and height as it is to be seen, told by the head of its file."""
         given = self._images.given(int(self._rows[place]))
         if isinstance(given, Path | bytes):
             with _opened(given) as file, _picture(file) as picture:
                 width, height = picture.size
-                return (height, width) if picture.getexif().get(0x112, 1) >= 5 else (width, height)
+                # To ask others for their mark decodes them; few have one.
+                turned = picture.format in ("JPEG", "MPO") and picture.getexif().get(0x112, 1) >= 5
+                return (height, width) if turned else (width, height)
         return self[place].size
 
 

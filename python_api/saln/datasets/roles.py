@@ -14,7 +14,7 @@ from saln.datasets.columns import is_category, names_rows
 from saln.datasets.errors import DataError, listing
 from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, TEST_KEYS
 from saln.datasets.images import IMAGES_KEY, MOSAIC_KEYS
-from saln.datasets.pictures import SUFFIXES
+from saln.datasets.pictures import SUFFIXES, fault
 from saln.datasets.tables import is_image_file, is_list, is_number, is_text
 
 Kind = Literal["table", "images", "texts"]
@@ -39,6 +39,8 @@ IMAGE_KEYS = (
 
 SAMPLE = 1000
 """Rows from which it is told what a column of texts holds."""
+FILES = 20
+"""Files from which it is told what a column of bytes holds."""
 WORDS, LETTERS = 4, 15
 """Words a row, or letters a row in scripts that put no blanks between words, from which texts are sentences."""
 
@@ -106,13 +108,20 @@ def find_roles(
 
 def holds_pictures(arrays: Arrays, name: str) -> bool:
     """Whether a column holds images, or names their files."""
-    column = arrays.column(name)
-    if is_image_file(column.type):
-        return True
-    if not is_text(column.type):
+    if is_image_file(arrays.kind(name)):
+        return _may_be_pictures(arrays.column(name).slice(0, FILES).to_pylist())
+    if not is_text(arrays.kind(name)):
         return False
-    names = [each for each in _sample(column) if each]
+    names = [each for each in _sample(arrays.column(name)) if each]
     return bool(names) and all(_is_picture(each) for each in names)
+
+
+def _may_be_pictures(files: Sequence[Any]) -> bool:
+    """Whether one of some files, as bytes or Hugging Face's bytes and path, is an image: they may be sounds."""
+    given = [each if isinstance(each, dict) else {"bytes": each, "path": None} for each in files if each is not None]
+    return any(
+        fault(each["bytes"]) is None if each["bytes"] is not None else _is_picture(each["path"] or "") for each in given
+    )
 
 
 def holds_sentences(column: Any) -> bool:
@@ -136,10 +145,10 @@ def _content(arrays: Arrays, skip: Sequence[str | None]) -> tuple[Kind, str | No
     names = [name for name in arrays.names if name not in skip]
     if not arrays.is_table:
         return _of_arrays(arrays, names)
-    known = next((key for key in FEATURE_KEYS if key in names and is_list(arrays.column(key).type)), None)
+    known = next((key for key in FEATURE_KEYS if key in names and is_list(arrays.kind(key))), None)
     if known is not None:
         return "table", known
-    types = {name: arrays.column(name).type for name in names}
+    types = {name: arrays.kind(name) for name in names}
     numbers = [name for name in names if is_number(types[name]) and not names_rows(name)]
     image = _first(IMAGE_KEYS, names, lambda name: holds_pictures(arrays, name))
     if image is not None:

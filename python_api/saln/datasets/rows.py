@@ -59,7 +59,7 @@ class Texts:
 class RowNames(Sequence[str]):
     """`row 0`, `row 1`, ..., of the rows that were kept."""
 
-    def __init__(self, rows: npt.NDArray[np.int64] | range) -> None:
+    def __init__(self, rows: npt.NDArray[np.int64]) -> None:
         self._rows = rows
 
     def __len__(self) -> int:

@@ -27,19 +27,25 @@ class Opened:
         Gives one of the arrays.
     column : callable, optional
         Gives one of the columns, as Arrow has it.
+    kind : callable, optional
+        Gives Arrow's type of one without reading it.
     metadata : mapping
         Of Arrow's schema.
     notes : list of str
     n_rows : int or None
         Of a table.
+    files : sequence of str
+        The file of each row, where it has one of its own.
     """
 
     names: list[str]
     read: Callable[[str], Array] | None = None
     column: Callable[[str], Any] | None = None
+    kind: Callable[[str], Any] | None = None
     metadata: Mapping[bytes, bytes] = field(default_factory=dict)
     notes: Sequence[str] = ()
     n_rows: int | None = None
+    files: Sequence[str] = ()
 
     @property
     def index(self) -> list[str]:
@@ -69,9 +75,11 @@ def open_parquet(path: Path) -> Opened:
 
     file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
     schema = file.schema_arrow
+    str(schema)  # names within names that are not UTF-8 are found here, where the file is known
     return Opened(
         [str(name) for name in schema.names],
         column=lambda name: _without_views(file.read(columns=[name]).column(name)),
+        kind=lambda name: schema.field(name).type,
         metadata=schema.metadata or {},
         n_rows=file.metadata.num_rows,
     )
@@ -85,6 +93,7 @@ def open_arrow(path: Path) -> Opened:
     is_file = source.read(6) == b"ARROW1"
     source.seek(0)
     reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
+    str(reader.schema)  # as for parquet files
     return open_table(reader.read_all())
 
 
