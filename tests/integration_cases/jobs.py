@@ -121,6 +121,8 @@ def in_plain_pytorch(folder: Path) -> Any:
             "weighted": ran(job, made, "infobatch")[2],
             "longer": ran(job, made, "infobatch", 1.5)[0],
             "mean": ran(mean, made)[2],
+            "jest": ran(job, made, "jest")[0],
+            "gradients": ran(mean, made, "gradient_logdet")[0],
             "dropped": message(lambda: ran(mean, made, "infobatch")),
             "wide": message(lambda: ran(wide, made)),
             "epochs": message(lambda: plain.job(make, dataset, loss=losses, **{**options, "epochs": 0})),

@@ -12,14 +12,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMANDS = {"python": [sys.executable], "torchrun": [sys.executable, "-m", "torch.distributed.run"]}
 
 
-def run(folder: Path, name: str) -> str:
+def run(folder: Path, name: str, *arguments: str) -> str:
     """The last line that an example prints; what it writes goes into the folder."""
     path = EXAMPLES / f"{name}.py"
     first_line = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
     program, *options, script = first_line.rpartition(": ")[2].split()
     assert script == f"examples/{name}.py"
     done = subprocess.run(
-        [*COMMANDS[program], *options, str(path)],
+        [*COMMANDS[program], *options, str(path), *arguments],
         cwd=folder,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,

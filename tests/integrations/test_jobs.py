@@ -15,8 +15,9 @@ def test_plain_pytorch(tmp_path):
     assert paused >= 4 * SLOW
     assert others["weighted"] != weight
     assert [step for step, _ in others["longer"]] == [18, 36, 54, 72]
+    assert others["jest"] != others["gradients"] != reports
     assert (
-        'the batches of infobatch have weights: want one loss per sample, as with reduction="none"' in others["dropped"]
+        "loss gives a mean, and infobatch weights or reads single losses: want one loss per sample" in others["dropped"]
     )
     assert "ValueError: loss gives shape [3, 3], want [3], one per sample, or their mean" in others["wide"]
     assert others["epochs"] == "ValueError: epochs is 0, want at least 1"

@@ -291,7 +291,7 @@ class TestEpochs:
             r"with Lightning, Trainer\(use_distributed_sampler=False\)$",
         ),
         (RandomSampler(range(10)), "Trainer.predict does, .*: give it a loader without this batch sampler$"),
-        ([1, 2], r"features is a list, want a tensor \[N, d\] or a SuperBatch$"),
+        ([1, 2], r"features is a list, want a tensor \[N, d\], a SuperBatch or extracted features$"),
     ],
 )
 def test_made_anew_around_another_sampler_it_gives_the_advice(inner, advice):

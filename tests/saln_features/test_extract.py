@@ -137,6 +137,42 @@ def test_the_model_is_left_as_it_was(net: Counting, images: Tensor, out: Path) -
     assert net.body.weight.grad is not None
 
 
+def test_data_are_read_as_in_training(net: Counting, images: Tensor, out: Path) -> None:
+    """What a dataset keeps of its first reading could not be trained on, if it were made in inference mode."""
+
+    class Keeping(Pairs):
+        kept: Tensor | None = None
+
+        def __getitem__(self, row: int) -> tuple[Tensor, int]:
+            if self.kept is None:
+                self.kept = self.images @ torch.eye(8)
+            return self.kept[row], 0
+
+    data = Keeping(images, [0] * 150)
+    quietly(net, data, out, autocast="bfloat16")
+    assert data.kept is not None
+    assert (data.kept.is_inference(), data.kept.dtype) == (False, torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_inputs_come_in_the_module_s_dtype(out: Path, dtype: torch.dtype) -> None:
+    rows, layer = np.random.default_rng(0).random((40, 4)), nn.Linear(4, 3).to(dtype)  # float64
+    want = layer(torch.from_numpy(rows).to(dtype)).float().detach()
+    torch.testing.assert_close(quietly(layer, rows, out), want)
+    torch.testing.assert_close(quietly(layer, torch.from_numpy(rows).float(), out), want)
+
+
+def test_tokens_are_sorted_by_length_too(out: Path) -> None:
+    source = random.Random(0)
+    items = [{"input_ids": [1] * source.randint(1, 30)} for _ in range(300)]
+    model, widths = Tokens("tuple"), []
+    model.register_forward_pre_hook(
+        lambda _model, _args, fields: widths.append(fields["input_ids"].shape), with_kwargs=True
+    )
+    quietly(model, items, out, batch_size=10)
+    assert sum(rows * width for rows, width in widths) < 1.1 * sum(len(item["input_ids"]) for item in items)
+
+
 class Moving(nn.Linear):
     """Notes where it is moved to, and how."""
 
@@ -229,6 +265,10 @@ def test_wrong_outputs_and_inputs(net: Counting, images: Tensor, out: Path) -> N
         quietly(nn.Linear(2, 2), [torch.ones(2), torch.ones(3)], out)
     with pytest.raises(TypeError, match="options columns are for files, folders and tables; data is a Tensor"):
         quietly(net, images, out, columns="a")
+    with pytest.raises(ValueError, match="max_length is 9, and means nothing to this model: want None"):
+        quietly(net, images, out, max_length=9)
+    with pytest.raises(ValueError, match="pretrained is False, and means nothing to this model: want True"):
+        quietly(net, images, out, pretrained=False)
     with pytest.raises(TypeError, match="model is a int, want timm:NAME"):
         quietly(5, images, out)
     with pytest.raises(ValueError, match="model is 'resnet', want timm:NAME"):

@@ -35,23 +35,24 @@ def lengths(batch: list[str]) -> Tensor:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_row_that_cannot_be_read_is_named(out: Path, workers: int) -> None:
-    with pytest.raises(DataError, match="row 37 of the data cannot be read: OSError: file 37 is cut off; skip_broken"):
+    with pytest.raises(DataError, match="row 37 of the data: cannot be read: OSError: file 37 is cut off; skip_broken"):
         extract(lengths, Broken(100, (37, 90)), out, progress=False, num_workers=workers)
     assert not out.exists()
 
 
 def test_rows_left_out_are_nan_and_never_served(out: Path) -> None:
-    data = Broken(100, (0, 37, 99))
+    data = Broken(100, (1, 37, 99))
     found = extract(lengths, data, out, progress=False, skip_broken=True, batch_size=4)
-    assert np.flatnonzero(np.isnan(found.array).any(1)).tolist() == [0, 37, 99]
-    assert found.array[1:4, 0].tolist() == [2.0, 3.0, 4.0]
-    assert found.notes == (
-        "3 rows have no features and are NaN: row 0: OSError: file 0 is cut off; row 37: OSError: file 37 is cut off; "
-        "row 99: OSError: file 99 is cut off",
-    )
+    assert np.flatnonzero(np.isnan(found.array).any(1)).tolist() == [1, 37, 99]
+    assert found.array[2:5, 0].tolist() == [3.0, 4.0, 5.0]
+    assert found.broken == {row: f"cannot be read: OSError: file {row} is cut off" for row in (1, 37, 99)}
+    [note] = found.notes
+    assert note.startswith("3 rows have no features and are NaN: row 1: cannot be read: OSError: file 1 is cut off; ")
+    with pytest.raises(DataError, match="row 1 of the data: cannot be read: OSError: file 1 is cut off; skip_broken"):
+        extract(lengths, data, out, progress=False)  # what is there has such rows
     with pytest.warns(UserWarning, match="3 of 100 samples have values that are not finite"):
         sampler = SpectralBatchSampler(out, batch_size=4, selector="uniform")
-    assert {0, 37, 99}.isdisjoint(index for batch in sampler for index in batch)
+    assert {1, 37, 99}.isdisjoint(index for batch in sampler for index in batch)
 
 
 @pytest.mark.parametrize(

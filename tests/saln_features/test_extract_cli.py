@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from typer.testing import CliRunner
 
-import saln.datasets
 from saln.cli import app
 from saln.features import load
 
 MAKER = "import torch\n\ndef make():\n    torch.manual_seed(0)\n    return torch.nn.Linear(4, 3)\n"
 
 
-class Source:
-    """What `saln.datasets.read_source` returns, as far as it is used."""
-
-    notes = ("column 'id' is not used",)
-
-    def __init__(self, rows: Tensor) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, row: int) -> Tensor:
-        return self.rows[row]
-
-
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A table as the reader of sources gives it, and a file with a model."""
-    rows = torch.rand(70, 4)
-
-    def read_source(data: Any, columns: tuple[str, ...] = ()) -> Source:
-        assert Path(data) == tmp_path / "table.csv"
-        return Source(rows + len(columns))
-
-    monkeypatch.setattr(saln.datasets, "read_source", read_source, raising=False)
-    (tmp_path / "table.csv").write_text("what is read is above")
+def folder(tmp_path: Path) -> Path:
+    """A table of four columns of numbers and a label, and a file with a model."""
+    rows = np.random.default_rng(0).random((70, 4)).round(3)
+    lines = [",".join([*map(str, row), "yes" if number % 2 else "no"]) for number, row in enumerate(rows.tolist())]
+    (tmp_path / "table.csv").write_text("\n".join(["a,b,c,d,label", *lines, ""]))
     (tmp_path / "mine.py").write_text(MAKER)
     return tmp_path
 
@@ -53,25 +33,30 @@ def run(folder: Path, *options: str) -> Any:
     return CliRunner().invoke(app, ["extract", *arguments])
 
 
+def model_of(width: int) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    return torch.nn.Linear(width, 3)
+
+
 def test_extract_then_again(folder: Path) -> None:
     done = run(folder)
     assert done.exit_code == 0, done.output
-    first, note, where = done.stdout.splitlines()
+    first, where = done.stdout.splitlines()
     assert first.startswith("70 rows of 3 features in 0.")
-    assert (note, where) == ("column 'id' is not used", f"Features: {(folder / 'x.npy').resolve()}")
-    assert load(folder / "x.npy").rows == 70
+    assert where == f"Features: {(folder / 'x.npy').resolve()}"
+    rows = torch.from_numpy(np.loadtxt(folder / "table.csv", np.float32, delimiter=",", skiprows=1, usecols=range(4)))
+    torch.testing.assert_close(load(folder / "x.npy").tensor(), model_of(4)(rows).detach())
     done = run(folder)
     assert done.stdout.startswith("70 rows of 3 features are there already; --fresh extracts them again")
     assert run(folder, "--fresh").stdout.startswith("70 rows of 3 features in 0.")
 
 
 def test_columns_by_name(folder: Path) -> None:
-    assert run(folder).exit_code == 0
-    plain = load(folder / "x.npy").tensor()
-    assert run(folder, "--columns", "a, b").exit_code == 0
-    torch.manual_seed(0)
-    weight = torch.nn.Linear(4, 3).weight.detach()
-    torch.testing.assert_close(load(folder / "x.npy").tensor() - plain, (2 * weight.sum(1)).expand(70, 3))
+    (folder / "mine.py").write_text(MAKER.replace("4", "2"))
+    done = run(folder, "--columns", "b, d")
+    assert done.exit_code == 0, done.output
+    rows = torch.from_numpy(np.loadtxt(folder / "table.csv", np.float32, delimiter=",", skiprows=1, usecols=(1, 3)))
+    torch.testing.assert_close(load(folder / "x.npy").tensor(), model_of(2)(rows).detach())
 
 
 def test_extract_json(folder: Path) -> None:
@@ -81,7 +66,7 @@ def test_extract_json(folder: Path) -> None:
     assert told["schema"] == "saln.extract/1"
     assert (told["rows"], told["width"], told["dtype"], told["cached"], told["resumed"]) == (70, 3, "float16", False, 0)
     assert (told["model"]["name"], told["model"]["normalize"]) == ("mine.py:make", True)
-    assert told["notes"] == ["column 'id' is not used"]
+    assert told["notes"] == []
     again = json.loads(run(folder, "--json", "--dtype", "float16", "--normalize").stdout)
     assert again == {**told, "cached": True}
 
@@ -102,8 +87,15 @@ def test_errors_are_one_line(folder: Path, options: list[str], message: str) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_a_missing_library_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)  # type: ignore[arg-type]
+    done = run(folder, "--model", "timm:resnet18")
+    assert done.exit_code == 2
+    assert " ".join(done.stderr.split()).startswith("error: timm models need timm (")
+
+
 def test_an_input_is_not_overwritten(folder: Path) -> None:
-    (folder / "table.npy").write_bytes((folder / "table.csv").read_bytes())
+    np.save(folder / "table.npy", np.eye(4))
     path = str(folder / "table.npy")
     done = CliRunner().invoke(app, ["extract", path, "--model", f"{folder}/mine.py:make", "-o", path, "--fresh"])
     assert done.exit_code == 2

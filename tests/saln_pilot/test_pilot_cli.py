@@ -102,7 +102,7 @@ def test_learning_curves_are_in_tensorboard(data: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     folders = {path.parent.relative_to(tmp_path / "tb").as_posix() for path in (tmp_path / "tb").rglob("events.*")}
-    assert folders == {f"{method}/seed-{seed}" for method in ("uniform", "guard-jest") for seed in (0, 1)}
+    assert folders == {f"{method}/seed-{seed}" for method in ("uniform", "guard-jest") for seed in (0, 1)} | {"summary"}
     events = EventAccumulator(str(tmp_path / "tb" / "guard-jest" / "seed-1"))
     events.Reload()
     run = next(run for run in document["runs"] if run["method"] == "guard:jest" and run["seed"] == 1)
@@ -189,8 +189,9 @@ def test_pilot_json_is_one_document_on_stdout(data: Path, tmp_path: Path) -> Non
         (["digits", "--methods", "saln:keep=most"], ["saln:keep=most"]),
         (["wine", "--model", "resnet"], ["resnet needs images"]),
         (["digits", "--price-per-hour", "-1"], ["price_per_hour", "-1"]),
-        (["digits", "--full-training-hours", "40"], ["price_per_hour is missing", "full_training_hours"]),
-        (["digits", "--trainings", "3"], ["price_per_hour is missing", "trainings"]),
+        (["digits", "--full-training-hours", "0"], ["full_training_hours must be positive, not 0"]),
+        (["digits", "--share-concerned", "2"], ["share_concerned must be in (0, 1], not 2"]),
+        (["digits", "--people-hours", "-1"], ["people_hours must be 0 or more, not -1"]),
         (["DATA", "--label-key", "nothere"], ["nothere", "labels"]),
         (["DATA", "--feature-key", "nothere"], ["nothere"]),
     ],
@@ -326,3 +327,15 @@ def test_methods() -> None:
     assert done.exit_code == 0
     assert "jest" in done.stdout
     assert "one_pass (auto)" in done.stdout
+
+
+def test_pilot_writes_its_report_in_japanese(data: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.html"
+    done = RUNNER.invoke(app, ["pilot", str(data), *QUICK, "--methods", "jest", "--lang", "ja", "-o", str(report)])
+    assert done.exit_code == 0, done.output
+    assert "パイロット継続" in report.read_text("utf-8")
+    assert "Extend the pilot." in done.stdout
+    assert "saln pilot my_job.py:train" in done.stdout
+    refused = RUNNER.invoke(app, ["pilot", str(data), "--lang", "fr", "-o", str(report)])
+    assert refused.exit_code == 2
+    assert "lang is 'fr'; wanted one of en, ja" in refused.stderr

@@ -283,7 +283,7 @@ def test_methods_that_go_by_losses_take_those_of_the_training() -> None:
     result = run(recorded, methods=methods, seeds=1, feature_seconds=2.0)
     assert result.methods == ("uniform", *methods)
     assert [kpis.mean("setup_seconds") for kpis in result.kpis] == [0.0, 2.0, 2.0, 0.0, 0.0, 2.0]
-    with pytest.raises(PilotError, match="jest chooses by what training says .* train recorded nothing"):
+    with pytest.raises(PilotError, match=r"jest chooses by what training says .* train recorded nothing"):
         run(train, methods=["jest"])
 
 

@@ -24,7 +24,7 @@ def one_line_errors() -> Iterator[None]:
     """A wrong file, column or option ends in one line and status 2, not in a traceback."""
     try:
         yield
-    except (ValueError, TypeError, IndexError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, IndexError, RuntimeError, OSError, ImportError) as error:
         from rich.console import Console
         from rich.text import Text
 

@@ -15,13 +15,13 @@ from saln.datasets import DataError
 from saln.datasets.outputs import refuse_input
 from saln.features.features import Features
 from saln.features.fingerprint import Fingerprint
-from saln.features.items import input_of
+from saln.features.items import has_length, input_of
 from saln.features.job import Job
 from saln.features.models.named import make_encoder
 from saln.features.models.options import BATCH_SIZE, Options
 from saln.features.output import NAME, Output, begun_with, check_output, finished
 from saln.features.progress import Progress, shown
-from saln.features.sources import Rows, open_rows
+from saln.features.sources import Rows, in_words, open_rows
 from saln.journal import Unfinished, differences
 
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
@@ -192,20 +192,21 @@ def run(
     example = _example(rows, options["input"], skip_broken)
     encoder = make_encoder(model, Options(**options, batch_size=size, collate=rows.collate), example)
     workers = num_workers if num_workers is not None else rows.num_workers or 0
-    job = Job(
-        encoder, rows, DTYPES[dtype], num_workers=workers, skip_broken=skip_broken, texts=isinstance(example, str)
-    )
+    windows = has_length(example)
+    job = Job(encoder, rows, DTYPES[dtype], num_workers=workers, skip_broken=skip_broken, windows=windows)
     inputs = job.inputs([probe.row for probe in fingerprint.probes])
     facts = {"model": encoder.facts(), "data": fingerprint.content(), "inputs": inputs, "dtype": dtype}
     if not fresh:
         found = finished(out, facts)
         if found is not None and (encoder.module is not None or job.agrees(found)):
+            job.refuse_broken(found.broken)
             return Extraction(found, cached=True, resumed=0)
     begun = begun_with(out)
     other = begun is not None and bool(differences(begun, facts))
     with Unfinished(out, facts, result=NAME, restart=fresh or other) as work:
         output = Output(work, len(rows), DTYPES[dtype])
         resumed = output.n_done
+        job.refuse_broken(output.broken)
         with shown(progress) as tell:
             job.extract(output, tell)
         features = output.publish(out, encoder.name, facts, fingerprint, job.notes(output))
@@ -219,5 +220,5 @@ def _example(rows: Rows, input: str | None, skip_broken: bool) -> Any:
             return input_of(rows.dataset[row], input)
         except Exception as error:
             if not skip_broken:
-                raise DataError(f"row {row} of the data cannot be read: {type(error).__name__}: {error}") from error
+                raise DataError(f"row {row} of the data: cannot be read: {in_words(error)}") from error
     raise DataError(f"none of the {len(rows)} rows of the data can be read")

@@ -41,6 +41,8 @@ class Features:
         Name, layer, pooling and checksum of the weights.
     notes : tuple of str
         Sentences about rows that could not be read and texts that were cut.
+    broken : mapping of int to str
+        Rows that are NaN, and why.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Features:
     seconds: float | None = None
     model: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    broken: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def rows(self) -> int:
@@ -111,7 +114,8 @@ def load(path: str | os.PathLike[str]) -> Features:
                 f"{sidecar.name} and nothing is known of their dataset"
             )
         fingerprint = Fingerprint.from_dict(found["data"])
-        return Features(path, array, fingerprint, found["seconds"], found["model"], tuple(found["notes"]))
+        broken = {int(row): cause for row, cause in found["broken"].items()}
+        return Features(path, array, fingerprint, found["seconds"], found["model"], tuple(found["notes"]), broken)
 
 
 def sidecar_of(path: Path) -> Path:

@@ -118,6 +118,16 @@ def checksum(value: Any) -> str:
     return found.hexdigest()
 
 
+def has_length(value: Any) -> bool:
+    """Whether inputs like this are worth sorting by length: texts and tokens.
+
+    >>> from saln.features.items import has_length
+    >>> has_length("a text"), has_length({"input_ids": [3]}), has_length([3.0])
+    (True, True, False)
+    """
+    return isinstance(value, str) or (isinstance(value, Mapping) and TOKENS in value)
+
+
 def is_image(value: Any) -> bool:
     """Whether it is a picture of Pillow's; Pillow is imported by whoever made it."""
     return any(each.__module__ == "PIL.Image" and each.__name__ == "Image" for each in type(value).__mro__)

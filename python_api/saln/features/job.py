@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from saln.features.items import checksum, input_of
 from saln.features.models.encoder import WINDOW, Encoder
 from saln.features.output import Output
 from saln.features.progress import Progress
-from saln.features.sources import Broken, Reader, Rows, read_in_order
+from saln.features.sources import Broken, Collate, Read, Reader, Rows, in_words, read_in_order
 
 KEEP_SECONDS, KEEP_BYTES = 1.0, 1 << 23
 """Rows are kept on disk as soon as one of both is reached."""
@@ -66,19 +66,21 @@ class Job:
         Of the features.
     num_workers : int
     skip_broken : bool
-    texts : bool
-        Whether the inputs are, so that they are worth sorting by length.
+    windows : bool
+        Whether the inputs are worth sorting by length, within windows of several batches.
     """
 
     def __init__(
-        self, encoder: Encoder, rows: Rows, dtype: np.dtype[Any], *, num_workers: int, skip_broken: bool, texts: bool
+        self, encoder: Encoder, rows: Rows, dtype: np.dtype[Any], *, num_workers: int, skip_broken: bool, windows: bool
     ) -> None:
         self._encoder, self._rows, self._dtype = encoder, rows, dtype
         self._num_workers, self._skip_broken = num_workers, skip_broken
         options = encoder.options
-        collates = options.collate is not None
-        self._reader = Reader(rows.dataset, _as_it_is if collates else _Prepare(options.input, encoder.prepare))
-        self._window = options.batch_size * (WINDOW if texts and not collates else 1)
+        self._windows = windows and options.collate is None
+        prepare = _Prepare(options.input, encoder.prepare) if options.collate is None else _as_it_is
+        self._reader = Reader(rows.dataset, prepare)
+        self._collate = Collate(None if self._windows else encoder.join)
+        self._step = options.batch_size * (WINDOW if self._windows else 1)
         self._parts: list[npt.NDArray[Any]] = []
         self._start = 0
 
@@ -86,9 +88,10 @@ class Job:
         """Checksums of a few rows as the model takes them: another transform gives others."""
         with same_random_numbers():
             items = [self._reader[row] for row in rows[:INPUTS]]
-        collate = self._encoder.options.collate
         found = [each for each in items if not isinstance(each, Broken)]
-        return [checksum(each if collate is None else collate([each])) for each in found]
+        if self._encoder.options.collate is not None:  # then only a batch is what the model takes
+            found = [self._encoder.join([each]) for each in found]
+        return [checksum(each) for each in found]
 
     def agrees(self, found: Features) -> bool:
         """Whether a row that was extracted before comes out as it is."""
@@ -96,7 +99,7 @@ class Job:
         if row is None:
             return False
         with self._encoder.running():
-            launched = self._launch(range(row, row + 1), [self._reader[row]])
+            launched = self._launch(range(row, row + 1), self._collate([self._reader[row]]))
         if launched.rows is None:
             return False
         new, old = launched.rows.cpu().double().numpy()[0], found.array[row].astype(np.float64)
@@ -125,13 +128,20 @@ class Job:
         pin = self._encoder.device.type == "cuda"
         with self._encoder.running():
             try:
-                for run, items in read_in_order(self._reader, output.missing(self._window), self._num_workers, pin):
-                    collect()  # after these items are read: a GPU computed in the meantime
+                runs = output.missing(self._step)
+                for run, read in read_in_order(self._reader, self._collate, runs, self._num_workers, pin):
+                    collect()  # after these rows are read: a GPU computed in the meantime
                     launched = None
-                    launched = self._launch(run, items)
+                    launched = self._launch(run, read)
                 collect()
             finally:
                 self._keep(output)
+
+    def refuse_broken(self, broken: Mapping[int, str]) -> None:
+        """A DataError that names the first of rows without features, if these are not to be left out."""
+        if broken and not self._skip_broken:
+            row = min(broken)
+            raise DataError(f"row {row} of the data: {broken[row]}; skip_broken makes it NaN")
 
     def notes(self, output: Output) -> list[str]:
         """Sentences about rows left out and texts cut."""
@@ -148,20 +158,26 @@ class Job:
             notes.append(f"{output.n_cut} {what} max_length={length} tokens; what is beyond was not seen.")
         return notes
 
-    def _launch(self, run: range, items: list[Any]) -> _Launched:
-        broken = {each.row: each.cause for each in items if isinstance(each, Broken)}
-        if broken and not self._skip_broken:
-            row, cause = next(iter(broken.items()))
-            raise DataError(f"row {row} of the data cannot be read: {cause}; skip_broken makes it NaN")
-        good = [each for each in items if not isinstance(each, Broken)]
+    def _launch(self, run: range, read: Read) -> _Launched:
+        broken = {each.row: f"cannot be read: {each.cause}" for each in read.broken}
+        self.refuse_broken(broken)
+        if read.error is not None:
+            raise ValueError(f"{_named(run)}: {read.error}")
         before = self._encoder.n_cut
+        return _Launched(run, broken, self._encode(run, read), self._encoder.n_cut - before)
+
+    def _encode(self, run: range, read: Read) -> Tensor | None:
+        if read.n == 0:
+            return None
         try:
-            rows = self._encoder.encode(good) if good else None
+            with self._encoder.computing():
+                if self._windows:
+                    return self._encoder.encode_window(read.inputs)
+                return self._encoder.encode(read.inputs, read.n)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{_named(run)}: {error}") from error
         except Exception as error:
-            raise RuntimeError(f"{_named(run)}: the model fails: {type(error).__name__}: {error}") from error
-        return _Launched(run, broken, rows, self._encoder.n_cut - before)
+            raise RuntimeError(f"{_named(run)}: the model fails: {in_words(error)}") from error
 
     def _collect(self, launched: _Launched, output: Output) -> None:
         """Fetch rows from the device, and put them to those that wait to be kept."""
@@ -170,7 +186,7 @@ class Job:
         if width is None and self._parts:
             width = self._parts[0].shape[1]
         if width is None:
-            raise DataError(f"none of {_named(run)} can be read: {next(iter(broken.values()))}")
+            raise DataError(f"none of {_named(run)} has features; the first {next(iter(broken.values()))}")
         found = np.full((len(run), width), np.nan, dtype=self._dtype)
         if launched.rows is not None:
             rows = launched.rows.cpu().numpy()
@@ -182,9 +198,10 @@ class Job:
                     continue
                 fits = np.isfinite(rows[good.index(place)]).all()
                 cause = f"its features are too large for {self._dtype}" if fits else "its features are not finite"
-                if not self._skip_broken:
-                    raise DataError(f"row {run[place]} of the data: {cause}; skip_broken makes it NaN")
                 broken[run[place]], found[place] = cause, np.nan
+            self.refuse_broken(broken)
+        for row in [row for row in output.broken if row in run]:  # of a session that was killed before they were kept
+            del output.broken[row]
         output.broken.update(broken)
         output.n_cut += launched.n_cut
         if self._parts and self._start + sum(map(len, self._parts)) != run.start:

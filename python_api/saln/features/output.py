@@ -135,6 +135,7 @@ class Output:
             "data": fingerprint.as_dict(),
             "facts": facts,
             "notes": notes,
+            "broken": self.broken,
             "versions": versions(),
             "checksum": array_checksum(array),
         }

@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler, default_collate
 
-import saln.datasets
-from saln.datasets import DataError
+from saln.datasets import DataError, read_source
 
 WANTED = (
     "a map-style torch Dataset, a DataLoader without shuffling, an array or tensor [N, ...], a list of texts, a "
@@ -81,8 +80,7 @@ def open_rows(data: Any, **options: Any) -> Rows:
 
 def _open(data: Any, options: dict[str, Any]) -> Rows:
     if _is_read(data):
-        datasets: Any = saln.datasets
-        source = datasets.read_source(Path(data) if isinstance(data, os.PathLike) else data, **options)
+        source = read_source(Path(data) if isinstance(data, os.PathLike) else data, **options)
         return Rows(source, notes=tuple(source.notes))
     if options:
         raise TypeError(f"options {', '.join(options)} are for files, folders and tables; data is a {_named(data)}")
@@ -144,11 +142,59 @@ class Reader(torch.utils.data.Dataset[Any]):
         try:
             return self._prepare(self._dataset[row])
         except Exception as error:  # a dataset or transform raises what it likes
-            return Broken(row, f"{type(error).__name__}: {' '.join(str(error).split())}")
+            return Broken(row, in_words(error))
 
 
-def read_in_order(reader: Reader, runs: Iterator[range], num_workers: int, pin: bool) -> Iterator[tuple[range, Any]]:
-    """Runs of rows and their items, read ahead by so many workers."""
+class Read(NamedTuple):
+    """A run of rows as it was read; a tuple, so that loaders know how to pin it.
+
+    Attributes
+    ----------
+    inputs : object
+        Those that could be read: a batch, or a list where they are to be batched later.
+    n : int
+        How many these are.
+    broken : list of Broken
+    error : str or None
+        Why they make no batch.
+    """
+
+    inputs: Any
+    n: int
+    broken: list[Broken]
+    error: str | None
+
+
+class Collate:
+    """Items of a run to what is read of it; the function that joins them may be left out."""
+
+    def __init__(self, join: Callable[[list[Any]], Any] | None) -> None:
+        self._join = join
+
+    def __call__(self, items: list[Any]) -> Read:
+        """The items that are not broken, joined."""
+        good = [each for each in items if not isinstance(each, Broken)]
+        broken = [each for each in items if isinstance(each, Broken)]
+        if self._join is None or not good:
+            return Read(good, len(good), broken, None)
+        try:
+            return Read(self._join(good), len(good), broken, None)
+        except ValueError as error:  # raised in a worker it would come with the worker's traceback
+            return Read(None, len(good), broken, str(error))
+        except Exception as error:  # a function of the user's raises what it likes
+            return Read(None, len(good), broken, in_words(error))
+
+
+def in_words(error: Exception) -> str:
+    """An error in one line; ours without its type."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, DataError) else f"{type(error).__name__}: {text}"
+
+
+def read_in_order(
+    reader: Reader, collate: Collate, runs: Iterator[range], num_workers: int, pin: bool
+) -> Iterator[tuple[range, Read]]:
+    """Runs of rows and what is read of them, ahead of time by so many workers."""
     asked: list[range] = []
 
     def numbers() -> Iterator[list[int]]:
@@ -159,10 +205,10 @@ def read_in_order(reader: Reader, runs: Iterator[range], num_workers: int, pin: 
     loader = DataLoader(
         reader,
         batch_sampler=numbers(),
-        collate_fn=list,
+        collate_fn=collate,
         num_workers=num_workers,
         pin_memory=pin,
         generator=torch.Generator(),  # or the loader would draw a number from the global one
     )
-    for items in loader:
-        yield asked.pop(0), items
+    for read in loader:
+        yield asked.pop(0), read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -106,7 +107,8 @@ def job(
         Of pairs of inputs and targets, as its batches are. Inputs that are a mapping go into the model by name.
     loss : callable
         Of the model's outputs and the targets: each sample's, `[size]`, as with `reduction="none"`, so that weights of
-        methods are applied and losses recorded for methods that choose by them; or their mean.
+        methods are applied and losses recorded for methods that choose by them; or their mean. Methods that read
+        residuals, too, take them from the model's last linear layer (`saln.sampling.recorder.Recorder`).
     make_optimizer : callable
         Of the model.
     evaluate : callable
@@ -164,9 +166,12 @@ def job(
         for _ in range(epochs):
             epoch, first = sampler.next_place
             for number, (inputs, targets) in enumerate(_on(loader, place), start=first):
-                outputs = model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
+                by_hand = "residuals" not in sampler.recorder.keeps
+                with nullcontext() if by_hand else sampler.recorder(model):
+                    outputs = model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
                 optimizer.zero_grad()
-                _mean(loss(outputs, targets), sampler, (epoch, number)).backward()  # type: ignore[no-untyped-call]
+                losses = loss(outputs, targets)
+                _mean(losses, sampler, (epoch, number), by_hand).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 if scheduler is not None:
                     scheduler.step()
@@ -193,21 +198,21 @@ def _moved(value: Any, device: torch.device | str) -> Any:
     return [_moved(part, device) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _mean(losses: Tensor, sampler: Any, place: tuple[int, int]) -> Tensor:
+def _mean(losses: Tensor, sampler: Any, place: tuple[int, int], record: bool) -> Tensor:
     """What a step minimises, weighted as the method says; the single losses are recorded."""
     served = sampler.served_at(*place)
     size = len(served.indices)
     if losses.dim() == 0:
-        if served.weights is not None:
+        if served.weights is not None or (record and sampler.recorder.keeps):
             raise ValueError(
-                f"loss gives a mean, and the batches of {sampler.selector.name} have weights: want one loss per "
+                f"loss gives a mean, and {sampler.selector.name} weights or reads single losses: want one loss per "
                 'sample, as with reduction="none"'
             )
         return losses
     if losses.shape != (size,):
         raise ValueError(f"loss gives shape {list(losses.shape)}, want [{size}], one per sample, or their mean")
-    if (recorder := getattr(sampler, "recorder", None)) is not None:
-        recorder.record(losses.detach(), indices=torch.as_tensor(served.indices))
+    if record:
+        sampler.recorder.record(losses)
     return (losses if served.weights is None else losses * served.weights.to(losses)).mean()
 
 

@@ -19,7 +19,6 @@ from saln.pilot.judging.kpi import Kpis
 from saln.pilot.judging.selection import Selection
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import (
-    amount,
     difference,
     extremes,
     gap,
@@ -29,6 +28,7 @@ from saln.pilot.output.words import (
     short_time,
     span,
     times,
+    until_paid,
     value,
 )
 
@@ -124,9 +124,8 @@ def _worth(result: PilotResult) -> list[tuple[str, list[tuple[str, str]]]]:
         if costs.price_per_hour is not None:
             cells.append(("money saved", in_money(each.money_saved, costs)))
         if costs.once is not None:
-            years = "never pays" if each.break_even is None else "years"
             cells.append(("first year", in_money(each.first_year, costs, sign="+")))
-            cells.append(("pays after", message(years, value=amount(each.break_even or 0.0))))
+            cells.append(("pays after", until_paid(each.break_even)))
         rows.append((each.method, cells))
     return rows
 

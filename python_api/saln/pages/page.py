@@ -85,8 +85,8 @@ class Explained:
 
 
 def _unparted(text: str) -> str:
-    """No line ends between a number and its percent sign."""
-    return re.sub(r"(?<=\d) %", "\u00a0%", text)
+    """No line ends within a number, or between it and its percent sign."""
+    return re.sub(r"(?<=\d) (?=%|\d{3}\b)", "\u00a0", text)
 
 
 def render(template: str, words: Words, **context: Any) -> str:

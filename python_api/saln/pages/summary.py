@@ -15,12 +15,12 @@ from saln.pilot.judging.verdict import BETTER, EQUAL, GAIN, LOSS, NO_GAIN, STEPS
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import (
     BASELINE,
-    amount,
     difference,
     final,
     metric_words,
     short_time,
     span,
+    spent_once,
     times,
 )
 
@@ -61,13 +61,18 @@ def summary_html(result: PilotResult, lang: str = "en", command: str | None = No
 def summary(result: PilotResult, command: str | None) -> dict[str, Any]:
     """What `summary.html.j2` shows."""
     decision = result.decision
+    once = [] if result.costs is None else spent_once(result.costs)
     unit = message("unit.points") if result.metric.is_share else metric_words(result.metric)
     return {
         "result": result,
         "decision": decision,
         "tone": TONES[decision.outcome],
         "next_command": decision.command(command),
-        "boxes": [("saved", _saved(result)), ("once", _once(result.costs)), ("risk", decision.risks)],
+        "boxes": [
+            ("saved", _saved(result)),
+            ("once", once),
+            ("risk", decision.risks),
+        ],
         "columns": [
             message("verdict"),
             message("final", metric=metric_words(result.metric)),
@@ -113,18 +118,6 @@ def _saved(result: PilotResult) -> list[Line]:
         "saved.basis", trainings=f"{costs.trainings_per_year:g}", share=share, hours=hours, assumed=assumed(costs)
     )
     return [*found, basis]
-
-
-def _once(costs: Costs | None) -> list[Line]:
-    if costs is None:
-        return []
-    found: list[Line] = [
-        message("once.people", hours=f"{costs.people_hours:g}"),
-        message("once.pilot", hours=amount(costs.pilot_seconds / 3600)),
-    ]
-    if costs.once is not None:
-        found.append(message("money", value=amount(costs.once), currency=costs.currency))
-    return found
 
 
 def _verdicts(result: PilotResult) -> list[tuple[str, list[tuple[str, Line | Markup]]]]:

@@ -81,6 +81,7 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
                 seen.activations.append(given)
 
 
+@torch.no_grad()
 def losses_and_residuals(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy `[B]` and softmax - one-hot `[B, C]`, float32, of logits `[B, C]` and labels `[B]`.
 

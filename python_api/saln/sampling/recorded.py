@@ -55,14 +55,12 @@ class RecordedValues:
             arrival.record()
             self._waiting.append((rows, moved, arrival))
         else:
+            self._arrive()
             self._write(rows, moved)
 
     def get(self, name: str) -> Tensor | None:
         """All rows' values, `[N]` or `[N, w]` float32, or None where nothing was recorded yet; not a copy."""
-        while self._waiting:
-            rows, values, arrival = self._waiting.popleft()
-            arrival.synchronize()
-            self._write(rows, values)
+        self._arrive()
         return self._values.get(name)
 
     def check_widths(self, values: Mapping[str, Tensor]) -> None:
@@ -79,13 +77,20 @@ class RecordedValues:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copies, by name, on the host."""
-        self.get("")
+        self._arrive()
         return {name: value.cpu().clone() for name, value in self._values.items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
         """Go on from there."""
         self.clear()
         self._values = {name: value.to(self.device, copy=True) for name, value in state_dict.items()}
+
+    def _arrive(self) -> None:
+        """Wait for what is on its way."""
+        while self._waiting:
+            rows, values, arrival = self._waiting.popleft()
+            arrival.synchronize()
+            self._write(rows, values)
 
     def _arriving(self, value: Tensor) -> Tensor:
         """On its way; from another kind of device than a GPU it is waited for."""
@@ -107,7 +112,7 @@ class RecordedValues:
             kept.index_copy_(0, rows, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        self.get("")
+        self._arrive()
         return self.__dict__
 
 

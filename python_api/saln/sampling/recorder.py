@@ -166,33 +166,37 @@ class Recorder:
         if not self.keeps or (indices is None and not torch.is_grad_enabled()):
             yield
             return
-        if self._labels is None:
+        labels = self._labels if "losses" in self.keeps else None
+        if "losses" in self.keeps and labels is None:
             raise ValueError(f"the sampler has no labels to compare logits with: give it labels, or {BY_HAND}")
         with watched(model, head) as seen:
             yield
-        logits = torch.cat(seen.logits)
-        activations = torch.cat(seen.activations) if seen.activations else None
-        if "activations" in self.keeps and activations is None:
-            raise ValueError(f"what the last layer is given was not seen, as inside a compiled model: {BY_HAND}")
+        logits = _joined(seen.logits)
+        values: dict[str, Tensor] = {"residuals": logits} if "residuals" in self.keeps else {}
+        if "activations" in self.keeps:
+            if not seen.activations:
+                raise ValueError(f"what the last layer is given was not seen, as inside a compiled model: {BY_HAND}")
+            values["activations"] = _joined(seen.activations)
+        if labels is not None:
+            self._check_labels(logits.shape[1])
         if self._check is not None:
             self._check()
-        self._check_labels(logits.shape[1])
-        values = {"losses": logits[:, 0], "residuals": logits, "activations": activations}
-        self._check_widths({name: value for name in self.keeps if (value := values[name]) is not None})
+        self._check_widths(values)
         rows, step = self._place(indices, logits.shape[0])
-        with torch.no_grad():
-            labels = self._labels[rows.to(self._labels.device)].to(logits.device, non_blocking=True)
-            values["losses"], values["residuals"] = losses_and_residuals(logits, labels)
-        self._put(rows, step, {name: value for name in self.keeps if (value := values[name]) is not None})
+        if labels is not None:
+            own = labels[rows.to(labels.device)].to(logits.device, non_blocking=True)  # [B]
+            losses, residuals = losses_and_residuals(logits, own)
+            values |= {"losses": losses} | ({"residuals": residuals} if "residuals" in self.keeps else {})
+        self._put(rows, step, values)
 
     def values(self, name: str) -> Tensor | None:
         """What is recorded of all samples, `[N]` or `[N, w]` float32, NaN where nothing is; None before the first."""
         return self._values.get(name)
 
-    def served(self, step: int, indices: tuple[int, ...], *, starts_epoch: bool) -> None:
-        """The sampler has served this batch, at a step of the run."""
+    def served(self, step: int, indices: tuple[int, ...], left: int | None = None) -> None:
+        """The sampler has served this batch, at a step of the run; `left` is as in `Unrecorded.add`."""
         if self.keeps:
-            self._unrecorded.add(step, indices, starts_epoch=starts_epoch)
+            self._unrecorded.add(step, indices, left)
 
     def lacks(self, samples: SuperBatch, fresh: Collection[str]) -> tuple[str, ...]:
         """What the selector reads that is neither given nor refreshed, so that somebody has to record it."""
@@ -309,6 +313,10 @@ class Recorder:
                 f"the sampler's labels go from {lowest} to {highest}, want 0 to {n_classes - 1}, one a column of the "
                 f"logits; otherwise {BY_HAND}"
             )
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _why(name: str) -> str:

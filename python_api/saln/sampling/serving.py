@@ -84,7 +84,8 @@ class Serving:
             self.history.note((epoch, step + 1), batch.memory)
         self._expected = self._chooser.after(place)
         self._n_served += 1
-        self._chooser.recorder.served(self._chooser.step_of_run(place), batch.indices, starts_epoch=self._cursor.starts)
+        left = None if not self._cursor.starts else 0 if self._cursor.broke_off else 1
+        self._chooser.recorder.served(self._chooser.step_of_run(place), batch.indices, left)
         return list(batch.indices)
 
     def at(self, epoch: int, step: int) -> ServedBatch:

@@ -20,15 +20,14 @@ class Unrecorded:
     """Knows which batch comes next to training, however many a loader has asked for ahead.
 
     Steps are numbered through the epochs. Where they jump, the epoch before was broken off, and training never comes to
-    what is left of it. At the start of the next epoch one batch may be left, which loaders hold back that look one
-    batch ahead; more were dropped by a loop that ended early.
+    what is left of it.
 
     Examples
     --------
     >>> from saln.sampling.unrecorded import Unrecorded
     >>> unrecorded = Unrecorded()
-    >>> unrecorded.add(0, (7, 3), starts_epoch=True)
-    >>> unrecorded.add(1, (1, 2), starts_epoch=False)
+    >>> unrecorded.add(0, (7, 3))
+    >>> unrecorded.add(1, (1, 2))
     >>> unrecorded.next(2)
     Waiting(step=0, indices=(7, 3))
     >>> unrecorded.step_of([2, 1])
@@ -42,9 +41,14 @@ class Unrecorded:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def add(self, step: int, indices: tuple[int, ...], *, starts_epoch: bool) -> None:
-        """A batch is served."""
-        if (self._last is not None and step != self._last + 1) or (starts_epoch and len(self._batches) > 1):
+    def add(self, step: int, indices: tuple[int, ...], left: int | None = None) -> None:
+        """A batch is served.
+
+        Where it is the first of an epoch, `left` says how many of the one before may be to come: one if that was walked
+        to its end, for loaders that look one batch ahead, and none if it was broken off. If there are more, the loop
+        has dropped them.
+        """
+        if (self._last is not None and step != self._last + 1) or (left is not None and len(self._batches) > left):
             self._batches.clear()
         self._batches.append(Waiting(step, indices))
         self._last = step

@@ -34,6 +34,7 @@ class EpochCursor:
         self._untouched = True  # no walk has started from here yet
         self._wanted: int | None = None  # by set_epoch while a walk is under way
         self._walk: EpochWalk | None = None
+        self.broke_off = False  # the walk before the present one did not come to its end
 
     @property
     def n_steps(self) -> int:
@@ -80,6 +81,7 @@ class EpochCursor:
 
     def begin(self, walk: EpochWalk, start: tuple[int, int]) -> None:
         """`walk`, from now on the newest, starts here."""
+        self.broke_off = not self._untouched
         self._place(*start, untouched=False, walk=walk)
 
     def advance(self, walk: EpochWalk, step: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -38,9 +39,9 @@ class Encoder:
     prepare : callable
         An item of the dataset as the model takes it; done by the loader's workers, so that it can be pickled.
     tokenize : callable, optional
-        Texts to what `collate` takes, for a window at once.
+        Texts to what `join` takes, for a window at once.
     join : callable
-        Inputs to a batch.
+        Inputs to a batch; done by the loader's workers, but for texts.
 
     Raises
     ------
@@ -61,7 +62,9 @@ class Encoder:
     ) -> None:
         self.name, self.module, self.options = name, module, options
         self.prepare = options.transform or prepare
-        self._call, self._tokenize, self._join = call, tokenize, join
+        self.join = join if options.collate is None else _JoinItems(options.collate, options.input)
+        self._call, self._tokenize = call, tokenize
+        self._dtype = None if module is None or options.autocast is not None else _floating_dtype(module)
         self._layer = None if options.layer is None else _layer_of(module, options.layer)
         self._seen: list[Any] = []
         self.n_cut = 0
@@ -72,8 +75,8 @@ class Encoder:
         """Where it computes: as told, or where the module is."""
         if self.options.device is not None:
             return torch.device(self.options.device)
-        tensors = [] if self.module is None else [*self.module.parameters(), *self.module.buffers()]
-        return tensors[0].device if tensors else torch.device("cpu")
+        tensor = None if self.module is None else _first_tensor(self.module)
+        return torch.device("cpu") if tensor is None else tensor.device
 
     def facts(self) -> dict[str, Any]:
         """What the features depend on, ready for JSON: not the name, nor the folder that a model was read from."""
@@ -91,37 +94,42 @@ class Encoder:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """In evaluation, without gradients, on its device; afterwards as it was."""
+        """In evaluation and on its device; afterwards as it was."""
         with contextlib.ExitStack() as stack:
-            if self.module is not None:  # first, since what is moved in inference mode cannot be trained any more
+            if self.module is not None:
                 stack.enter_context(_in_evaluation(self.module, self.device))
-            stack.enter_context(torch.inference_mode())
-            if self.options.autocast is not None:
-                stack.enter_context(torch.autocast(self.device.type, AUTOCASTS[self.options.autocast]))
             if self._layer is not None:
                 hook = self._layer.register_forward_hook(lambda _layer, _inputs, output: self._seen.append(output))
                 stack.callback(hook.remove)
             yield
 
-    def encode(self, inputs: list[Any]) -> Tensor:
-        """Features `[n, d]` of inputs, in their order, on the device."""
-        if not isinstance(inputs[0], str):
-            return torch.cat([self._forward(batch) for batch in self._batches(inputs)])
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Without gradients and in the precision that was asked for.
+
+        Neither while data are read, nor while the module is moved: tensors made in inference mode cannot be trained.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            if self.options.autocast is not None:
+                stack.enter_context(torch.autocast(self.device.type, AUTOCASTS[self.options.autocast]))
+            yield
+
+    def encode_window(self, inputs: list[Any]) -> Tensor:
+        """Features `[n, d]` of texts or tokens, in their order, on the device: in batches of those alike in length."""
         tokens = inputs if self._tokenize is None else self._tokenize(inputs)
         lengths = torch.tensor([_length(each) for each in tokens])
         if self._tokenize is not None and self.options.max_length is not None:
             self.n_cut += int((lengths >= self.options.max_length).sum())
-        order = lengths.argsort(stable=True, descending=True)
-        rows = torch.cat([self._forward(batch) for batch in self._batches([tokens[i] for i in order.tolist()])])
-        return rows[order.argsort().to(rows.device)]
+        order, size = lengths.argsort(stable=True, descending=True), self.options.batch_size
+        ordered = [tokens[place] for place in order.tolist()]
+        batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+        found = torch.cat([self.encode(self.join(batch), len(batch)) for batch in batches])
+        return found[order.argsort().to(found.device)]
 
-    def _batches(self, inputs: list[Any]) -> Iterator[list[Any]]:
-        size = self.options.batch_size
-        return (inputs[start : start + size] for start in range(0, len(inputs), size))
-
-    def _forward(self, inputs: list[Any]) -> Tensor:
-        """`[b, d]`."""
-        batch = _on(self.device, self._batch(inputs))
+    def encode(self, batch: Any, n: int) -> Tensor:
+        """Features `[n, d]` of a batch of n inputs, on the device."""
+        batch = _on(self.device, batch, self._dtype)
         fields = batch if isinstance(batch, Mapping) else {}
         output = self._call(**fields) if fields else self._call(batch)
         if self._layer is not None:
@@ -130,14 +138,27 @@ class Encoder:
             if calls != 1:
                 raise ValueError(f"layer '{self.options.layer}' is called {calls} times for a batch, want once")
         found = pooled(tensor_of(output), fields.get("attention_mask"), self.options.pooling)
-        if len(found) != len(inputs):
-            raise ValueError(f"the model returns {len(found)} rows for a batch of {len(inputs)}, want one row each")
+        if len(found) != n:
+            raise ValueError(f"the model returns {len(found)} rows for a batch of {n}, want one row each")
         return nn.functional.normalize(found, dim=1) if self.options.normalize else found
 
-    def _batch(self, inputs: list[Any]) -> Any:
-        if self.options.collate is None:
-            return self._join(inputs)
-        return input_of(self.options.collate(inputs), self.options.input)
+
+class _JoinItems:
+    """Items by a function of the user's, and of the batch that it makes the input."""
+
+    def __init__(self, join: Callable[[list[Any]], Any], input: str | None) -> None:
+        self._join, self._input = join, input
+
+    def __call__(self, items: list[Any]) -> Any:
+        return input_of(self._join(items), self._input)
+
+
+def _first_tensor(module: nn.Module) -> Tensor | None:
+    return next(itertools.chain(module.parameters(), module.buffers()), None)
+
+
+def _floating_dtype(module: nn.Module) -> torch.dtype | None:
+    return next((each.dtype for each in module.parameters() if each.is_floating_point()), None)
 
 
 def _layer_of(module: nn.Module | None, name: str) -> nn.Module:
@@ -154,18 +175,19 @@ def _length(tokens: Any) -> int:
     return len(tokens["input_ids"]) if isinstance(tokens, Mapping) else len(tokens)
 
 
-def _on(device: torch.device, batch: Any) -> Any:
+def _on(device: torch.device, batch: Any, dtype: torch.dtype | None) -> Any:
+    """A batch on a device, its floating-point numbers in the module's dtype."""
     if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
+        return batch.to(device, dtype if batch.is_floating_point() else None, non_blocking=True)
     if isinstance(batch, Mapping):
-        return {name: _on(device, value) for name, value in batch.items()}
+        return {name: _on(device, value, dtype) for name, value in batch.items()}
     return batch
 
 
 @contextmanager
 def _in_evaluation(module: nn.Module, device: torch.device) -> Iterator[None]:
     training = {each for each in module.modules() if each.training}
-    tensor = next(iter([*module.parameters(), *module.buffers()]), None)
+    tensor = _first_tensor(module)
     home = device if tensor is None else tensor.device
     moves = home != device and not (device.index is None and home.type == device.type)
     module.eval()

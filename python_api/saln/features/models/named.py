@@ -41,18 +41,29 @@ def make_encoder(model: Any, options: Options, example: Any) -> Encoder:
     if isinstance(model, nn.Module):
         name = type(model).__qualname__
         if sentence_transformers.is_sentence_transformer(model):
+            _refuse(options, "pretrained")
             return sentence_transformers.SentenceEncoder(model, options, name=name)
+        _refuse(options, "pretrained", "max_length")
         if timm.is_timm(model):
             return timm.of_module(model, options, name=name)
         return Encoder(model, options, name=name, module=model)
     if callable(model):
+        _refuse(options, "pretrained", "max_length")
         return Encoder(model, options, name=getattr(model, "__name__", type(model).__qualname__))
     raise TypeError(f"model is a {type(model).__name__}, want {WANTED}")
+
+
+def _refuse(options: Options, *names: str) -> None:
+    """A ValueError if one of these options is given, for a model that has no use for it."""
+    for name in names:
+        if (value := getattr(options, name)) != getattr(Options(), name):
+            raise ValueError(f"{name} is {value}, and means nothing to this model: want {getattr(Options(), name)}")
 
 
 def _by_name(model: str, options: Options, example: Any) -> Encoder:
     kind, _, name = model.partition(":")
     if kind == "timm" and name:
+        _refuse(options, "max_length")
         return timm.by_name(name, options)
     if kind == "transformers" and name:
         return transformers.by_name(name, options, example)

@@ -60,7 +60,7 @@ class SentenceEncoder(Encoder):
         finally:
             self._model.max_seq_length = before
 
-    def encode(self, inputs: list[Any]) -> Tensor:
+    def encode_window(self, inputs: list[Any]) -> Tensor:
         """Features `[n, d]` of texts, in their order."""
         found: Tensor = self._model.encode(
             inputs,

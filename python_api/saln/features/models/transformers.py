@@ -31,9 +31,10 @@ def by_name(name: str, options: Options, example: Any) -> Encoder:
     """
     auto = library("transformers", "transformers")
     try:
-        model = auto.AutoModel.from_pretrained(name)
-        if not options.pretrained:
-            model = auto.AutoModel.from_config(model.config)
+        if options.pretrained:
+            model = auto.AutoModel.from_pretrained(name)
+        else:
+            model = auto.AutoModel.from_config(auto.AutoConfig.from_pretrained(name))
         if getattr(model.config, "is_encoder_decoder", False):
             model = model.get_encoder()
         make = _of_texts if isinstance(example, str) else _of_pictures

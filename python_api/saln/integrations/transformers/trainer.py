@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -33,6 +34,7 @@ class SelectingTrainer:
     args: TrainingArguments
     batch_sampler: SpectralBatchSampler
     _sample_losses: SampleLosses | None
+    _records: str  # "losses" of _sample_losses, "logits", or "" where the method reads nothing that is to be recorded
     _follow: Follow
 
     @property
@@ -76,6 +78,11 @@ class SelectingTrainer:
                 "saved with selection"
             )
 
+    def compute_loss(self, model: nn.Module, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's; what the method reads, and nobody has given, is recorded of the model's last layer."""
+        with self.batch_sampler.recorder(model) if self._records == "logits" else nullcontext():
+            return super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[misc]
+
     def _weighted_loss(self, outputs: Any, labels: Any, num_items_in_batch: Tensor | int | None = None) -> Tensor:
         """What the Trainer minimises with `sample_losses`; without weights in evaluation."""
         assert self._sample_losses is not None
@@ -84,6 +91,8 @@ class SelectingTrainer:
             raise ValueError(f"sample_losses is of shape {list(losses.shape)}, want [{len(labels)}], one per sample")
         n_labels: Any = len(labels) if num_items_in_batch is None else num_items_in_batch
         if self.model.training:  # type: ignore[attr-defined]
+            if self._records == "losses":
+                self.batch_sampler.recorder.record(losses)
             losses = losses * self.batch_weights
             if num_items_in_batch is None:
                 n_labels *= self.current_gradient_accumulation_steps  # type: ignore[attr-defined]
@@ -136,6 +145,8 @@ def use_sampler(
     trainer.__class__ = type(own.__name__, (SelectingTrainer, own), {"__module__": own.__module__})
     trainer.batch_sampler = batch_sampler
     trainer._sample_losses = sample_losses
+    lacks = batch_sampler.recorder.lacks(batch_sampler.samples, ())
+    trainer._records = "" if not lacks else "losses" if sample_losses and "residuals" not in lacks else "logits"
     if sample_losses is not None:
         trainer.compute_loss_func = trainer._weighted_loss
     trainer._follow = Follow(batch_sampler, log)

@@ -15,7 +15,6 @@ from saln.pilot.metric import Metric
 from saln.pilot.output.decision import Decision
 from saln.pilot.output.result import PilotResult
 from saln.pilot.output.words import (
-    amount,
     answer,
     difference,
     extremes,
@@ -24,8 +23,11 @@ from saln.pilot.output.words import (
     gate_figures,
     metric_words,
     number,
+    short_time,
     span,
+    spent_once,
     times,
+    until_paid,
     value,
 )
 
@@ -117,28 +119,20 @@ def cost_table(costs: Costs) -> Table:
     table = _table("Saved a year, everything counted", "machine hours", costs.currency, "first year", "pays after")
     for each in costs.methods:
         known = (each.hours_saved, each.money_saved, each.first_year)
-        years = "" if each.first_year is None else "never" if each.break_even is None else amount(each.break_even)
-        table.add_row(
-            each.method,
-            *("" if found is None else span(found) for found in known),
-            years + (" years" if each.break_even else ""),
-        )
+        paid = "" if each.first_year is None else until_paid(each.break_even)
+        table.add_row(each.method, *("" if found is None else span(found) for found in known), paid)
     return table
 
 
 def _print_costs(costs: Costs, console: Console) -> None:
-    if not costs.carried_over:
-        seconds = f"{costs.run_seconds:.2g}"
-        text = message("saved.short", seconds=message("seconds", value=seconds), shortest=SHORTEST)
-        console.print(text, highlight=False)
-        return
-    console.print(cost_table(costs))
-    hours = f"{costs.full_training_hours:.3g} h each{' (as long as here)' if costs.assumed else ''}"
-    console.print(
-        f"{costs.trainings_per_year:g} trainings a year, {100 * costs.share_concerned:g} % of them concerned, {hours}; "
-        f"once: {costs.pilot_seconds / 3600:.3g} h for the pilot, {costs.people_hours:g} h of people.",
-        highlight=False,
-    )
+    if costs.carried_over:
+        console.print(cost_table(costs))
+        hours = f"{costs.full_training_hours:.3g} h each{' (as long as here)' if costs.assumed else ''}"
+        share = f"{100 * costs.share_concerned:g} % of them concerned"
+        console.print(f"{costs.trainings_per_year:g} trainings a year, {share}, {hours}.", highlight=False)
+    else:
+        console.print(message("saved.short", seconds=short_time(costs.run_seconds), shortest=SHORTEST), highlight=False)
+    console.print(f"Once: {'; '.join(spent_once(costs))}.", highlight=False)
 
 
 def _print_decision(decision: Decision, console: Console, command: str | None) -> None:

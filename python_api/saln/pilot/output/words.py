@@ -10,6 +10,7 @@ import numpy as np
 from saln.catalogue import Message, message
 from saln.catalogue.en import MESSAGES
 from saln.pilot.judging.by_group import ByGroup, MethodByGroup
+from saln.pilot.judging.costs import Costs
 from saln.pilot.judging.gates import GateVerdict
 from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.kpi import Kpis
@@ -195,7 +196,31 @@ def span(found: Interval, sign: str = "") -> str:
         return message("at most", high=amount(found.mean, sign)) if found.missed else amount(found.mean, sign)
     if found.low is None:
         return message("at most", high=amount(found.high, sign))
-    return message("from to", low=amount(found.low, sign), high=amount(found.high, sign))
+    low, high = amount(found.low, sign), amount(found.high, sign)
+    return low if low == high else message("from to", low=low, high=high)
+
+
+def until_paid(years: float | None) -> Message:
+    """How long it takes until what is spent once is paid.
+
+    >>> until_paid(0.25), until_paid(3.0), until_paid(None)
+    ('3 months', '3 years', 'never')
+    """
+    if years is None:
+        return message("never pays")
+    return message("years", value=amount(years)) if years >= 2 else message("months", value=amount(12 * years))
+
+
+def spent_once(costs: Costs) -> list[Message]:
+    """What introduction and pilot take, in hours and, where there are prices, in money."""
+    spent = [
+        (message("once.people", hours=f"{costs.people_hours:g}"), costs.people_cost),
+        (message("once.pilot", hours=amount(costs.pilot_seconds / 3600)), costs.pilot_cost),
+    ]
+    return [
+        what if money is None else message("priced", what=what, value=amount(money), currency=costs.currency)
+        for what, money in spent
+    ]
 
 
 def short_time(seconds: float) -> Message:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from saln.selectors.support.credibility import Mixture, fit_mixture
+from saln.superbatch import SuperBatch
 
 FOLDS = 5
 SHRINKAGES = (0.01, 0.1, 1.0)
@@ -60,7 +61,7 @@ def out_of_fold_losses(features: Tensor, labels: Tensor, *, seed: int = 0) -> Te
     tensor(True)
     """
     losses = features.new_full((len(labels),), torch.nan, dtype=torch.float32)
-    finite = features.sum(dim=1, dtype=torch.float64).isfinite()
+    finite = SuperBatch(features).finite_rows(("features",))
     rows = finite.nonzero().squeeze(1)
     distinct, classes = torch.unique(labels, return_inverse=True)  # [N] from 0 to c - 1
     if distinct.numel() < 2 or rows.numel() < 2:
