@@ -228,6 +228,27 @@ def weighted_training(folder: Path) -> dict[str, tuple[list[list[float]], float,
     return result
 
 
+def recorded(folder: Path) -> dict[str, tuple[int, float | None]]:
+    """Batches of which something was recorded, and how old it was at the end, by methods that read losses or more."""
+    inputs, labels = weighted.data().tensors
+    dataset = [{"inputs": row, "labels": label} for row, label in zip(inputs, labels, strict=True)]
+    result = {}
+    for name, options in {
+        "jest": {"method": "jest"},
+        "gradient_logdet": {"method": "gradient_logdet", "sample_losses": cross_entropy},
+        "infobatch": {"method": "infobatch", "sample_losses": cross_entropy},
+        "uniform": {"method": "uniform"},
+        "given": {"method": "jest", "features": samples()},  # losses of the user's own stand
+    }.items():
+        trainer = Trainer(Classifier(), arguments_for(folder), train_dataset=dataset, eval_dataset=dataset)
+        select_data(trainer, **{"features": samples().features, **options})
+        trainer.train()
+        trainer.evaluate()
+        sampler = trainer.batch_sampler
+        result[name] = sampler.recorder.n_records, sampler.served[-1].age
+    return result
+
+
 class EndEpochs(TrainerCallback):
     """After five batches each."""
 

@@ -43,6 +43,16 @@ def test_weights_are_applied_in_training_alone(n, tmp_path):
             assert evaluated == pytest.approx(loss, rel=1e-5) or n > 1  # two processes have an odd batch to share
 
 
+def test_what_methods_read_is_recorded_of_training_alone(tmp_path):
+    (found,) = launch("with_transformers.recorded", tmp_path)
+    n_steps = N_EPOCHS * 16
+    for name in ("jest", "gradient_logdet", "infobatch"):
+        n_records, age = found[name]
+        assert n_records == n_steps
+        assert age > 1
+    assert found["uniform"] == found["given"] == (0, None)
+
+
 def test_epochs_ended_early_keep_their_weights_and_are_not_resumed_wrongly(tmp_path):
     ((weights, told),) = launch("with_transformers.ended_early", tmp_path)
     sampler, wanted = weighted.make("infobatch"), []
