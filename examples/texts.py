@@ -35,14 +35,15 @@ is_test = torch.rand(len(texts)) < 0.2 if source.is_test is None else source.is_
 wrong = ~is_test & (torch.rand(len(texts)) < args.wrong)
 labels = torch.where(wrong, source.labels[torch.randperm(len(texts))], source.labels)
 
-if args.model:
-    tokens = AutoTokenizer.from_pretrained(args.model)(texts, padding=True, truncation=True, return_tensors="pt")
+tokenizer = AutoTokenizer.from_pretrained(args.model) if args.model else None
+if tokenizer:
+    tokens = tokenizer(texts, truncation=True)
 else:
     counted = TfidfVectorizer().fit(texts)
     numbers = [torch.from_numpy(counted.transform([text]).indices).long() + 1 for text in texts]
     tokens = {"input_ids": pad_sequence(numbers, batch_first=True)}
     small = BertConfig(hidden_size=64, num_hidden_layers=2, num_attention_heads=2, num_labels=len(topics))
-rows = [{**{name: part[row] for name, part in tokens.items()}, "labels": labels[row]} for row in range(len(texts))]
+rows = [{**{name: part[row] for name, part in tokens.items()}, "labels": int(labels[row])} for row in range(len(texts))]
 train, test = ([rows[row] for row in part.nonzero()[:, 0]] for part in (~is_test, is_test))
 features = saln.extract(
     f"transformers:{args.model}" if args.model else lambda batch: torch.from_numpy(counted.transform(batch).toarray()),
@@ -58,6 +59,7 @@ def make_trainer():
         Classifier.from_pretrained(args.model, num_labels=n_classes) if args.model else Classifier.from_config(small),
         TrainingArguments("texts", learning_rate=5e-5 if args.model else 1e-3, **options),
         train_dataset=train,
+        processing_class=tokenizer,  # which pads
         compute_metrics=lambda found: {"accuracy": (found.predictions.argmax(1) == found.label_ids).mean()},
     )
 

@@ -9,6 +9,6 @@ except ImportError as error:
 
 from saln.integrations.lightning.callback import SpectralSelection
 from saln.integrations.lightning.job import job
-from saln.integrations.lightning.select import batch_weights, select_data
+from saln.integrations.lightning.select import batch_weights, sampler_of, select_data
 
-__all__ = ["SpectralSelection", "batch_weights", "job", "select_data"]
+__all__ = ["SpectralSelection", "batch_weights", "job", "sampler_of", "select_data"]

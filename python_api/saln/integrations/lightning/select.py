@@ -84,10 +84,20 @@ def batch_weights(trainer: Trainer) -> Tensor | float:
     >>> batch_weights(Trainer(logger=False, accelerator="cpu", enable_model_summary=False))
     1.0
     """
-    for callback in trainer.callbacks:
-        if isinstance(callback, SpectralSelection):
-            return callback.weights
-    return 1.0
+    found = _selection_of(trainer)
+    return 1.0 if found is None else found.weights
+
+
+def sampler_of(trainer: Trainer) -> SpectralBatchSampler:
+    """The batch sampler that `select_data` made, once training is set up; a ValueError if nothing selects."""
+    found = _selection_of(trainer)
+    if found is None:
+        raise ValueError("the trainer has no selection: give trainer.fit what select_data(trainer, data, ...) returns")
+    return found.sampler
+
+
+def _selection_of(trainer: Trainer) -> SpectralSelection | None:
+    return next((callback for callback in trainer.callbacks if isinstance(callback, SpectralSelection)), None)
 
 
 def with_selection(trainer: Trainer, data: Any, choose: Callable[[Any], DataLoader[Any]], **options: Any) -> Any:
