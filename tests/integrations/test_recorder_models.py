@@ -1,7 +1,8 @@
-"""The recorder on classifiers of transformers, and in the loops of accelerate and Lightning."""
+"""The recorder on classifiers of transformers, and in the loops of accelerate, Lightning and the Trainer."""
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -122,3 +123,48 @@ def test_lightning_in_the_training_step(tmp_path):
     trainer.fit(Module(), DataLoader(dataset, batch_sampler=sampler), DataLoader(dataset, batch_size=50))
     assert sampler.recorder.n_records == 30
     check(sampler, expected)
+
+
+def test_the_trainer_records_by_itself_and_resumes_where_it_was(tmp_path):
+    import transformers
+
+    from saln.integrations.transformers import use_sampler
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.classifier = Classifier()
+
+        def forward(self, x, labels=None):
+            logits = self.classifier(x)
+            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+
+    x, y = problem()
+    dataset = [{"x": each, "labels": int(label)} for each, label in zip(x, y, strict=True)]
+
+    def trainer(folder):
+        arguments = transformers.TrainingArguments(
+            str(folder),
+            per_device_train_batch_size=BATCH_SIZE,
+            num_train_epochs=2,
+            save_steps=20,
+            eval_strategy="epoch",
+            use_cpu=True,
+            report_to=[],
+            disable_tqdm=True,
+        )
+        made = transformers.Trainer(Model(), arguments, train_dataset=dataset, eval_dataset=dataset)
+        use_sampler(made, sampler_of("jest", n_epochs=2))
+        return made
+
+    whole = trainer(tmp_path / "whole")
+    whole.train()
+    assert whole.batch_sampler.recorder.n_records == 30
+    rest = trainer(tmp_path / "rest")
+    rest.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-20"))
+    for step in range(5, 15):
+        expected, found = (each.batch_sampler.served_at(1, step) for each in (whole, rest))
+        assert found.indices == expected.indices
+    torch.testing.assert_close(
+        rest.batch_sampler.recorder.values("losses"), whole.batch_sampler.recorder.values("losses"), equal_nan=True
+    )

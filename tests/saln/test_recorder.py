@@ -1,7 +1,9 @@
 """What training knows of its samples, kept from its own forward passes, and what selectors make of it."""
 
 import copy
+import itertools
 import math
+from collections import deque
 
 import pytest
 import torch
@@ -332,6 +334,36 @@ def test_a_loop_that_breaks_off_before_it_records(n_steps):
                 break
             training.step(*batch)
         check(training)
+
+
+loops = st.lists(
+    st.tuples(st.integers(1, 15), st.integers(0, 5), st.sampled_from([None, 0, 4])), min_size=1, max_size=5
+)
+
+
+@given(loops)
+@settings(deadline=None, max_examples=60)
+def test_records_are_of_the_batches_trained_on_whatever_loops_do(loops):
+    """They ask ahead, leave epochs early, and name epochs: every record is of the batch that the loop was at."""
+    sampler, number, expected = sampler_of("infobatch"), 0.0, {}
+    for n_steps, ahead, epoch in loops:
+        if epoch is not None:
+            sampler.set_epoch(epoch)
+        walk = iter(sampler)
+        asked = deque(itertools.islice(walk, ahead))
+        for _ in range(n_steps):
+            asked.extend(itertools.islice(walk, 1))
+            batch = asked.popleft()
+            number += 1
+            sampler.recorder.record(torch.full((BATCH_SIZE,), number))
+            expected |= dict.fromkeys(batch, number)
+        # One batch alone that is left of an epoch asked for to its end may be to come: it is no longer waited for.
+        if len(asked) == 1 and next(walk, None) is None:
+            number += 1
+            sampler.recorder.record(torch.full((BATCH_SIZE,), number))
+            expected |= dict.fromkeys(asked[0], number)
+    kept = sampler.recorder.values("losses")
+    assert {row: kept[row].item() for row in kept.isfinite().nonzero().squeeze(1).tolist()} == expected
 
 
 def test_a_loader_that_looks_one_batch_ahead_may_begin_the_next_epoch():

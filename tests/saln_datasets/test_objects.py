@@ -84,10 +84,11 @@ class Pairs(torch.utils.data.Dataset[Any]):
 
 def test_a_dataset_of_pictures(tmp_path: Path) -> None:
     pictures = [Image.fromarray(PIXELS[i][: 3 + i % 3]) for i in range(N)]
-    source = read_source(Pairs(pictures, Y.tolist()))
-    assert source.kind == "images"
-    assert np.array_equal(np.asarray(source[4]), PIXELS[4][:4])
-    assert source.class_names == ("3", "7", "9")
+    for data in (Pairs(pictures, Y.tolist()), (pictures, Y), {"image": pictures, "label": Y}):
+        source = read_source(data)
+        assert source.kind == "images"
+        assert np.array_equal(np.asarray(source[4]), PIXELS[4][:4])
+        assert source.class_names == ("3", "7", "9")
     for place, picture in enumerate(pictures):
         picture.save(tmp_path / f"{place}.png")
     paths = read_source(([tmp_path / f"{place}.png" for place in range(N)], Y))
@@ -134,6 +135,14 @@ def test_a_frame_with_gaps_an_index_and_categories() -> None:
         "Naming columns takes others.",
     )
     assert "'c' (the label in other words)" in read_source(frame).notes[0]
+
+
+def test_columns_with_gaps_of_any_make() -> None:
+    gaps: list[Any] = ["u", None, "v"] * 4
+    for column in (gaps, np.array(gaps, dtype=object), pd.Series(gaps), pd.Series(gaps, dtype=object)):
+        source = read_source({"site": column, "a": pd.Series([1.0, np.nan] * 6), "label": ["x", "y", "y"] * 4})
+        assert source.feature_names == ("site=(missing)", "site=u", "site=v", "a")
+        assert source.x[1].isnan().tolist() == [False, False, False, True]
 
 
 def test_labels_apart() -> None:

@@ -104,7 +104,7 @@ def test_what_is_no_matrix_of_features(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"wanted floating-point numbers \[N, d\]"):
             load(tmp_path / name)
     (tmp_path / "c.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:40])
-    for name, message in (("c.npy", "cannot be read"), ("d.npy", "cannot be read"), ("e.npz", "wanted .npy")):
+    for name, message in (("c.npy", "cannot be read"), ("d.npy", "no such file"), ("e.npz", "wanted .npy")):
         with pytest.raises(DataError, match=message):
             load(tmp_path / name)
 

@@ -68,19 +68,19 @@ n_kills = 0
 for kind in DATA:
     run(folder / f"{kind}.npy", 10**9, 0)
     want, whole = (folder / f"{kind}.npy").read_bytes(), n_records()
-    seconds = load(folder / f"{kind}.npy").seconds
     for seed in range(n_seeds):
         source, output = random.Random(seed), folder / f"{kind}-{seed}.npy"
         (folder / "log").write_text("")
+        began = time.perf_counter()
         while not run(output, source.randint(0, max(1, whole // 3)), source.uniform(0, 0.005)):
             n_kills += 1
         assert output.read_bytes() == want, seed
         assert not output.with_name(output.name + ".partial").exists(), seed
         runs = sorted(tuple(map(int, line.split())) for line in (folder / "log").read_text().splitlines())
-        assert runs[0][0] == 0 and runs[-1][1] == 600, (seed, runs)
-        assert all(after[0] == before[1] for before, after in zip(runs, runs[1:])), (seed, "done twice", runs)
-        # What a kill lost is not counted, what was kept is, in whatever session.
-        assert 600 / 8 * 0.0005 * 0.9 < load(output).seconds < 20 * seconds, (load(output).seconds, seconds)
+        # A kill may fall between a record and its line here.
+        assert all(after[0] >= before[1] for before, after in zip(runs, runs[1:])), (seed, "done twice", runs)
+        # Of every batch that was kept the time is counted, in whatever session; no time is counted twice.
+        assert 600 / 8 * 0.0005 < load(output).seconds < time.perf_counter() - began, load(output).seconds
 print(n_kills)
 """
 

@@ -231,7 +231,7 @@ def test_document_is_plain_json(compared: PilotResult) -> None:
     assert document["schema"] == "saln.pilot/4"
     assert set(document) == {
         "schema", "versions", "machine", "config", "data", "target", "kpis", "verdicts", "selections", "runs",
-        "longer", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes",
+        "longer", "by_group", "gates", "gate_outcome", "stages", "costs", "pilot_seconds", "notes", "decision",
     }  # fmt: skip
     assert document["config"]["methods"] == ["uniform", "sabotage", "uniform_too", "first"]
     assert len(document["runs"]) == 20

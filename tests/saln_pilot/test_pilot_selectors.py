@@ -79,7 +79,7 @@ def test_methods_take_options() -> None:
     assert guarded.selector.floor == 0.8  # type: ignore[union-attr]
     assert guarded.selector.method.temperature == 2  # type: ignore[union-attr]
     assert drawn.selector.quality == "learnability"  # type: ignore[union-attr]
-    assert drawn.needs == {"losses", "reference_losses", "residuals"}
+    assert drawn.needs == {"features", "losses", "reference_losses", "residuals"}
     assert isinstance(mixed.selector, Portfolio)
     assert mixed.selector.arms == ("uniform", "jest")
     assert [method.name for method in make_methods(["saln", "saln:keep=positive"])] == [

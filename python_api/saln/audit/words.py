@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from saln.audit.audit import Audit
 from saln.audit.findings import Level
+from saln.catalogue import Message, message
 
-LEVEL_WORDS: dict[Level, str] = {"fails": "FAILS", "shown": "shown", "unclear": "unclear", "fine": "fine"}
+LEVEL_WORDS: dict[Level, Message] = {
+    "fails": message("audit.fails"),
+    "shown": message("audit.shown"),
+    "unclear": message("audit.unclear"),
+    "fine": message("audit.fine"),
+}
 CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 
-def verdict(audit: Audit) -> str:
+def verdict(audit: Audit) -> Message:
     """One sentence over all findings."""
-    failed = [each for each in audit.findings if each.level == "fails"]
-    shown = [each for each in audit.findings if each.level == "shown"]
-    if failed:
-        return f"{len(failed)} {_plural(failed, 'limit was', 'limits were')} broken by more than chance."
-    if shown:
-        return f"No limit was broken; {len(shown)} {_plural(shown, 'departure is', 'departures are')} more than chance."
-    return "No limit was broken, and nothing departs from the pool by more than chance."
+    levels = [each.level for each in audit.findings]
+    if "fails" in levels:
+        return message("audit.broken", n=levels.count("fails"))
+    if "shown" in levels:
+        return message("audit.departs", n=levels.count("shown"))
+    return message("audit.as_chance")
 
 
-def summary(audit: Audit) -> str:
+def summary(audit: Audit) -> Message:
     """What was looked at, and how it was judged."""
-    steps = f"{audit.steps} steps, " if audit.steps > 1 else ""
-    return (
-        f"{steps}{audit.draws} draws out of {audit.pool_rows} rows, {audit.rows_chosen} of them drawn at least once. "
-        f"{len(audit.tests)} tests by {audit.permutations} random exchanges of rows; p-values are corrected for that "
-        f"many ({CORRECTIONS[audit.correction]}), and below {audit.limits.alpha:g} count as shown."
+    return message(
+        "audit.summary" if audit.steps > 1 else "audit.summary_at_once",
+        steps=audit.steps,
+        draws=audit.draws,
+        rows=audit.pool_rows,
+        chosen=audit.rows_chosen,
+        tests=len(audit.tests),
+        exchanges=audit.permutations,
+        correction=CORRECTIONS[audit.correction],
+        alpha=audit.limits.alpha,
     )
-
-
-def _plural(found: Sequence[object], one: str, many: str) -> str:
-    return one if len(found) == 1 else many

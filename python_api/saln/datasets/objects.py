@@ -14,6 +14,7 @@ from saln.datasets.errors import Array, DataError, describe
 from saln.datasets.files import NPY_NAME
 from saln.datasets.folders import joined
 from saln.datasets.images import CHANNELS, IMAGES_KEY
+from saln.datasets.pictures import as_rgb
 from saln.datasets.tables import Opened, open_table, values
 
 WANTED = (
@@ -91,16 +92,19 @@ def _of_dict(data: Mapping[Any, Any], where: str) -> Opened:
     """Arrays as those of an npz file, or a table where each has one value a row and at least one is a list."""
     if any(not isinstance(name, str) for name in data):
         raise DataError(f"{where}: its names are no texts; wanted a dict of columns by name")
-    if all(_is_array(each) for each in data.values()):
-        arrays = {name: _array(each, f"{where}: '{name}'") for name, each in data.items()}
-        if all(each.ndim == 1 for each in arrays.values()) and len(arrays) > 1:
-            return _of_columns(arrays, where)
-        return Opened(list(arrays), lambda name: arrays[name])
-    if any(_is_array(each) and np.ndim(each) > 1 for each in data.values()):
-        arrays = {name: np.asarray(values(_column(each, name, where), name)) if not _is_array(each) else
-                  _array(each, f"{where}: '{name}'") for name, each in data.items()}  # fmt: skip
+    if (all(_is_array(each) for each in data.values()) and len(data) == 1) or any(map(_is_matrix, data.values())):
+        arrays = {name: _array_of(each, name, where) for name, each in data.items()}
         return Opened(list(arrays), lambda name: arrays[name])
     return _of_columns(data, where)
+
+
+def _is_matrix(data: Any) -> bool:
+    return _is_array(data) and data.ndim > 1
+
+
+def _array_of(data: Any, name: str, where: str) -> Array:
+    what = f"{where}: '{name}'"
+    return _array(data, what) if _is_array(data) else values(_column(data, name, where), what)
 
 
 def _of_columns(data: Mapping[str, Any], where: str) -> Opened:
@@ -116,13 +120,13 @@ def _of_columns(data: Mapping[str, Any], where: str) -> Opened:
 def _column(data: Any, name: str, where: str) -> Any:
     import pyarrow
 
-    if _is_array(data):
+    if hasattr(data, "detach"):
         data = _array(data, f"{where}: '{name}'")
-    elif not isinstance(data, str | bytes):
-        data = [str(each) if isinstance(each, Path) else each for each in data]
+    elif not isinstance(data, str | bytes | np.ndarray) and not hasattr(data, "iloc"):
+        data = [_plain(each) for each in data]
     try:
         return pyarrow.chunked_array([pyarrow.array(data, from_pandas=True)])
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
         raise DataError(f"{where}: '{name}' holds values of several kinds: {str(error).splitlines()[0]}") from error
 
 
@@ -141,7 +145,7 @@ def _of_pair(x: Any, y: Any, where: str) -> Opened:
         return _of_dict({**{name: x[name] for name in x.dtype.names}, "label": y}, where)
     if isinstance(x, Mapping):
         return _of_dict({**x, "label": y}, where)
-    if not _is_array(x) and len(x) and isinstance(x[0], str | Path):
+    if isinstance(x, list | tuple) and len(x) and isinstance(_plain(x[0]), str | bytes):
         return _of_columns({"text" if isinstance(x[0], str) else "image": x, "label": y}, where)
     array, labels = _array(x, f"{where}: X"), _array(y, f"{where}: y")
     return _of_dict({_array_name(array): array, "y": labels}, where)
@@ -156,22 +160,25 @@ def _of_pairs(data: Any, where: str) -> Opened:
     rows = [data[place] for place in range(len(data))]
     labels = [each[1] for each in rows] if known is None else known
     labels = [each.item() if hasattr(each, "item") else each for each in labels]
-    x = [each[0] for each in rows]
-    if isinstance(first[0], str):
-        return _of_columns({"text": x, "label": labels}, where)
-    if hasattr(first[0], "convert"):  # pictures of Pillow, of any sizes
-        return _of_columns({"image": [_png(each) for each in x], "label": labels}, where)
-    return _of_pair(np.stack([_array(each, where) for each in x]), np.asarray(labels), where)
+    x: Any = [each[0] for each in rows]
+    if not isinstance(_plain(first[0]), str | bytes):
+        x = np.stack([_array(each, where) for each in x])
+    return _of_pair(x, np.asarray(labels), where)
 
 
-def _png(picture: Any) -> bytes:
+def _plain(value: Any) -> Any:
+    """A path as text, and a picture of Pillow as the bytes of a file."""
+    if isinstance(value, Path):
+        return str(value)
+    if not (hasattr(value, "convert") and hasattr(value, "getbands")):
+        return value
     file = io.BytesIO()
-    picture.convert("RGB").save(file, "png", compress_level=1)
+    as_rgb(value, "the image").save(file, "png", compress_level=1)
     return file.getvalue()
 
 
 def _is_array(data: Any) -> bool:
-    return isinstance(data, np.ndarray) or (hasattr(data, "detach") and hasattr(data, "numpy")) or hasattr(data, "iloc")
+    return isinstance(data, np.ndarray) or (hasattr(data, "detach") and hasattr(data, "numpy"))
 
 
 def _array(data: Any, what: str) -> Array:

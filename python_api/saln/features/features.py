@@ -97,6 +97,8 @@ def load(path: str | os.PathLike[str]) -> Features:
     path = Path(path)
     if path.suffix.lower() != ".npy":
         raise DataError(f"{path}: unknown ending '{path.suffix}' of features; wanted .npy")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
     with one_line(path):
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     if array.ndim != 2 or array.dtype not in (np.float16, np.float32, np.float64):

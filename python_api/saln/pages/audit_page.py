@@ -22,7 +22,7 @@ def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str 
     command : str, optional
         What to type to repeat it.
     lang : {"en", "ja"}
-        Of the page's frame; findings and captions are in English.
+        Of verdict and headings; findings and figures are in English.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from saln.catalogue import Words
+from saln.catalogue import Message, Words, message
 from saln.explain import Carrier, Direction, Explanation
 from saln.pages.page import inline, render
 from saln.pages.panels import Panel, drawn, write_picture
@@ -25,17 +25,15 @@ REPEATED_NAMED = 5
 """Rows that are named where some come more than once."""
 
 
-def headline(found: Explanation) -> str:
+def headline(found: Explanation) -> Message:
     """One sentence: how varied the batch is, beside random ones."""
-    n = len(found.rows)
     of_hundred = round(100 * found.above)
+    place = message("explain.alike", of_hundred=of_hundred)
     if of_hundred >= 95:
-        place = f"more varied than {min(of_hundred, 99)} of 100 random batches"
+        place = message("explain.more", of_hundred=min(of_hundred, 99))
     elif of_hundred <= 5:
-        place = f"less varied than {100 - max(of_hundred, 1)} of 100 random batches"
-    else:
-        place = f"no more or less varied than random batches are (more than {of_hundred} of 100)"
-    return f"{n} samples worth {found.effective_rank:.1f} different ones, {place}."
+        place = message("explain.less", of_hundred=100 - max(of_hundred, 1))
+    return message("explain.worth", n=len(found.rows), rank=found.effective_rank, place=place)
 
 
 def repeated_words(found: Explanation) -> str | None:
@@ -147,7 +145,7 @@ def write_explanation(
     images : Tensor, optional
         `[N, C, H, W]` of all rows of the features, to show samples by.
     lang : {"en", "ja"}
-        Of the page's frame; what was found, and captions, are in English.
+        Of the first sentence and headings; the rest and figures are in English.
 
     Raises
     ------
