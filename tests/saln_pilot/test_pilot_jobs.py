@@ -250,6 +250,7 @@ def test_what_is_asked_for_is_checked(options: dict[str, Any], words: str) -> No
 def test_stages_serve_shares_of_the_rows() -> None:
     result = run(stages=[0.5, 1.0], gates=["final_accuracy >= -9"])
     assert [stage.n_train for stage in result.stages] == [100, 200]
+    assert not any("not those the pilot began with" in note for note in result.notes)
 
 
 def test_figures_come_as_a_frame_and_a_page(tmp_path: Path) -> None:

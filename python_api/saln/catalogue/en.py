@@ -158,6 +158,8 @@ MESSAGES = {
     "notes.small_superbatch": "So few training rows divide into super-batches of {offered} rows, not {wanted}: the filter ratio was {ratio:.2f}.",
     "notes.features_trained_on": "Features came with the data and are what every method, uniform too, trains on: what it took to extract them is counted for none.",
     "notes.features_unpriced": "Features came with the data, for selection alone: what it took to extract them is not known and not counted. Name it (feature_ms) before believing figures with everything counted.",
+    "notes.extraction_unpriced": "What it took to extract the features is not known and not counted. Name it (feature_seconds) before believing figures with everything counted.",
+    "notes.no_classes": "Labels are numbers that are no classes: selectors choose without labels.",
     "notes.spoiled": "The pilot made the training data worse: {how}. Test rows are as they were.",
     "spoiled.labels": "{share:g} % of the labels are another class",
     "spoiled.noise": "normal noise of {deviations:g} standard deviations was added to the inputs",
@@ -171,7 +173,7 @@ MESSAGES = {
     "notes.one_seed": "One seed: nothing about differences can be shown. Run at least 5.",
     "notes.few_seeds": "Only {n} seeds: intervals are wide and their coverage is approximate. Run at least 5.",
     "notes.many_methods": "{n} methods were compared: by each figure, their intervals against uniform hold together with 95 % (Bonferroni), and are the wider the more methods there are.",
-    "notes.over_seeds": "Intervals are over seeds (initial weights, order of data, which rows the reference network got), not over other test sets.",
+    "notes.over_seeds": "Intervals are over seeds (initial weights, order of data, rows held out), not over other test sets.",
     "notes.held_out": "The rows held out for the reference network were withheld from uniform, too; without selection it could have trained on them.",
     # Figures: titles, captions, axes.
     "figures": "Figures",

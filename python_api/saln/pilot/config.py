@@ -99,6 +99,8 @@ class PilotConfig:
     """Settings that change what is run or how runs are judged, but not the outcome of any one run."""
 
     def __post_init__(self) -> None:
+        for name in ("methods", "gates", "stages"):  # lists do, too
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check("seeds", self.seeds >= 1, "at least 1")
         self._check("threads", self.threads is None or self.threads >= 1, "at least 1")
         self._check("batch_size", self.batch_size >= 2, "at least 2")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saln.catalogue import message
 from saln.datasets import DataError, Groups, make_groups
 from saln.datasets.labels import class_numbers
 from saln.features import Features, Fingerprint, load
@@ -142,7 +143,7 @@ class FunctionJob(Job):
         self.notes = tuple(notes)
         self.labels, self.class_names = _classes(labels)
         if labels is not None and self.labels is None:
-            self.notes += ("Labels are numbers that are no classes: selectors choose without labels.",)
+            self.notes += (message("notes.no_classes"),)
         if isinstance(groups, Mapping):
             try:
                 groups = [make_groups(column, each) for column, each in groups.items()]
@@ -221,10 +222,7 @@ class FunctionJob(Job):
         """As in `Job`."""
         if self.feature_seconds:
             return ()
-        return (
-            "What it took to extract the features is not known and not counted. Name it (feature_seconds) before "
-            "believing figures with everything counted.",
-        )
+        return (message("notes.extraction_unpriced"),)
 
 
 def source_of(function: Callable[..., Any]) -> str:
