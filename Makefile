@@ -41,7 +41,7 @@ $(VENV)/test: $(VENV)/package
 $(VENV)/integrations: $(VENV)/test
 	@echo "== what the tests of trainers need"
 	$(BIN)/pip install --quiet --group integrations
-	@# Apart: beside a torch for CPUs, the registry's torchvision is one for GPUs and breaks what looks for it.
+	@# Apart: torchvision as it is published wants a torch for GPUs, and beside one for CPUs breaks what looks for it.
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/timm --group timm
 	@touch $@
 
