@@ -21,7 +21,7 @@ from saln.datasets import DataError, Groups, make_groups
 from saln.datasets.labels import class_numbers
 from saln.features import Features, Fingerprint, load
 from saln.pilot.config import PilotConfig, PilotError
-from saln.pilot.job import DataSummary, Job, Pool, Problem, Progress, content, order_of
+from saln.pilot.job import ROWS_AT_ONCE, DataSummary, Job, Pool, Problem, Progress, content, order_of
 from saln.sampling.order import EpochOrder
 from saln.superbatch import SuperBatch, as_tensor
 
@@ -202,7 +202,8 @@ class FunctionJob(Job):
             n_features=self.features.shape[1],
             features_computed=False,
             features_given=True,
-            missing_values=float(self.features.isnan().float().mean()),
+            missing_values=sum(int(part.isnan().sum()) for part in self.features.split(ROWS_AT_ONCE))
+            / max(1, self.features.numel()),
             class_names=self.class_names,
             image_shape=None,
             wrong_labels=0,
