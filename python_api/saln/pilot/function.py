@@ -191,6 +191,7 @@ class FunctionJob(Job):
 
     def summary(self, config: PilotConfig, problem: Problem) -> DataSummary:
         """As in `Job`."""
+        missing = sum(float(part.isnan().sum()) for part in torch.split(self.features, ROWS_AT_ONCE))
         return DataSummary(
             name=self.name,
             n_rows=self.features.shape[0],
@@ -202,8 +203,7 @@ class FunctionJob(Job):
             n_features=self.features.shape[1],
             features_computed=False,
             features_given=True,
-            missing_values=sum(int(part.isnan().sum()) for part in self.features.split(ROWS_AT_ONCE))
-            / max(1, self.features.numel()),
+            missing_values=missing / max(1, self.features.numel()),
             class_names=self.class_names,
             image_shape=None,
             wrong_labels=0,
