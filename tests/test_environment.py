@@ -12,8 +12,8 @@ READS = (
     re.compile(r"""getenv\(\s*["'](\w+)["']"""),
     re.compile(r"^(\w+) \?=", re.MULTILINE),
 )
-# Asked by tests alone of PyTorch's launchers and libraries, whose documentation has them.
-OF_OTHERS = {"WORLD_SIZE", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS"}
+# Asked by tests alone of Python, PyTorch's launchers and libraries, whose documentation has them.
+OF_OTHERS = {"WORLD_SIZE", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS", "PYTHONPATH"}
 
 
 def read() -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -305,7 +304,7 @@ def train(sampler, seed):
         log.write(f"{seed} {len(sampler)}\\n")
     model = torch.nn.Linear(4, 2)
     for step, rows in enumerate(sampler, start=1):
-        if step > 3 and sum(1 for _ in open("log")) == int(os.environ.get("KILL", 0)):
+        if step > 3 and sum(1 for _ in open("log")) == int(open("kill").read()):
             os.kill(os.getpid(), signal.SIGKILL)
         loss = F.cross_entropy(model(X[rows]), Y[rows])
         for value, gradient in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
@@ -333,8 +332,8 @@ def test_a_killed_pilot_over_a_file_s_function_goes_on(tmp_path: Path) -> None:
         ]
         command += ["--methods", "herding", "--seeds", "2", "--batch-size", "32", "--json", "-o", f"{folder}.html"]
         (tmp_path / "log").unlink(missing_ok=True)
-        environment = {**os.environ, "KILL": str(kill)}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        (tmp_path / "kill").write_text(str(kill))
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     # Two runs to warm up, then uniform and herding of seed 0, its longer uniform, herding of seed 1.
     assert pilot("cut", kill=6).returncode == -signal.SIGKILL

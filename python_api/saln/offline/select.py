@@ -304,6 +304,9 @@ def select_file(
         if name not in VALUES:
             raise ValueError(f"values has {name!r}; wanted some of {', '.join(VALUES)}")
         sources[name] = Source(name, path, integers=name == "labels", ndim=2 if name == "residuals" else 1)
+    missing = [name for name in selector.needs if name in VALUES and name not in sources]
+    if missing:
+        raise ValueError(f"{method} needs {missing[0]}, and nobody trains here to tell them: give a file with them")
     for source in sources.values():
         source.open()
     conditions = Conditions.now({name: source.path for name, source in sources.items()}, _backend(selector))
