@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import saln.pilot
@@ -26,11 +26,10 @@ from bench.machine import describe
 from saln.datasets import load_dataset
 from saln.pilot import PilotResult, PilotSampler
 from saln.pilot.builtin.corruption import noisy_labels
-from saln.pilot.builtin.residual import ResidualNetwork
 from saln.pilot.training.clock import cpu_time
 
-METHODS = ("auto", "gradient_logdet_learnable", "jest")
-CONDITIONS = {"clean": 0.0, "40 % wrong labels": 0.4}
+METHODS = ("auto", "gradient_logdet_learnable")
+CONDITIONS = {"40 % wrong labels": 0.4, "clean": 0.0}
 STEPS, BATCH_SIZE, EVALUATIONS, SHIFT = 450, 64, 5, 3
 
 
@@ -71,6 +70,28 @@ def main() -> None:
     sys.stdout.write(f"{file}\n")
 
 
+class Block(nn.Module):
+    """Two convolutions beside a way round them."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_convolution(n_in, n_out, stride), nn.ReLU(), _convolution(n_out, n_out, 1))
+        self.round = nn.Identity() if n_in == n_out else nn.Conv2d(n_in, n_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.round(x))
+
+
+def _convolution(n_in: int, n_out: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out))
+
+
+def _network(n_classes: int, width: int = 16) -> nn.Sequential:
+    blocks = [Block(width * 2**i, width * 2 ** (i + 1), 1 if i == 0 else 2) for i in range(3)]
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(_convolution(3, width, 2), nn.ReLU(), *blocks, pooled, nn.Linear(8 * width, n_classes))
+
+
 class Training:
     """The job; some of the labels that it trains on are wrong."""
 
@@ -82,7 +103,7 @@ class Training:
     def __call__(self, sampler: PilotSampler, seed: int) -> Iterator[tuple[int, Any]]:
         n_steps = round(STEPS * sampler.stretch)
         due = {round(i * n_steps / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}
-        network = ResidualNetwork(3, 16, 1, int(self.labels.max()) + 1)
+        network = _network(int(self.labels.max()) + 1)
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=n_steps)
         step = 0
@@ -106,7 +127,7 @@ class Training:
         return x.roll(torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist(), (2, 3))
 
     @torch.no_grad()
-    def _evaluate(self, network: ResidualNetwork) -> dict[str, float]:
+    def _evaluate(self, network: nn.Module) -> dict[str, float]:
         network.eval()
         right = torch.cat([network(part).argmax(1) for part in self.test_pixels.split(1000)]) == self.test_labels
         network.train()
