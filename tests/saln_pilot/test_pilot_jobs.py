@@ -168,7 +168,7 @@ def test_the_clock_leaves_evaluations_out_and_sees_what_selection_takes(evaluati
         # With one of seven evaluations counted it would be half as much again.
         assert one.final.training_seconds == pytest.approx(sum(steps), rel=0.25)
     assert slow.final.selection_seconds > 21 * 0.01
-    assert uniform.final.selection_seconds < 0.05
+    assert uniform.final.selection_seconds == 0.0
     assert float(slow.step_seconds.sum()) == pytest.approx(slow.final.seconds, rel=0.05)
     # Uniform is given as long, in epochs that are so much longer.
     times = slow.final.seconds / uniform.final.seconds

@@ -75,10 +75,11 @@ class StepClock:
                 self._usual.append(at - self._since)
         self._since, self._asked = None, at
 
-    def served(self, at: float) -> None:
-        """It gets one."""
-        self.selection += at - self._asked
-        self.step_seconds.append(at - self._asked)
+    def served(self, at: float, *, free: bool = False) -> None:
+        """It gets one; for free, where no method chose it."""
+        seconds = 0.0 if free else at - self._asked
+        self.selection += seconds
+        self.step_seconds.append(seconds)
         self._since, self._whole = at, True
         self._n_asked += 1
 

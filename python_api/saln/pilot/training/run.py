@@ -139,6 +139,7 @@ def run_method(
         by=method.name,
         needs=method.needs,
         fingerprint=problem.fingerprint,
+        free=method.selector is None,
         stretch=stretch,
         n_steps=n_steps,
         stop_after=stop_after,

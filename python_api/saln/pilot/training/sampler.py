@@ -43,6 +43,8 @@ class PilotSampler(SpectralBatchSampler):
         How many times as long as usual this run's epochs are.
     fingerprint : Fingerprint, optional
         Of the dataset that the features are of.
+    free : bool
+        Batches cost nothing: those of a shuffled loader, which does not go through all this.
     n_steps : int, optional
         Of a whole run, where that is known, for selectors that change over it.
     stop_after : int, optional
@@ -82,6 +84,7 @@ class PilotSampler(SpectralBatchSampler):
         by: str = "",
         needs: frozenset[str] = frozenset(),
         fingerprint: Fingerprint | None = None,
+        free: bool = False,
         stretch: float = 1.0,
         n_steps: int | None = None,
         stop_after: int | None = None,
@@ -100,6 +103,7 @@ class PilotSampler(SpectralBatchSampler):
         self._n_steps = n_steps
         self._stop_after = stop_after
         self._on_step, self._on_point = on_step, on_point
+        self._free = free
         self._pauses = 0
         super().__init__(
             samples,
@@ -124,7 +128,7 @@ class PilotSampler(SpectralBatchSampler):
             self.selector.progress = min(1.0, len(self.chosen) / self._n_steps)
         at = self._usual(epoch, step)
         batch = super()._serve(*at)
-        self.clock.served(now(self._device))
+        self.clock.served(now(self._device), free=self._free)
         self.chosen.append(self.served[-1].rows)
         if len(batch) != self.order.size(at[1]):
             raise PilotError(f"{self._by} returned {len(batch)} positions; wanted {self.order.size(at[1])}")
