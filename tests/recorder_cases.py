@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -90,3 +91,30 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.sampler.load_state_dict(state["sampler"])
+
+
+def check_recorded(training: Training) -> None:
+    """The recorder knows the same."""
+    kept = training.sampler.recorder.values("losses")
+    assert kept.isnan().logical_not().nonzero().squeeze(1).tolist() == sorted(training.losses)
+    for row, loss in training.losses.items():
+        assert kept[row].item() == pytest.approx(loss, abs=1e-6)
+        if "residuals" in training.sampler.recorder.keeps:
+            torch.testing.assert_close(training.sampler.recorder.values("residuals")[row], training.residuals[row])
+
+
+class Watching(Selector):
+    """Uniform, and keeps what it was offered."""
+
+    name, description, paper = "watching", "what a test sees", "none"
+
+    def __init__(self, *reads: str) -> None:
+        self.read, self.offered = reads, []
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("features", *self.read)
+
+    def _choose(self, offer, size):
+        self.offered.append(offer.samples)
+        return offer.shuffled(len(offer))[:size]

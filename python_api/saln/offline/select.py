@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,6 +17,7 @@ from saln.journal import Journal, Unfinished
 from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
+from saln.offline.memories import Memories
 from saln.offline.outputs import check_output, publish
 from saln.offline.rows import Source
 from saln.offline.samples import SampleFiles, mappable
@@ -342,7 +342,7 @@ def select_file(
             raise ValueError(f"engine is 'ray'; wanted 'local': every batch by {method} depends on those before it")
         chosen = Journal(work, "candidates", (task.n_batches, batch_size), np.dtype(np.int64))
         resumed = chosen.n_done
-        keep = _Memories(work, task.chooser, resumed).keep
+        keep = Memories(work, task.chooser, resumed).keep
         counted = partial(progress, "batches")
         finish(task, chosen, engine=engine, block=block, progress=counted, before_record=keep)
         conditions.check(copies=False)
@@ -372,31 +372,3 @@ def _backend(selector: Selector) -> str | None:
     inner = getattr(selector, "method", None)
     backend: str | None = getattr(selector, "backend", None) if inner is None else _backend(inner)
     return backend
-
-
-class _Memories:
-    """What a selector remembers after each block, kept until the next block is recorded."""
-
-    def __init__(self, work: Unfinished, chooser: Chooser, resumed: int) -> None:
-        self._work, self._memory, self._kept = work, chooser.memory, [resumed]
-        if self._memory is None or not resumed:
-            return
-        kept = work.folder / self._name(resumed)
-        if not kept.exists():
-            raise RuntimeError(f"{kept} is missing, without which nothing can follow: begin anew with --restart")
-        self._memory.load_state_dict(torch.load(kept, weights_only=True))
-
-    def keep(self, n_chosen: int) -> None:
-        """The block up to that batch is about to be recorded: all before it is."""
-        if self._memory is None:
-            return
-        # A kill from here on leaves the journal at the former block or at this one, and the memory of either is there.
-        for former in self._kept[:-1]:
-            (self._work.folder / self._name(former)).unlink(missing_ok=True)
-        buffer = io.BytesIO()
-        torch.save(self._memory.state_dict(), buffer)
-        self._work.keep(self._name(n_chosen), buffer.getvalue())
-        self._kept = [self._kept[-1], n_chosen]
-
-    def _name(self, n_chosen: int) -> str:
-        return f"memory-{n_chosen}.pt"
