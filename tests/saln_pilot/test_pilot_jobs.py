@@ -107,6 +107,8 @@ def test_less_may_be_better_and_labels_no_classes() -> None:
     assert [gate.outcome for gate in result.gates if gate.figure == "final_rmse"] == ["passed"]
     curve = [point.metrics["rmse"] for point in result.runs[0].curve]
     assert curve == sorted(curve, reverse=True)
+    with pytest.raises(PilotError, match="needs reward, which there is not here"):
+        run(regress, methods=["portfolio:reward=probe"])
     with pytest.raises(PilotError, match="needs labels"):
         run(regress, labels=X[:, 0], methods=["spectral_candidates:candidates=stratified"])
 

@@ -154,7 +154,8 @@ class Job(abc.ABC):
     @property
     def provides(self) -> frozenset[str]:
         """What methods may need here."""
-        return frozenset({"features", "dataset", "losses", "reference_losses", "labels", "indices", "residuals"})
+        values = {"features", "dataset", "losses", "reference_losses", "labels", "indices", "residuals"}
+        return frozenset(values | {"reward"})
 
     def steps(self, config: PilotConfig) -> int | None:
         """Of a run, where that is known before one."""

@@ -10,6 +10,8 @@ from saln.selectors import Selector, make_selector
 
 DATASET = "dataset"
 """Needed by methods that look at all rows before a run."""
+REWARD = "reward"
+"""Needed by methods that are told what each batch was worth."""
 
 
 def make_methods(methods: Sequence[str | Selector], provides: frozenset[str] | None = None) -> list[Method]:
@@ -50,6 +52,7 @@ def _method(given: str | Selector, provides: frozenset[str] | None) -> Method:
         except (TypeError, ValueError) as error:
             raise PilotError(f"methods: '{given}': {error}") from error
     needs = frozenset(selector.needs) | ({DATASET} if selector.wants_dataset else set())
-    if provides is not None and not needs <= provides:
-        raise PilotError(f"methods: '{name}' needs {', '.join(sorted(needs - provides))}, which there is not here")
+    wanted = needs | ({REWARD} if selector.wants_reward else set())
+    if provides is not None and not wanted <= provides:
+        raise PilotError(f"methods: '{name}' needs {', '.join(sorted(wanted - provides))}, which there is not here")
     return Method(name, selector, needs)
