@@ -88,7 +88,7 @@ def judge_multilabel(
         check_probabilities(probabilities, len(labels), labels.shape[1], f"labels has {labels.shape[1]}")
     finite = finite_rows(features if probabilities is None else probabilities)
     rows = finite.nonzero().squeeze(1)
-    suggested = labels.long()
+    suggested = labels.long().clone()
     quality = torch.full(labels.shape, torch.nan, device=labels.device)
     losses, noise = quality.clone(), torch.zeros(labels.shape[1], dtype=torch.float64, device=labels.device)
     times = suggested[rows].sum(dim=0)

@@ -17,7 +17,7 @@ FREEDOM = 4.0
 FARTHEST = 5.0
 """Half interquartile ranges from the median, to which targets are clipped for the fit."""
 FEWEST = 20
-ROUNDS = 50
+ROUNDS, REFITS = 50, 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def judge_targets(features: Tensor, targets: Tensor, *, seed: int = 0) -> Target
     Ridge regression tells every target out of fold. Residuals of right targets are taken for Student's t with four
     degrees of freedom, wrong targets for anything (Cauchy's distribution around the median, as wide as targets are).
     The scale and the share of wrong ones are found by expectation maximisation; wrong ones are believed in only where
-    that makes targets likelier by more than it costs, and the ridge is then fitted once more without them.
+    that makes targets likelier by more than it costs, and the ridge is then fitted again without them.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def judge_targets(features: Tensor, targets: Tensor, *, seed: int = 0) -> Target
     found = out_of_fold_scores(features, lambda some: clipped[some], rows, closeness, seed=seed)
     drawn, told = found.rows, standard[found.rows]
     noise, scale = _believed(told - found.scores.squeeze(1), told)
-    if noise > LEAST_NOISE:
+    for _ in range(REFITS if noise > LEAST_NOISE else 0):
         # Wrong targets draw the model towards them: it learns what it expects in their place.
         expected = found.scores.squeeze(1).double()
         right, _ = _right(told - expected, told, noise, scale)
