@@ -94,7 +94,7 @@ class LabelNoise:
 
 def given(shares: Tensor, matrix: Tensor, y: Tensor) -> Tensor:
     """The probability `[m]` of labels `[m]`, given shares `[c, m]`."""
-    return (matrix.T @ shares).gather(0, y[None]).squeeze(0).clamp_min(1e-30)
+    return (shares * matrix.index_select(1, y)).sum(dim=0).clamp_min(1e-30)
 
 
 def right(shares: Tensor, matrix: Tensor, y: Tensor) -> Tensor:
@@ -208,8 +208,7 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
     c = scores.shape[1]
     centre = scores[:, :-1].mean(dim=0)  # scores sum to one: the last says nothing new
     x = (scores[:, :-1] - centre).T.contiguous()  # [c - 1, m]
-    members = F.one_hot(y, c).to(scores.dtype)  # [m, c]
-    square, belongs, before = x.double() @ x.T.double(), members.T, -math.inf
+    square, belongs, before = x.double() @ x.T.double(), F.one_hot(y, c).T.to(x.dtype), -math.inf
     for _ in range(MOST_ROUNDS):
         sizes = belongs.sum(dim=1).double() + 1e-3  # [c]
         means = (x @ belongs.T).double() / sizes  # [c - 1, c]
@@ -219,7 +218,7 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
         offsets = -0.5 * (means * slopes).sum(dim=0)
         log_priors = (sizes / sizes.sum()).log()
         shares = _softmax((slopes.T.to(x.dtype) @ x).add_((offsets + log_priors).to(x.dtype)[:, None]))
-        belongs, counts, likelihood = _expect(shares, matrix, y, members)
+        belongs, counts, likelihood = _expect(shares, matrix, y)
         matrix = _matrix(counts)
         if likelihood - before < SETTLED:
             break
@@ -228,12 +227,13 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
     return F.pad(slopes, (0, 0, 0, 1)), offsets - centre @ slopes, matrix
 
 
-def _expect(shares: Tensor, matrix: Tensor, y: Tensor, members: Tensor) -> tuple[Tensor, Tensor, float]:
+def _expect(shares: Tensor, matrix: Tensor, y: Tensor) -> tuple[Tensor, Tensor, float]:
     """What each row belongs to `[c, m]`, how many rows are of class i and labelled j, and the mean log-likelihood."""
     belongs = shares.mul_(matrix.index_select(1, y))
     likely = belongs.sum(dim=0).clamp_min(1e-30)
     belongs.div_(likely)
-    return belongs, belongs @ members, float(likely.log().mean())
+    counts = torch.zeros_like(matrix).index_add_(0, y, belongs.T)  # [labelled j, of class i]
+    return belongs, counts.T, float(likely.log().mean())
 
 
 def _matrix(counts: Tensor, free: Tensor | None = None) -> Tensor:
@@ -256,13 +256,13 @@ def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
     Rows of the matrix are free where that makes labels likelier by more than it costs.
     """
     m, c = scores.shape
-    odds, members = scores.T.contiguous(), F.one_hot(y, c).to(scores.dtype)
-    scale, priors = 1.0, members.mean(dim=0)
+    odds, scale = scores.T.contiguous(), 1.0
+    priors = torch.bincount(y, minlength=c).to(scores.dtype) / m
 
     def settle(scale: float, matrix: Tensor, priors: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         before = -math.inf
         for _ in range(MOST_ROUNDS):
-            belongs, counts, likelihood = _expect(_shares(odds, scale, priors), matrix, y, members)
+            belongs, counts, likelihood = _expect(_shares(odds, scale, priors), matrix, y)
             matrix, priors = _matrix(counts, free), belongs.mean(dim=1).clamp_min(LEAST_PRIOR)
             priors = priors / priors.sum()
             if likelihood - before < SETTLED:

@@ -76,8 +76,8 @@ def judge_labels(
     """The probability that each label is right, and the label that fits best.
 
     Ridge regression on one-hot labels judges every row out of fold (`saln.inspection.out_of_fold`); a mixture that
-    knows that labels may be wrong, and which for which, reads its scores (`saln.inspection.label_noise`). Where features
-    say little, doubts count for less: `SKILLED`.
+    knows that labels may be wrong, and which for which, reads its scores (`saln.inspection.label_noise`). Where
+    features say little, doubts count for less: `SKILLED`.
 
     O(N d (d + C)) time, with at most 64 million numbers fitted on, and O(d³) for each fold and ridge; features are read
     in parts, and at most those 64 million numbers are held.
