@@ -36,7 +36,9 @@ STARTS = (0.1, 0.3)
 """Shares of wrong labels that expectation maximisation starts from, if no larger one is found before."""
 STEPS, ROUNDS = 10, 2
 MOST_ROUNDS = 100
-"""Rounds of expectation maximisation."""
+"""Rounds of expectation maximisation, and fewer where classes are many:"""
+MOST_PRODUCTS = 1e11
+"""Multiplications for the discriminant's rounds, of m c² each."""
 SETTLED = 1e-5
 """Gain of mean log-likelihood in a round below which it ends."""
 RESCALED = 10
@@ -127,7 +129,10 @@ def fit_label_noise(scores: Tensor, y: Tensor) -> LabelNoise:
     for noise in STARTS:
         slopes, offsets, matrix = discriminant(scores, y, alike(max(noise, plain.noise), c, scores))
         odds = scores @ slopes + offsets
-        readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False), fit_free(odds, y, matrix)]
+        readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False)]
+        if len(y) / c * math.log(c) > _cost_of_a_row(c, len(y)):
+            # Else no row of the matrix, however its rows were labelled, could pay for itself.
+            readings.append(fit_free(odds, y, matrix))
         found += [each.of(slopes, offsets, numbers=c * (c - 1)) for each in readings]
     return max(found, key=lambda each: each.evidence)
 
@@ -176,6 +181,10 @@ def _softmax(odds: Tensor) -> Tensor:
     return odds.div_(odds.sum(dim=0))
 
 
+def _cost_of_a_row(c: int, m: int) -> float:
+    return 0.5 * (c - 1) * math.log(m)
+
+
 def _evidence(likelihood: float, m: int, numbers: int) -> float:
     return m * likelihood - 0.5 * numbers * math.log(m)
 
@@ -209,7 +218,7 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
     centre = scores[:, :-1].mean(dim=0)  # scores sum to one: the last says nothing new
     x = (scores[:, :-1] - centre).T.contiguous()  # [c - 1, m]
     square, belongs, before = x.double() @ x.T.double(), F.one_hot(y, c).T.to(x.dtype), -math.inf
-    for _ in range(MOST_ROUNDS):
+    for _ in range(max(3, min(MOST_ROUNDS, int(MOST_PRODUCTS / (len(y) * c * c))))):
         sizes = belongs.sum(dim=1).double() + 1e-3  # [c]
         means = (x @ belongs.T).double() / sizes  # [c - 1, c]
         covariance = (square - (means * sizes) @ means.T) / len(y)
@@ -285,7 +294,7 @@ def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
         if free is not None:
             break
         gain = (counts * (matrix.clamp_min(1e-12) / alike(_off(counts), c, counts)).log()).sum(dim=1)
-        free = gain > 0.5 * (c - 1) * math.log(m)
+        free = gain > _cost_of_a_row(c, m)
         if bool(free.all()):
             break
         matrix = _matrix(counts, free)
