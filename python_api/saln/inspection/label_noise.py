@@ -124,13 +124,14 @@ def fit_label_noise(scores: Tensor, y: Tensor) -> LabelNoise:
             [0.0000, 0.0000, 1.0000]])
     """
     c = scores.shape[1]
+    largest = int(torch.bincount(y).amax())
     plain = fit_alike(scores, y)
     found = [plain, fit_alike(scores, y, noisy=False)]
     for noise in STARTS:
         slopes, offsets, matrix = discriminant(scores, y, alike(max(noise, plain.noise), c, scores))
         odds = scores @ slopes + offsets
         readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False)]
-        if len(y) / c * math.log(c) > _cost_of_a_row(c, len(y)):
+        if largest * math.log(c) > _cost_of_a_row(c, len(y)):
             # Else no row of the matrix, however its rows were labelled, could pay for itself.
             readings.append(fit_free(odds, y, matrix))
         found += [each.of(slopes, offsets, numbers=c * (c - 1)) for each in readings]
