@@ -4,8 +4,8 @@ DATA holds npz files with `features` [N, d], `labels` [N] and, where they have o
 are left out. Labels are made wrong at random, alike in all classes or one way, and both judges get the same features
 and labels. cleanlab's recipe is its tutorials': out-of-sample probabilities by scikit-learn's logistic regression in
 five folds, and `cleanlab.rank.get_label_quality_scores`. Shown is the area under the ROC curve of wrong labels, with
-features, and with both judges given the probabilities of that logistic regression. Everything runs on one thread; seconds are
-those of the processor, and the least of the seeds, since other programs of a machine disturb them.
+features, and with both judges given the probabilities of that logistic regression. Everything runs on one thread;
+seconds are those of the processor, and the least of the seeds, since other programs of a machine disturb them.
 
 cleanlab is needed by this program alone, and not installed with any group: `pip install cleanlab==2.9.0`. Its
 probabilities are kept in FOLDER, with their seconds, since they take minutes; where they lie there they are not made
@@ -79,11 +79,13 @@ def main() -> None:
         parser.error("cleanlab is missing, and needed by this program alone: pip install cleanlab==2.9.0")
     torch.set_num_threads(1)
     options.cleanlab.mkdir(parents=True, exist_ok=True)
-    rows = [row for name in options.datasets for row in _measure(name, options)]
     machine = {**describe("bench.look_labels"), "command": "python -m bench.look_labels DATA --cleanlab FOLDER"}
-    result = {**machine, "cleanlab": cleanlab.__version__, "means": _means(rows), "rows": rows}
     file = options.output or Path(__file__).parent / f"results/look-labels-{date.today()}.json"
-    file.write_text(json.dumps(result, indent=1) + "\n")
+    rows: list[dict[str, Any]] = []
+    for name in options.datasets:
+        rows += _measure(name, options)
+        result = {**machine, "cleanlab": cleanlab.__version__, "means": _means(rows), "rows": rows}
+        file.write_text(json.dumps(result, indent=1) + "\n")
     sys.stdout.write(f"{file}\n")
 
 
