@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=list(DATASETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--cleanlab-seeds", type=int, default=3, help="seeds whose missing probabilities are made")
+    parser.add_argument("--note", default="", help="what a reader of the result is to know")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     try:
@@ -79,7 +80,11 @@ def main() -> None:
         parser.error("cleanlab is missing, and needed by this program alone: pip install cleanlab==2.9.0")
     torch.set_num_threads(1)
     options.cleanlab.mkdir(parents=True, exist_ok=True)
-    machine = {**describe("bench.look_labels"), "command": "python -m bench.look_labels DATA --cleanlab FOLDER"}
+    machine = {
+        **describe("bench.look_labels"),
+        "command": "python -m bench.look_labels DATA --cleanlab FOLDER",
+        "note": options.note,
+    }
     file = options.output or Path(__file__).parent / f"results/look-labels-{date.today()}.json"
     rows: list[dict[str, Any]] = []
     for name in options.datasets:
