@@ -1,0 +1,50 @@
+"""Methods that give each row a number, and keep the largest of every class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from saln.sampling.history import History
+from saln.selectors.support.chance import gumbel
+from saln.selectors.support.copies import find_copies
+from saln.selectors.support.credibility import label_credibility
+
+LEAST_CREDIBLE = 0.05
+"""No label is so doubtful that its row has no chance."""
+
+
+def random_order(n_rows: int, generator: torch.Generator) -> Tensor:
+    """Keys `[N]` whose largest are drawn evenly."""
+    return torch.rand(n_rows, generator=generator, dtype=torch.float64)
+
+
+def credibility(
+    features: Tensor, labels: Tensor | None, losses: Tensor | None, generator: torch.Generator, seed: int
+) -> Tensor:
+    """Keys `[N]` whose largest are drawn without replacement by label quality over the root of the number of copies.
+
+    NaN of rows that are not judged.
+    """
+    copies = find_copies(features, seed=seed)
+    quality = torch.ones(len(features), dtype=torch.float64)
+    if losses is not None:
+        quality = (-losses.double()).exp().cpu()
+    elif labels is not None:
+        found = label_credibility(features, labels, among=copies.different, seed=seed).values
+        quality = quality if found is None else found.cpu()
+    worth = torch.where(quality.isnan(), quality, quality.clamp_min(LEAST_CREDIBLE)) / copies.counts.cpu().sqrt()
+    return worth.log() + gumbel(worth.shape, generator=generator, device=worth.device)
+
+
+def el2n(histories: Sequence[History]) -> Tensor:
+    """Mean length of the residual in the first epochs `[N]`, over runs; NaN of rows that no run recorded."""
+    return torch.stack([each.el2n().cpu() for each in histories]).nanmean(dim=0).double()
+
+
+def forgetting(histories: Sequence[History], generator: torch.Generator) -> Tensor:
+    """Forgetting events `[N]`, over runs, inf of rows never learned; ties are broken by draws."""
+    events = torch.stack([each.forgetting().cpu() for each in histories]).nanmean(dim=0).double()
+    return events.clamp_max(1e6) + 1e-6 * torch.rand(events.shape, generator=generator, dtype=torch.float64)
