@@ -34,6 +34,8 @@ METHODS = {
 SIMILARITIES = {"k_center": "linear", "facility_location": "cosine", "logdet": "cosine", "herding": "linear"}
 """Methods that compare rows, and how they do where nothing is said: as the selectors of that name."""
 
+READ_NO_FEATURES = ("random", "el2n", "forgetting")
+
 
 def prune(
     features: Tensor | npt.NDArray[Any] | Features,

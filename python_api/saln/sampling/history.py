@@ -15,6 +15,7 @@ from saln.datasets import DataError
 from saln.datasets.errors import one_line
 from saln.sampling.forward import losses_and_residuals, watched
 
+WITHOUT_SAMPLER = "count in the loop, `with history(model, rows, labels):` around the forward pass"
 KEPT = ("n_records", "lengths", "n_lengths", "right", "learned", "forgotten")
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saln.sampling.forward import BY_HAND, losses_and_residuals, watched
+from saln.sampling.history import WITHOUT_SAMPLER, History
 from saln.sampling.recorded import RecordedValues, StandIns
 from saln.sampling.unrecorded import Unrecorded
 from saln.superbatch import SuperBatch
@@ -89,6 +90,7 @@ class Recorder:
         self._steps = torch.full((len(samples),), -1)  # [N] of the run, when each row was recorded; on the host
         self._now = 0
         self._unrecorded = Unrecorded()
+        self._history: History | None = None
         self._row_of: tuple[Tensor, Tensor] | None = None  # indices in ascending order, and their rows
 
     def record(
@@ -189,6 +191,17 @@ class Recorder:
             values |= {"losses": losses} | ({"residuals": residuals} if "residuals" in self.keeps else {})
         self._put(rows, step, values)
 
+    def watch(self, history: History) -> None:
+        """Let a history count what is recorded from now on: its rows are the sampler's, in the order given to it.
+
+        A ValueError if the selector reads no residuals, or the history is of another number of rows.
+        """
+        if "residuals" not in self.keeps:
+            raise ValueError(f"a history needs residuals, and the selector reads none: {WITHOUT_SAMPLER}")
+        if history.n_rows != len(self._samples):
+            raise ValueError(f"history is of {history.n_rows} rows, want {len(self._samples)}, the sampler's")
+        self._history = history
+
     def values(self, name: str) -> Tensor | None:
         """What is recorded of all samples, `[N]` or `[N, w]` float32, NaN where nothing is; None before the first."""
         return self._values.get(name)
@@ -269,6 +282,8 @@ class Recorder:
 
     def _put(self, rows: Tensor, step: int, values: dict[str, Tensor]) -> None:
         self._values.put(rows, values)
+        if self._history is not None:
+            self._history.record(rows, values["residuals"])
         self._steps[rows] = step
         self._now = max(self._now, step)
         self.n_records += 1
