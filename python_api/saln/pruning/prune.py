@@ -195,7 +195,7 @@ def _compared(
     if method == "k_center":
         return k_center(pool, rows, before, size, len(x))
     if method == "logdet":
-        return log_det(pool, rows, before, size, source)
+        return log_det(pool, rows, before, size, len(x), source)
     if method == "herding":
         return herding(pool, rows, before, size)
     return facility_location(pool, rows, before, size, source)
