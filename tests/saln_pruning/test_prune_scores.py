@@ -81,6 +81,15 @@ def test_credibility_leaves_wrong_labels_out_and_keeps_shares_of_classes() -> No
     assert torch.equal(kept, saln.prune(x, labels, keep=0.5))
 
 
+def test_credibility_of_some_rows_is_judged_by_these_alone() -> None:
+    x, labels, _ = blobs(1400, 0.2)
+    among = torch.arange(1400) % 7 > 0
+    rows = among.nonzero().squeeze(1)
+    apart = rows[saln.prune(x[rows], labels[rows], keep=300)]
+    labels[~among] = 2  # which would spoil the judgement
+    assert torch.equal(saln.prune(x, labels, keep=300, among=among), apart)
+
+
 def test_credibility_takes_losses_in_place_of_its_own_judgement() -> None:
     x, labels, spoiled = blobs(300, 0.3)
     losses = torch.where(spoiled, 9.0, 0.01)

@@ -171,7 +171,12 @@ def choose(
     given = as_values("losses", losses, x)
     if method == "credibility":
         offered &= finite_rows(x)
-        keys = scores.credibility(x, classes, given, source, seed)
+        part = offered.index_fill(0, before, True).nonzero().squeeze(1)
+        keys = torch.full((len(x),), torch.nan, dtype=torch.float64)
+        if len(part):
+            labels_of, losses_of = (None if each is None else each[part] for each in (classes, given))
+            shown = x if len(part) == len(x) else x.index_select(0, part)
+            keys[part.cpu()] = scores.credibility(shown, labels_of, losses_of, source, seed)
     elif method == "random":
         keys = scores.random_order(len(x), source)
     else:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from saln.inspection.copies import find_copies
 from saln.sampling.history import History
 from saln.selectors.support.chance import gumbel
-from saln.selectors.support.copies import find_copies
 from saln.selectors.support.credibility import label_credibility
 
 SHARPNESS = 3
@@ -37,11 +37,18 @@ def credibility(
     if losses is not None:
         quality = (-losses.double()).exp().cpu()
     elif labels is not None:
-        found = label_credibility(features, labels, among=copies.different, seed=seed).values
+        found = label_credibility(features, labels, among=_different(copies.groups), seed=seed).values
         quality = quality if found is None else found.cpu()
     credible = torch.where(quality.isnan(), quality, quality.clamp_min(LEAST_CREDIBLE))
     logits = SHARPNESS * credible.log() - copies.counts.cpu().log() / 2
     return logits + gumbel(logits.shape, generator=generator, device=logits.device)
+
+
+def _different(groups: Tensor) -> Tensor:
+    """The first row of every group, ascending."""
+    rows = torch.arange(len(groups), device=groups.device)
+    n_groups = int(groups.max()) + 1
+    return torch.full_like(groups[:n_groups], len(groups)).scatter_reduce(0, groups, rows, "amin")
 
 
 def el2n(histories: Sequence[History]) -> Tensor:
