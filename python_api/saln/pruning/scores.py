@@ -13,8 +13,8 @@ from saln.sampling.history import History
 from saln.selectors.support.chance import gumbel
 
 SHARPNESS = 3
-"""Power of the label quality: with 20 % wrong labels in features of CIFAR-10, TREC and IMDb better than 1, and as good as
-10, which leaves the easiest rows alone (on one seed that bench/prune.py does not report)."""
+"""Power of the label quality: with 20 % wrong labels in features of CIFAR-10, TREC and IMDb better than 1, and as good
+as 10, which leaves the easiest rows alone (on one seed that bench/prune.py does not report)."""
 LEAST_CREDIBLE = 0.05
 """No label is so doubtful that its row has no chance."""
 
