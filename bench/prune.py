@@ -1,6 +1,6 @@
 """Pruning beside random rows: `python -m bench.prune FOLDER` writes bench/results/prune-<date>.json and its tables.
 
-FOLDER holds npz files with features, labels and is_test. Of each a pool of at most 2000 training rows is drawn, kept as
+FOLDER holds npz files with features, labels and is_test. Of each a pool of at most 1500 training rows is drawn, kept as
 it is, spoiled (a fifth of the labels are wrong) or half filled with copies (of 100 rows). Every method keeps 10, 30 and
 50 % of it; on what is kept a logistic regression and a small network are trained, the network for as many epochs
 whatever is kept; test rows are never spoiled. EL2N and forgetting come from one recorded training of that network on
@@ -34,8 +34,8 @@ FILES = {
 }  # fmt: skip
 CONDITIONS = ("clean", "20 % wrong labels", "half copies")
 SHARES = (0.1, 0.3, 0.5)
-POOL, TEST, WRONG, COPIED = 2000, 2000, 0.2, 100
-EPOCHS, BATCH, WIDTH, RATE = 15, 64, 64, 1e-3
+POOL, TEST, WRONG, COPIED = 1500, 1500, 0.2, 100
+EPOCHS, BATCH, WIDTH, RATE = 12, 64, 64, 1e-3
 IN_SHARES = ("credibility", "el2n", "forgetting")  # of classes
 WHOLE = "all rows"
 Data = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -72,7 +72,7 @@ def scaled(data: Data, rows: Tensor) -> Data:
 def regression(data: Data) -> float:
     """Test accuracy of logistic regression."""
     x, y, test_x, test_y = data
-    model = LogisticRegression(C=0.01, max_iter=40, tol=1e-3).fit(x.numpy(), y.numpy())
+    model = LogisticRegression(C=0.01, max_iter=30, tol=1e-2).fit(x.numpy(), y.numpy())
     return float((model.predict(test_x.numpy()) == test_y.numpy()).mean())
 
 
