@@ -16,7 +16,7 @@ from saln.datasets.errors import one_line
 from saln.sampling.forward import losses_and_residuals, watched
 
 WITHOUT_SAMPLER = "count in the loop, `with history(model, rows, labels):` around the forward pass"
-KEPT = ("n_records", "lengths", "n_lengths", "right", "learned", "forgotten")
+KEPT = ("n_records", "lengths", "right", "learned", "forgotten")
 
 
 class History:
@@ -24,7 +24,7 @@ class History:
 
     One line in the loop of a classifier, `with history(model, rows, labels):` around the forward pass, or
     `sampler.recorder.watch(history)` where a sampler records residuals anyway. A record costs O(B C) and no pass;
-    17 bytes a row are kept.
+    14 bytes a row are kept.
 
     Parameters
     ----------
@@ -59,7 +59,6 @@ class History:
         self.n_rows, self.early = n_rows, early
         self.n_records = torch.zeros(n_rows, dtype=torch.int32, device=device)
         self.lengths = torch.zeros(n_rows, device=device)  # summed over the first records
-        self.n_lengths = torch.zeros(n_rows, dtype=torch.int32, device=device)
         self.right = torch.zeros(n_rows, dtype=torch.bool, device=device)  # when last recorded
         self.learned = torch.zeros(n_rows, dtype=torch.bool, device=device)  # ever right
         self.forgotten = torch.zeros(n_rows, dtype=torch.int32, device=device)
@@ -91,7 +90,6 @@ class History:
         was_right = self.right[rows]
         early = finite & (self.n_records[rows] < self.early)
         self.lengths.index_add_(0, rows, torch.where(early, lengths, 0))
-        self.n_lengths.index_add_(0, rows, early.int())
         self.forgotten.index_add_(0, rows, (finite & was_right & ~right).int())
         self.n_records.index_add_(0, rows, finite.int())
         self.right[rows] = torch.where(finite, right, was_right)
@@ -123,7 +121,7 @@ class History:
         Paul, Ganguli & Dziugaite 2021 (arXiv 2107.07075): the expected length of softmax minus one-hot early in
         training, there at one early epoch, averaged over runs of different seeds; here over the epochs until then, too.
         """
-        return self.lengths / self.n_lengths
+        return self.lengths / self.n_records.clamp_max(self.early)
 
     def forgetting(self) -> Tensor:
         """How often a row was right and then, at its next record, wrong, float32 `[N]`: Toneva et al. 2019 (arXiv
