@@ -12,6 +12,7 @@ import saln
 from saln.pruning.facility_location import FacilityLocation
 from saln.pruning.k_center import KCenter
 from saln.pruning.log_det import RIDGE, LogDet
+from saln.pruning.pool import Pool
 
 N, WIDTH = 90, 6
 ROUNDING = N * torch.finfo(torch.float32).eps
@@ -159,3 +160,30 @@ def test_facility_location_of_a_large_pool_serves_rows_drawn(monkeypatch: pytest
     assert not torch.equal(kept, best)  # other rows are drawn
     random = torch.stack([torch.randperm(N, generator=torch.Generator().manual_seed(k))[:10] for k in range(50)])
     assert value(kept.tolist()) > max(value(rows) for rows in random.tolist())
+
+
+@pytest.mark.parametrize("method", ["k_center", "logdet"])
+def test_features_are_read_in_blocks(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = 12
+    monkeypatch.setattr("saln.pruning.pool.BLOCK", most)
+    for objective in (KCenter, LogDet):
+        monkeypatch.setattr(objective, "front", most)
+        monkeypatch.setattr(objective, "block", most)
+    taken, take = [], Pool.take
+
+    def watched(pool: Pool, rows: Tensor) -> Tensor:
+        taken.append(len(rows))
+        return take(pool, rows)
+
+    monkeypatch.setattr(Pool, "take", watched)
+    x = cloud(4)
+    kept = saln.prune(x, keep=40, method=method, chosen=torch.arange(30))
+    assert len(kept) == 40
+    assert max(taken) <= most
+    assert sum(taken) < 40 * N  # and not all of them for every pick
+
+
+@pytest.mark.parametrize("method", ["k_center", "herding"])
+def test_what_all_rows_share_changes_no_distance(method: str) -> None:
+    x = cloud(6)
+    assert torch.equal(saln.prune(x + 1e6, keep=20, method=method), saln.prune(x, keep=20, method=method))

@@ -52,7 +52,8 @@ class Pool:
         self._centre: Tensor | None = None
         self._directions: Tensor | None = None
         if centered and len(rows):
-            self._centre = torch.stack([x.double().sum(dim=0) for _, x in self.blocks(rows)]).sum(dim=0) / len(rows)
+            sums = [self._read(some).double().sum(dim=0) for some in torch.split(rows, BLOCK)]
+            self._centre = torch.stack(sums).sum(dim=0) / len(rows)
 
     @property
     def width(self) -> int:
@@ -61,14 +62,16 @@ class Pool:
 
     def take(self, rows: Tensor) -> Tensor:
         """Points `[m, width]` of rows `[m]`."""
-        x = self._features.index_select(0, rows)
-        x = x if x.dtype == torch.float64 else x.float()
-        if self.unit:
-            x = unit_rows(x)
+        x = self._read(rows)
         if self._centre is not None:
             x = x - self._centre.to(x.dtype)
         x = x.float()
         return x if self._directions is None else x @ self._directions
+
+    def _read(self, rows: Tensor) -> Tensor:
+        x = self._features.index_select(0, rows)
+        x = x if x.dtype == torch.float64 else x.float()
+        return unit_rows(x) if self.unit else x
 
     def blocks(self, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows `[m]` and their points, block by block."""
