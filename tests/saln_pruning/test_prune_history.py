@@ -85,6 +85,21 @@ def test_a_recorder_lets_it_watch() -> None:
     torch.testing.assert_close(history.forgetting(), wanted.forgetting(), equal_nan=True)
 
 
+def test_what_it_counted_is_in_the_sampler_s_state() -> None:
+    x = problem()[0]
+    sampler, model, history = sampler_of("gradient_logdet"), Classifier(), saln.History(N_ROWS)
+    sampler.recorder.watch(history)
+    for batch in sampler:
+        with sampler.recorder(model):
+            model(x[batch])
+    other, copy = sampler_of("gradient_logdet"), saln.History(N_ROWS)
+    other.recorder.watch(copy)
+    other.load_state_dict(sampler.state_dict())
+    torch.testing.assert_close(copy.el2n(), history.el2n(), equal_nan=True)
+    with pytest.raises(ValueError, match="residuals are left out"):
+        copy.hear(torch.arange(2), {"losses": torch.zeros(2)}, torch.ones(2, dtype=torch.bool))
+
+
 def test_a_recorder_that_keeps_no_residuals_says_so() -> None:
     with pytest.raises(ValueError, match="a history needs residuals, and the selector reads none: count in the loop"):
         sampler_of("uniform").recorder.watch(saln.History(N_ROWS))

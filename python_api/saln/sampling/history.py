@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,6 +116,26 @@ class History:
         logits = torch.cat(seen.logits)
         self.record(rows, losses_and_residuals(logits, labels.to(logits.device))[1])
 
+    def hear(self, rows: Tensor, values: Mapping[str, Tensor], first: Tensor) -> None:
+        """As in `Listener`: of what a recorder keeps, the residuals."""
+        if "residuals" not in values:
+            raise ValueError("residuals are left out, want them recorded beside losses: a history counts them")
+        self.record(rows, values["residuals"])
+
+    def clear(self) -> None:
+        """As in `Listener`."""
+        for name in KEPT:
+            getattr(self, name).zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """As in `Listener`."""
+        return {name: getattr(self, name).cpu().clone() for name in KEPT}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """As in `Listener`."""
+        for name in KEPT:
+            getattr(self, name).copy_(state_dict[name])
+
     def el2n(self) -> Tensor:
         """Mean length of the residual over a row's first `early` records, float32 `[N]`; NaN where there is none.
 
@@ -135,7 +156,7 @@ class History:
         path = Path(path)
         if path.suffix != ".npz":
             raise ValueError(f"{path}: unknown ending '{path.suffix}' of a history; wanted .npz")
-        np.savez(path, early=self.early, **{name: getattr(self, name).cpu().numpy() for name in KEPT})
+        np.savez(path, early=self.early, **{name: value.numpy() for name, value in self.state_dict().items()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> History:
@@ -149,6 +170,5 @@ class History:
             if missing:
                 raise DataError(f"{path}: holds no '{missing[0]}'; wanted a file that saln.History.save wrote")
             found = cls(len(file["n_records"]), early=int(file["early"]))
-            for name in KEPT:
-                setattr(found, name, torch.from_numpy(file[name]))
+            found.load_state_dict({name: torch.from_numpy(file[name]) for name in KEPT})
         return found
