@@ -37,6 +37,7 @@ SHARES = (0.1, 0.3, 0.5)
 POOL, TEST, WRONG, COPIED = 1500, 1500, 0.2, 100
 EPOCHS, BATCH, WIDTH, RATE = 12, 64, 64, 1e-3
 IN_SHARES = ("credibility", "el2n", "forgetting")  # of classes
+LEARNERS = ("network", "regression")
 WHOLE = "all rows"
 Data = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -117,28 +118,51 @@ def trial(path: Path, condition: str, seed: int) -> list[dict[str, Any]]:
     return [{"condition": condition, "seed": seed, "rows": len(x), **each} for each in found]
 
 
-def tables(trials: list[dict[str, Any]]) -> str:
-    """Mean test accuracies in percent, and how far from random rows of the same seeds."""
-    lines = []
-    for learner in ("network", "regression"):
+def accuracies(trials: list[dict[str, Any]], condition: str, learner: str) -> dict[tuple[str, str, float], float]:
+    """Mean test accuracies over seeds in percent, by data, method and share."""
+    of = defaultdict(list)
+    for each in trials:
+        if each["condition"] == condition:
+            of[each["data"], each["method"], each["keep"]].append(100 * each[learner])
+    return {key: statistics.mean(values) for key, values in of.items()}
+
+
+def means(trials: list[dict[str, Any]]) -> str:
+    """Points above random rows, means over the sets of data, network / regression."""
+    shares = " | ".join(f"{condition}: 10 % | 30 % | 50 %" for condition in CONDITIONS)
+    lines = [f"| kept | {shares} |", "|---|" + "---|" * len(CONDITIONS) * len(SHARES)]
+    found = {
+        (condition, learner): accuracies(trials, condition, learner) for condition in CONDITIONS for learner in LEARNERS
+    }
+    for method in [method for method in METHODS if method != "random"]:
+        cells = []
         for condition in CONDITIONS:
-            of = defaultdict(list)
-            for each in trials:
-                if each["condition"] == condition:
-                    of[each["data"], each["method"], each["keep"]].append(each[learner])
-            names = list(dict.fromkeys(name for name, _, _ in of))
-            if not names:
-                continue
-            whole = ", ".join(f"{name} {100 * statistics.mean(of[name, WHOLE, 1.0]):.1f}" for name in names)
+            for keep in SHARES:
+                above = [
+                    statistics.mean(of[name, method, keep] - of[name, "random", keep] for name in FILES)
+                    for of in (found[condition, learner] for learner in LEARNERS)
+                ]
+                cells.append(" / ".join(f"{each:+.1f}" for each in above))
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def tables(trials: list[dict[str, Any]]) -> str:
+    """Of every set of data: random rows' mean test accuracies in percent, and points above them."""
+    lines = []
+    for learner in LEARNERS:
+        for condition in CONDITIONS:
+            of = accuracies(trials, condition, learner)
+            whole = ", ".join(f"{name} {of[name, WHOLE, 1.0]:.1f}" for name in FILES)
             lines += [f"\n**{condition}, {learner}** (all rows: {whole})\n"]
-            lines += ["| kept | " + " | ".join(f"{name} 10 % | 30 % | 50 %" for name in names) + " |"]
-            lines += ["|---|" + "---|" * (3 * len(names))]
+            lines += ["| kept | " + " | ".join(f"{name} 10 % | 30 % | 50 %" for name in FILES) + " |"]
+            lines += ["|---|" + "---|" * (len(SHARES) * len(FILES))]
             for method in METHODS:
                 cells = []
-                for name in names:
+                for name in FILES:
                     for keep in SHARES:
-                        mean, random = (statistics.mean(of[name, which, keep]) for which in (method, "random"))
-                        cells.append(f"{100 * mean:.1f}" if method == "random" else f"{100 * (mean - random):+.1f}")
+                        mean, random = of[name, method, keep], of[name, "random", keep]
+                        cells.append(f"{mean:.1f}" if method == "random" else f"{mean - random:+.1f}")
                 lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -151,7 +175,8 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, help="print the tables of a result file, and run nothing")
     given = parser.parse_args()
     if given.tables:
-        print(tables(json.loads(given.tables.read_text())["trials"]))
+        found = json.loads(given.tables.read_text())["trials"]
+        print(means(found), tables(found), sep="\n")
         return
     torch.set_num_threads(1)
     file, trials = Path(__file__).parent / f"results/prune-{date.today()}.json", []
@@ -163,7 +188,7 @@ def main() -> None:
                 trials += [{"data": name, **each} for each in trial(given.folder / path, condition, seed)]
                 file.write_text(json.dumps({**facts, "trials": trials}, indent=1) + "\n")
                 print(f"{name}, {condition}, seed {seed}: {time.process_time() - begun:.1f} s", flush=True)
-    print(tables(trials))
+    print(means(trials), tables(trials), sep="\n")
 
 
 if __name__ == "__main__":
