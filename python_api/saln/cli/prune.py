@@ -67,11 +67,11 @@ def prune(
         writable(output, data, features, labels, chosen, losses, *(history or []))
         if output.suffix != ".npy":
             raise DataError(f"{output}: unknown ending '{output.suffix}' of the output; wanted .npy")
-        source = read_source(data, label=label, columns=split(columns), labels=labels)
-        if features is None and data.suffix == ".npy":
-            features = data
-        if features is not None:
-            x = load(features).tensor()
+        mapped = load(data if features is None else features) if features or data.suffix == ".npy" else None
+        rows_of = mapped.array if mapped is not None and features is None else data
+        source = read_source(rows_of, label=label, columns=split(columns), labels=labels)
+        if mapped is not None:
+            x = mapped.tensor()
         elif method in READ_NO_FEATURES:
             x = torch.empty(len(source), 0)
         elif source.kind == "table":
