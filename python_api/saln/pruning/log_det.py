@@ -54,10 +54,10 @@ class LogDet:
                 self._left[some] = self._white(some).square().sum(dim=1)
                 self._exact_as_of[some] = self._n_kept
             elif oldest:
-                found = (self._pool.take(some) @ self._latest[-oldest:].T).square()
+                taken = (self._pool.take(some) @ self._latest[-oldest:].T).square_()
                 ages = self._n_kept - self._as_of[some]
-                newer = torch.arange(oldest, 0, -1, device=rows.device) <= ages[:, None]
-                self._left[some] = (self._left[some] - (found * newer).sum(dim=1)).clamp_min(0)
+                taken[torch.arange(oldest, 0, -1, device=rows.device) > ages[:, None]] = 0  # counted already
+                self._left[some] = (self._left[some] - taken.sum(dim=1)).clamp_min(0)
             self._as_of[some] = self._n_kept
         return self._left[rows].log1p()
 
