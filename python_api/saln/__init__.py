@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from saln.features import extract
     from saln.functional import select
     from saln.integrations.plain import select_data
+    from saln.pruning import Pruner, prune
+    from saln.sampling.history import History
     from saln.sampling.sampler import SpectralBatchSampler
     from saln.selectors import SELECTORS, make_selector
     from saln.superbatch import SuperBatch
@@ -25,23 +27,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SELECTORS",
+    "History",
+    "Pruner",
     "SpectralBatchSampler",
     "SuperBatch",
     "__version__",
     "extract",
     "make_selector",
+    "prune",
     "select",
     "select_data",
 ]
 
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
+    "History": "saln.sampling.history",
+    "Pruner": "saln.pruning",
     "SELECTORS": "saln.selectors",
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
     "__version__": "saln_kernels",
     "extract": "saln.features",
     "make_selector": "saln.selectors",
+    "prune": "saln.pruning",
     "select": "saln.functional",
     "select_data": "saln.integrations.plain",
 }
