@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from saln.inspection.background import background_distances
-from saln.inspection.neighbours import Neighbours, check_features, nearest_neighbours, similarity_to
+from saln.inspection.neighbours import Neighbours, check_features, distances_between, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
 CHANCE = 1e-5
@@ -24,7 +24,7 @@ BACKGROUND = 4
 FEWEST = 3
 """Neighbours per row, at least, that tell what is near."""
 ROUNDING = 1e-6
-"""Distance of rows that are the same but for rounding."""
+"""What similarities are off by."""
 
 
 @dataclass(frozen=True)
@@ -133,26 +133,30 @@ def _reach(rows: StandardRows, distances: Tensor) -> Tensor:
     """How near a copy of each row is, `[H]`, given distances `[H, k]` to its nearest, NaN where there is none."""
     k = int(distances.isfinite().any(dim=0).sum())  # of few rows
     if k < FEWEST:
-        return distances.new_full((len(distances),), ROUNDING)
+        return distances.new_zeros(len(distances))
     farthest = distances[:, k - 1].nan_to_num(0.0)
-    ratio = (distances[:, 0] / farthest)[distances[:, 0] > ROUNDING]
-    middle = float(ratio.median()) if len(ratio) else 0.0
+    told = distances[:, 0] > 10 * ROUNDING
+    # Where most rows, in few columns, lie as near as rounding allows to tell, only equal ones are copies.
+    enough = 2 * int(told.sum()) > len(told)
+    middle = float((distances[:, 0] / farthest)[told].median()) if enough else 0.0
     near = 0.0
     if 0 < middle < 1:
         half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
         near = (1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half)
     background = background_distances(rows, BACKGROUND, centred=True)
     among_copies = farthest < HEAP * background
-    return torch.where(among_copies, HEAP * background, min(near, MOST) * farthest).clamp_min(ROUNDING)
+    return torch.where(among_copies, HEAP * background, min(near, MOST) * farthest)
 
 
 def _gathered(rows: StandardRows, near: Tensor, distances: Tensor, reach: Tensor) -> Tensor:
     """The representative of each row's group, `[H]` numbers of rows."""
     n = len(near)
     heads = torch.arange(n, device=near.device)
-    linked = distances <= torch.maximum(reach[:, None], reach[near.clamp_min(0)])  # [H, k]; NaN is not
+    linked = distances <= torch.maximum(reach[:, None], reach[near.clamp_min(0)]) + ROUNDING  # [H, k]; NaN is not
     one = heads[:, None].expand_as(near)[linked]
     other = near[linked]
+    close = distances_between(rows, one, other) <= torch.maximum(reach[one], reach[other])
+    one, other = one[close], other[close]
     one, other = torch.cat([one, other]), torch.cat([other, one])
     while len(one):
         components = _components(n, one, other)
@@ -165,7 +169,7 @@ def _gathered(rows: StandardRows, near: Tensor, distances: Tensor, reach: Tensor
         )
         members = degrees.nonzero().squeeze(1)
         representative = chosen[components[members]]
-        distance = 1 - similarity_to(rows, members, representative)
+        distance = distances_between(rows, members, representative)
         stays = (distance <= torch.maximum(reach[members], reach[representative])) | (members == representative)
         heads[members[stays]] = representative[stays]
         left = torch.zeros(n, dtype=torch.bool, device=near.device)
