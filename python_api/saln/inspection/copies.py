@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saln.inspection.background import background_distances
+from saln.inspection.background import SAMPLE, background_distances
 from saln.inspection.neighbours import Neighbours, check_features, distances_between, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
@@ -17,8 +17,10 @@ CHANCE = 1e-5
 MOST = 0.5
 """Distance of copies over that to the k-th nearest, at most."""
 HEAP = 0.25
-"""Distance over that to the background below which all k nearest are copies: of data without copies, seven sets of
-features, images and sensors, no row has all k so near (at least 0.35)."""
+"""Distance to the k-th nearest, over what it is at least by chance, below which all k nearest are copies: rows lie up to
+three times as far apart in one place as in another (images, texts, sensors)."""
+DENSEST = 0.2
+"""The least that the volume around a row that holds ten others is by chance, over the mean."""
 BACKGROUND = 4
 """Nearest rows of the background that a row's distance is measured to."""
 FEWEST = 3
@@ -139,13 +141,14 @@ def _reach(rows: StandardRows, distances: Tensor) -> Tensor:
     # Where most rows, in few columns, lie as near as rounding allows to tell, only equal ones are copies.
     enough = 2 * int(told.sum()) > len(told)
     middle = float((distances[:, 0] / farthest)[told].median()) if enough else 0.0
-    near = 0.0
-    if 0 < middle < 1:
-        half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
-        near = (1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half)
-    background = background_distances(rows, BACKGROUND, centred=True)
-    among_copies = farthest < HEAP * background
-    return torch.where(among_copies, HEAP * background, min(near, MOST) * farthest)
+    if not 0 < middle < 1:
+        return torch.zeros_like(farthest)
+    half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
+    near = min((1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half), MOST)
+    # The sample's nearest are as many of all rows away as there are rows per row of the sample, or more.
+    volume = DENSEST * min(1.0, k * SAMPLE / (BACKGROUND * len(rows)))
+    heap = HEAP * volume ** (1 / half) * background_distances(rows, BACKGROUND, centred=True)
+    return torch.where(farthest < heap, heap, near * farthest)
 
 
 def _gathered(rows: StandardRows, near: Tensor, distances: Tensor, reach: Tensor) -> Tensor:
