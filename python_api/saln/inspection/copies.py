@@ -21,8 +21,8 @@ HEAP = 0.25
 three times as far apart in one place as in another (images, texts, sensors)."""
 DENSEST = 0.2
 """The least that the volume around a row that holds ten others is by chance, over the mean."""
-BACKGROUND = 4
-"""Nearest rows of the background that a row's distance is measured to."""
+BACKGROUND = 32
+"""Which of the sample's nearest rows is the background: a group of copies hides it that has more than so many of 512."""
 FEWEST = 3
 """Neighbours per row, at least, that tell what is near."""
 ROUNDING = 1e-6
@@ -145,7 +145,6 @@ def _reach(rows: StandardRows, distances: Tensor) -> Tensor:
         return torch.zeros_like(farthest)
     half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
     near = min((1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half), MOST)
-    # The sample's nearest are as many of all rows away as there are rows per row of the sample, or more.
     volume = DENSEST * min(1.0, k * SAMPLE / (BACKGROUND * len(rows)))
     heap = HEAP * volume ** (1 / half) * background_distances(rows, BACKGROUND, centred=True)
     return torch.where(farthest < heap, heap, near * farthest)

@@ -14,7 +14,7 @@ USUAL = (0.5, 0.95)
 HALF = 3.0
 """Score 1/2 is at the median and so many times what lies between the two."""
 BACKGROUND = 8
-"""Nearest rows of the background."""
+"""Which of the sample's nearest rows is the background."""
 DISCOUNT = 0.8
 """What distances to the background count, relative to distances to the nearest."""
 
@@ -24,7 +24,7 @@ def outlier_scores(features: Tensor, *, neighbours: Neighbours | None = None, se
     """How far each row is from the others, relative to what is usual in the dataset.
 
     Two distances count, each 1 - similarity of rows that are not centred: the mean one to the nearest different rows,
-    and the mean one to the nearest of a sample, which outliers that are many and alike do not hide from. Each is taken
+    and the one to the eighth nearest of a sample, which outliers that are many and alike do not hide from. Each is taken
     from its median on, in units of what lies between that and the 95th percentile; the second is discounted by 0.8.
     With δ the larger, the score is 1 - 2^(-(δ/3)²). What is unlike the rest in all its features shows in rows that are
     not centred; where these lie the nearest is found among centred ones.
