@@ -29,7 +29,7 @@ from saln.inspection.neighbours import nearest_neighbours
 from saln.inspection.outliers import outlier_scores
 from saln.inspection.standard_rows import StandardRows, similarities
 
-CHANCES = [10.0**-power for power in np.arange(1, 10, 0.5)]
+CHANCES = [10.0**-power for power in range(1, 10)]
 JUDGED = 1000
 MILLION, WIDTH, LATENT, CENTRES = 1_000_000, 512, 64, 2000
 
