@@ -12,7 +12,7 @@ SAMPLE = 512
 
 
 def background_distances(rows: StandardRows, nearest: int, *, centred: bool) -> Tensor:
-    """Mean distance, 1 - similarity, of each row to the nearest of `SAMPLE` rows, `[n]` float32.
+    """Distance, 1 - similarity, of each row to the so manieth nearest of `SAMPLE` rows, `[n]` float32.
 
     A group of rows that are far from all others, or copies of each other, does not hide that from a sample: it has few
     of them, or none (Sugiyama & Borgwardt 2013). The sample is the last rows, which have to be in random order.
@@ -30,5 +30,5 @@ def background_distances(rows: StandardRows, nearest: int, *, centred: bool) -> 
         y = rows.take(some, centred=centred)
         near = similarities(y @ x.T, y.square().sum(dim=1), squares)
         near.masked_fill_(some[:, None] == sample, -torch.inf)
-        parts.append(1 - near.topk(nearest, dim=1).values.mean(dim=1))
+        parts.append(1 - near.topk(nearest, dim=1).values[:, -1])
     return torch.cat(parts)

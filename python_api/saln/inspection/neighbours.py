@@ -130,12 +130,12 @@ class _State:
         self.similarities[rows] = best.values
 
 
-def similarity_to(rows: StandardRows, some: Tensor, others: Tensor) -> Tensor:
-    """Similarity of rows `[m]` to others `[m]`, numbers of rows."""
+def distances_between(rows: StandardRows, some: Tensor, others: Tensor) -> Tensor:
+    """1 - similarity of rows `[m]` to others `[m]`, from differences: exact where it is small. Numbers of rows."""
     parts = []
     for one, other in zip(torch.split(some, rows.chunk), torch.split(others, rows.chunk), strict=True):
         x, y = rows.take(one), rows.take(other)
-        parts.append(1 - (x - y).square().sum(dim=1) / (x.square().sum(dim=1) + y.square().sum(dim=1) + 2))
+        parts.append((x - y).square().sum(dim=1) / (x.square().sum(dim=1) + y.square().sum(dim=1) + 2))
     return torch.cat(parts) if parts else torch.empty(0, device=some.device)
 
 
