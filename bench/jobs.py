@@ -1,9 +1,9 @@
 """Does selection pay where people train? `python -m bench.jobs --data FOLDER` writes bench/results/jobs-<date>.json.
 
-A job of the pilot: a small residual network on the pixels of CIFAR-10 (20 000 rows, 450 steps of 64, SGD with momentum,
+A job of the pilot: a small residual network on the pixels of CIFAR-10 (15 000 rows, 450 steps of 64, SGD with momentum,
 one cycle), while frozen EfficientNet-Lite0 features choose, and losses and residuals come from training's own passes.
-Clean, and with 40 % of the labels wrong. FOLDER has cifar10_20k_5k.npz and features_cifar10_20k_5k_efflite0_160.npz.
-Seconds are of CPU time, of one thread.
+Conditions and methods are those named below; the oracle knows what was spoiled. FOLDER has cifar10_20k_5k.npz and
+features_cifar10_20k_5k_efflite0_160.npz. Seconds are of CPU time, of one thread. With `--work` a killed run goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,9 @@ from saln.datasets import load_dataset
 from saln.pilot import PilotResult, PilotSampler
 from saln.pilot.builtin.corruption import noisy_labels
 from saln.pilot.training.clock import cpu_time
+from saln.selectors import Offer, Selector
 
-METHODS = ("auto", "gradient_logdet_learnable")
-CONDITIONS = {"40 % wrong labels": 0.4, "clean": 0.0}
+METHODS = ("auto", "oracle", "auto:spectrum=no", "auto:credibility=no", "auto:learnability=no")
 STEPS, BATCH_SIZE, EVALUATIONS, SHIFT = 450, 64, 5, 3
 
 
@@ -38,7 +39,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.jobs", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--work", type=Path, help="folder of finished runs; a killed run goes on there")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / f"results/jobs-{date.today()}.json")
     given = parser.parse_args()
     torch.set_num_threads(1)
     dataset = load_dataset(given.data / "cifar10_20k_5k.npz")
@@ -48,26 +52,109 @@ def main() -> None:
     pixels = dataset.images.float() / 255.0
     train = ~dataset.is_test
     pixels = (pixels - pixels[train].mean(dim=(0, 2, 3), keepdim=True)) / pixels[train].std(dim=(0, 2, 3), keepdim=True)
-    found = {}
+    found = json.loads(given.output.read_text())["conditions"] if given.output.exists() else {}
     with cpu_time():
-        for name, share in CONDITIONS.items():
-            job = Training(pixels[train], dataset.labels[train], pixels[~train], dataset.labels[~train], share)
+        for name in given.conditions:
+            spoiled = CONDITIONS[name](dataset.labels[train])
+            metric = spoiled.metric
+            job = Training(pixels[train], spoiled, pixels[~train], dataset.labels[~train])
+            methods = [Oracle(spoiled) if each == "oracle" else _judged(each, metric) for each in given.methods]
             result = saln.pilot.compare(
                 job,
-                features=features[train],
-                labels=job.labels,
+                features=features[train][spoiled.rows],
+                labels=spoiled.labels,
                 batch_size=BATCH_SIZE,
-                methods=METHODS,
+                methods=methods,
                 seeds=given.seeds,
+                metric=metric,
                 name=f"CIFAR-10, {name}",
-                work=given.work,
+                work=None if given.work is None else given.work / name.replace(" ", "_").replace("%", "percent"),
             )
-            found[name] = _figures(result, job.wrong)
+            found[name] = _figures(result, metric, spoiled.wrong)
             sys.stdout.write(f"{name}: {json.dumps(found[name], indent=1)}\n")
-    file = Path(__file__).parent / f"results/jobs-{date.today()}.json"
-    settings = {"steps": STEPS, "batch_size": BATCH_SIZE, "seeds": given.seeds}
-    file.write_text(json.dumps({**describe("bench.jobs"), **settings, "conditions": found}, indent=1) + "\n")
-    sys.stdout.write(f"{file}\n")
+            settings = {"steps": STEPS, "batch_size": BATCH_SIZE, "seeds": given.seeds}
+            document = {**describe("bench.jobs"), **settings, "conditions": found}
+            given.output.write_text(json.dumps(document, indent=1) + "\n")
+    sys.stdout.write(f"{given.output}\n")
+
+
+def _judged(method: str, metric: str) -> str:
+    """Methods of ours are told by what the model is judged."""
+    return f"{method}:metric={metric}" if method.startswith("auto") and metric != "accuracy" else method
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """What is trained on: rows of the training set, their labels, which of these are wrong, what each is worth."""
+
+    rows: Tensor
+    labels: Tensor
+    wrong: Tensor
+    worth: Tensor
+    metric: str = "accuracy"
+
+
+def _clean(labels: Tensor) -> Spoiled:
+    rows = torch.arange(len(labels))
+    return Spoiled(rows, labels, torch.zeros_like(labels, dtype=torch.bool), torch.ones(len(labels)))
+
+
+def _noisy(labels: Tensor) -> Spoiled:
+    """Two of five are any other class."""
+    noisy, wrong = noisy_labels(labels, 0.4, int(labels.max()) + 1, torch.Generator().manual_seed(0))
+    return Spoiled(torch.arange(len(labels)), noisy, wrong, (~wrong).float())
+
+
+def _one_way(labels: Tensor) -> Spoiled:
+    """Of birds, cats, deer and trucks two of five are called aeroplanes, dogs, horses and cars."""
+    others = torch.tensor([0, 1, 0, 5, 7, 5, 6, 7, 8, 1])[labels]
+    wrong = (torch.rand(len(labels), generator=torch.Generator().manual_seed(0)) < 0.4) & (others != labels)
+    return Spoiled(torch.arange(len(labels)), torch.where(wrong, others, labels), wrong, (~wrong).float())
+
+
+def _copied(labels: Tensor) -> Spoiled:
+    """Three quarters of the rows are copies of 400 others."""
+    source = torch.Generator().manual_seed(0)
+    rows = torch.randperm(len(labels), generator=source)
+    n_copies = 3 * len(rows) // 4
+    rows[:n_copies] = rows[-400:][torch.randint(400, (n_copies,), generator=source)]
+    worth = 1 / torch.bincount(rows, minlength=len(rows))[rows]
+    return Spoiled(rows, labels[rows], torch.zeros(len(rows), dtype=torch.bool), worth)
+
+
+def _rare(labels: Tensor) -> Spoiled:
+    """Of half the classes a tenth is left; judged by all classes alike."""
+    kept = (labels < 5) | (torch.rand(len(labels), generator=torch.Generator().manual_seed(0)) < 0.1)
+    rows = kept.nonzero().squeeze(1)
+    left = labels[rows]
+    return Spoiled(rows, left, torch.zeros_like(left, dtype=torch.bool), 1 / left.bincount()[left], "balanced_accuracy")
+
+
+CONDITIONS: dict[str, Callable[[Tensor], Spoiled]] = {
+    "clean": _clean,
+    "40 % wrong labels": _noisy,
+    "40 % of four classes wrong one way": _one_way,
+    "three quarters copies": _copied,
+    "five rare classes": _rare,
+}
+
+
+class Oracle(Selector):
+    """Draws rows in proportion to what they are worth, which it knows; all rows that are worth the same in turn."""
+
+    name = "oracle"
+    description = "what nobody has: knowledge of what was spoiled"
+    paper = "this bench"
+    reads = ("indices",)
+
+    def __init__(self, spoiled: Spoiled) -> None:
+        self.spoiled = spoiled
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        worth = self.spoiled.worth[offer["indices"]]
+        if set(worth.tolist()) <= {0.0, 1.0}:
+            return (1 - worth).argsort(stable=True)[:size]
+        return offer.draw(worth.double().log(), size)
 
 
 class Block(nn.Module):
@@ -93,12 +180,11 @@ def _network(n_classes: int, width: int = 16) -> nn.Sequential:
 
 
 class Training:
-    """The job; some of the labels that it trains on are wrong."""
+    """The job; what it trains on is spoiled, what it is judged on is not, and has all classes alike."""
 
-    def __init__(self, pixels: Tensor, labels: Tensor, test_pixels: Tensor, test_labels: Tensor, share: float) -> None:
-        source = torch.Generator().manual_seed(0)
-        self.pixels, self.test_pixels, self.test_labels = pixels, test_pixels, test_labels
-        self.labels, self.wrong = noisy_labels(labels, share, int(labels.max()) + 1, source)
+    def __init__(self, pixels: Tensor, spoiled: Spoiled, test_pixels: Tensor, test_labels: Tensor) -> None:
+        self.pixels, self.labels, self.metric = pixels[spoiled.rows], spoiled.labels, spoiled.metric
+        self.test_pixels, self.test_labels = test_pixels, test_labels
 
     def __call__(self, sampler: PilotSampler, seed: int) -> Iterator[tuple[int, Any]]:
         n_steps = round(STEPS * sampler.stretch)
@@ -129,19 +215,22 @@ class Training:
     @torch.no_grad()
     def _evaluate(self, network: nn.Module) -> dict[str, float]:
         network.eval()
-        right = torch.cat([network(part).argmax(1) for part in self.test_pixels.split(1000)]) == self.test_labels
+        right = torch.cat([network(part).argmax(1) for part in torch.split(self.test_pixels, 1000)]) == self.test_labels
         network.train()
-        return {"accuracy": float(right.float().mean())}
+        if self.metric == "accuracy":
+            return {self.metric: float(right.float().mean())}
+        classes = [float(right[self.test_labels == label].float().mean()) for label in self.test_labels.unique()]
+        return {self.metric: sum(classes) / len(classes)}
 
 
-def _figures(result: PilotResult, wrong: Tensor) -> dict[str, Any]:
+def _figures(result: PilotResult, metric: str, wrong: Tensor) -> dict[str, Any]:
     """By method: accuracy, its difference to uniform's, times as fast, wrong labels chosen, milliseconds a step."""
     found = {}
     for kpis in result.kpis:
-        difference, speed = kpis.against("final_accuracy"), kpis.against("speed_up")
+        difference, speed = kpis.against(f"final_{metric}"), kpis.against("speed_up")
         chosen = torch.cat([run.chosen[run.chosen >= 0] for run in result.runs_of(kpis.method)])
         found[kpis.method] = {
-            "accuracy": _rounded(kpis.known("final_accuracy")),
+            metric: _rounded(kpis.known(f"final_{metric}")),
             "points": None if difference is None else [_rounded(100 * each) for each in _ends(difference)],
             "times_as_fast": None if speed is None else [_rounded(each) for each in _ends(speed)],
             "seeds_that_never_got_there": 0 if speed is None else speed.missed,

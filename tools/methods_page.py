@@ -60,15 +60,15 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
 - Where `selector.has_memory` (one_pass, portfolio, guard, consecutive_candidates, selective_backprop, and what wraps
   them) a batch depends on those before it: `reset`, `state_dict` and `load_state_dict` start anew, save and go on. The
   state of a `SpectralBatchSampler` holds its selector's.
-- A method that looks at the whole dataset once (one_pass, bare or wrapped) is shown it before a run by
+- A method that looks at the whole dataset once (auto, one_pass, bare or wrapped) is shown it before a run by
   `selector.prepare(dataset)`; `SpectralBatchSampler`, `saln select` and the pilot do so.
 - A method that learns from what its batches were worth (a portfolio with `reward="probe"`, bare or wrapped) is told so
   after every training step by `selector.update(reward)`; `selector.wants_reward` says whether it waits for that.
 - A method of your own is a subclass of `saln.selectors.Selector`, registered by `saln.selectors.register` or, in a
   package of its own, by an entry point in the group `saln.selectors`; `saln.testing.check_selector` checks it.
 
-Most lose to uniform on some kind of data. [default.md](default.md) compares them, and says what `saln.select` does when
-no method is named, and why; try them on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
+Most lose to uniform on some kind of data. [default.md](default.md) says what is chosen when no method is named, and when it
+steps back; try the others on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
 shown that the value is a good one.
 
 The pictures show what each keeps of the same super-batch, 20 of 150 samples in the plane: three classes of unequal size

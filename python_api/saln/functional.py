@@ -24,10 +24,10 @@ def select(
 ) -> Tensor:
     """Choose the samples of a super-batch to train on.
 
-    With no method named it is "auto", `saln.selectors.OnePass` at present. Of a super-batch alone it makes sure that
-    copies do not count twice, and is uniform otherwise; what it is worth it is worth over a dataset that it has looked
-    at, as samplers let it, or `selector.prepare` (docs/default.md). Compare on a sample of your own data first
-    (`saln pilot`).
+    With no method named it is "auto" (docs/default.md). Of a super-batch alone it looks at that alone: with losses,
+    residuals and labels it takes the most gradient volume, else what is neither a copy nor probably wrong, and of what
+    is alike any. It is worth more over a dataset that it has looked at, as samplers let it, or `selector.prepare`.
+    Compare on a sample of your own data first (`saln pilot`).
 
     Parameters
     ----------
@@ -57,15 +57,15 @@ def select(
 
     Examples
     --------
-    Out of a dataset that was looked at:
+    Out of a dataset that was looked at, where the first of three rows is one of two copies:
 
     >>> import torch
     >>> import saln
     >>> features, labels = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1, 0, 1])
     >>> dataset = saln.SuperBatch(features, labels=labels, indices=torch.arange(4))
-    >>> selector = saln.selectors.OnePass()
+    >>> selector = saln.selectors.Auto()
     >>> selector.prepare(dataset)
-    >>> saln.select(dataset.take(torch.tensor([2, 1, 3])), 2, selector)  # the first is one of two copies
+    >>> saln.select(dataset.take(torch.tensor([2, 1, 3])), 2, selector)
     tensor([1, 2])
 
     By name, from features alone:
