@@ -1,0 +1,164 @@
+"""One look at a dataset: labels that are probably wrong, copies and leaks, outliers, what each row is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from saln.datasets import DataError, Groups
+from saln.inspection.copies import Copies, find_copies
+from saln.inspection.given import Given, as_features, as_groups, as_labels, as_split, numpy_of
+from saln.inspection.labels import LabelJudgement, judge_labels, judge_multilabel, judge_targets
+from saln.inspection.little import little
+from saln.inspection.neighbours import nearest_neighbours
+from saln.inspection.outliers import outlier_scores
+from saln.inspection.result import Look
+from saln.inspection.words import notes
+
+Floats = npt.NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+STEPS = ("neighbours", "copies", "outliers", "labels")
+
+
+def look(
+    features: Any,
+    labels: Any = None,
+    *,
+    targets: Any = None,
+    probabilities: Any = None,
+    groups: Any = None,
+    split: Any = None,
+    class_names: Sequence[str] | None = None,
+    near: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Look:
+    """Look at a dataset: wrong labels, near copies, leaks, outliers, imbalance, and what each row is worth.
+
+    Parameters
+    ----------
+    features : Tensor, ndarray, DataFrame or Features
+        `[N, d]` numbers, a row a sample: of a pretrained network (`saln.extract`), or standardised columns of a table.
+        Rows that are not finite are not judged.
+    labels : array_like, optional
+        `[N]` whole numbers, bools or texts; or `[N, L]` of 0 and 1, several labels a row.
+    targets : array_like, optional
+        `[N]` numbers to predict, in place of labels.
+    probabilities : array_like, optional
+        `[N, C]`, your own model's for the classes in ascending order, of rows that it was not trained on.
+    groups : mapping, DataFrame, sequence of Groups or array_like, optional
+        Columns to count issues by: patients, cameras, sites.
+    split : array_like, optional
+        `[N]` the part of each row, as texts, numbers, or bools of which true is test: copies across are leaks.
+    class_names : sequence of str, optional
+        Of the classes numbered from 0.
+    near : float, optional
+        Cosine similarity from which rows are near copies. By default it is found in the data.
+    seed : int
+        Of folds and projections.
+    progress : callable, optional
+        Called with what is begun, how many steps are done, and how many there are.
+
+    Returns
+    -------
+    Look
+
+    Raises
+    ------
+    DataError
+        Naming the argument that does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import saln
+    >>> source = np.random.default_rng(0)
+    >>> truth = np.arange(600) % 3
+    >>> features = (source.normal(size=(600, 8)) + 6 * np.eye(3, 8)[truth]).astype(np.float32)
+    >>> labels = truth.copy()
+    >>> labels[:20] = (truth[:20] + 1) % 3  # wrong
+    >>> features[599] = features[300]  # a copy
+    >>> found = saln.look(features, labels)
+    >>> sorted(found.suspects.tolist()) == list(range(20)), (found.suggested_label[:20] == truth[:20]).all()
+    (True, np.True_)
+    >>> [rows.tolist() for rows in found.copy_groups]
+    [[300, 599]]
+    """
+    x = as_features(features)
+    n = len(x)
+    given = as_labels(labels, targets, n, class_names)
+    columns, parts = as_groups(groups, n), as_split(split, n)
+    if near is not None and not 0 < near <= 1:
+        raise DataError(f"near is {near}; wanted a cosine similarity above 0 and at most 1")
+    if probabilities is not None and (given is None or given.kind == "targets"):
+        raise DataError("probabilities were given without labels; wanted both")
+    tell = progress or (lambda what, finished, total: None)
+    tell(STEPS[0], 0, len(STEPS))
+    neighbours = nearest_neighbours(x, seed=seed)
+    tell(STEPS[1], 1, len(STEPS))
+    copies = find_copies(x, threshold=near, neighbours=neighbours, seed=seed)
+    tell(STEPS[2], 2, len(STEPS))
+    outliers = outlier_scores(x, neighbours=neighbours, seed=seed)
+    tell(STEPS[3], 3, len(STEPS))
+    judged = None if given is None else _judge(x, given, probabilities, seed)
+    tell(STEPS[3], 4, len(STEPS))
+    return _made(x, given, judged, copies, numpy_of(neighbours.similarities, np.float32), outliers, columns, parts)
+
+
+def _judge(x: Tensor, given: Given, probabilities: Any, seed: int) -> LabelJudgement:
+    codes = given.codes.to(x.device)
+    if given.kind == "targets":
+        return judge_targets(x, codes, seed=seed)
+    if given.kind == "multilabel":
+        return judge_multilabel(x, codes, seed=seed)
+    return judge_labels(x, codes, probabilities=_probabilities(probabilities, given, x), seed=seed)
+
+
+def _probabilities(probabilities: Any, given: Given, x: Tensor) -> Tensor | None:
+    if probabilities is None:
+        return None
+    found = torch.as_tensor(np.asarray(probabilities), dtype=torch.float32)
+    wanted = (len(x), len(given.names))
+    if tuple(found.shape) != wanted:
+        raise DataError(f"probabilities are {list(found.shape)}; wanted {list(wanted)}, a column for each class")
+    return found.to(x.device)
+
+
+def _made(
+    x: Tensor, given: Given | None, judged: LabelJudgement | None, copies: Copies, similarities: Floats,
+    outliers: Tensor, groups: tuple[Groups, ...], split: Groups | None,
+) -> Look:  # fmt: skip
+    n = len(x)
+    counts = numpy_of(copies.counts, np.int64)
+    quality = np.full(n, np.nan, np.float32) if judged is None else numpy_of(judged.quality, np.float32)
+    codes = None if judged is None else numpy_of(judged.suggested, np.float32 if _is(given, "targets") else np.int64)
+    suggested = codes if given is None or codes is None or given.kind != "classes" else given.classes[codes]
+    losses = None if judged is None else numpy_of(judged.losses, np.float32)
+    return Look(
+        label_quality=quality,
+        suggested_label=suggested,
+        copy_group=numpy_of(copies.groups, np.int64),
+        outlier_score=numpy_of(outliers, np.float32),
+        weight=np.minimum(1, np.nan_to_num(quality, nan=1.0) / np.sqrt(counts)).astype(np.float32),
+        little=little(losses, similarities),
+        copies=counts,
+        exact=numpy_of(copies.exact, np.bool_),
+        near=float(copies.threshold),
+        given=given,
+        noise=None if judged is None else float(judged.noise),
+        skill=None if judged is None else float(judged.skill),
+        noise_matrix=numpy_of(judged.noise_matrix, np.float64) if judged is not None and _is(given, "classes") else None,
+        groups=groups,
+        split=split,
+        notes=tuple(notes(outliers, judged)),
+        suggested_codes=codes,
+    )  # fmt: skip
+
+
+def _is(given: Given | None, kind: str) -> bool:
+    return given is not None and given.kind == kind
