@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -71,7 +71,7 @@ class Look:
     groups : tuple of Groups
     split : Groups or None
         The part of each row; part 0 is trained on.
-    notes : tuple of Message
+    notes : tuple of str
         What to know before believing it.
     """
 
@@ -90,14 +90,14 @@ class Look:
     noise_matrix: npt.NDArray[np.float64] | None = None
     groups: tuple[Groups, ...] = ()
     split: Groups | None = None
-    notes: tuple[Message, ...] = ()
+    notes: tuple[str, ...] = ()
     suggested_codes: Array | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.copy_group)
 
     def __repr__(self) -> str:
-        return f"Look({len(self)} rows: {'; '.join(self.sentences)})"
+        return f"Look({len(self)} rows: {' '.join(self.sentences)})"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -180,6 +180,10 @@ class Look:
     def sentences(self) -> tuple[Message, ...]:
         """What was found, in sentences."""
         return sentences(self)
+
+    def with_notes(self, notes: Sequence[str]) -> Look:
+        """The same with further notes, before its own."""
+        return replace(self, notes=(*notes, *self.notes))
 
     def keep(self, share: float | None = None, *, drop: Sequence[str] = ("suspects", "copies", "leaks")) -> Ints:
         """Rows to train on: without labels that are probably wrong, one of each group of copies.
