@@ -51,7 +51,9 @@ def look(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the values of every row as a table.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the rows to train on: npy.")] = None,
-    keep_share: Annotated[float | None, typer.Option(help="Of them, so many at most; those that carry little go.")] = None,
+    keep_share: Annotated[
+        float | None, typer.Option(help="Of them, so many at most; those that carry little go.")
+    ] = None,
     drop: Annotated[str, typer.Option(help="What is not kept: of suspects, copies, leaks, outliers.")] = (
         "suspects,copies,leaks"
     ),
@@ -69,7 +71,9 @@ def look(
         from saln.pages.look_page import write_look
 
         Words(lang)  # an error before anything is done, not after
-        writable(output, data, features, labels, probabilities, *(groups or []), also=[each for each in (csv, keep) if each])
+        writable(
+            output, data, features, labels, probabilities, *(groups or []), also=[each for each in (csv, keep) if each]
+        )
         if keep is not None and keep.suffix != ".npy":
             raise DataError(f"{keep}: unknown ending '{keep.suffix}' of rows to keep; wanted .npy")
         source, several = _source(data, labels, label_key, target, test_key, feature_key, columns, ignore)
@@ -118,7 +122,12 @@ def _source(
     from saln.datasets.files import ArrayFile
     from saln.datasets.roles import MORE_LABEL_KEYS
 
-    options: dict[str, Any] = {"test": test_key, "features": feature_key, "columns": split(columns), "ignore": split(ignore)}
+    options: dict[str, Any] = {
+        "test": test_key,
+        "features": feature_key,
+        "columns": split(columns),
+        "ignore": split(ignore),
+    }
     several = None
     if labels is not None:
         file = ArrayFile(labels)

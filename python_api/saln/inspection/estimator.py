@@ -56,7 +56,7 @@ class DataLook:
         self.near = near
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None, **others: Any) -> DataLook:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Any, y: Any = None, **others: Any) -> DataLook:
         """Look at the rows.
 
         Parameters
@@ -78,7 +78,7 @@ class DataLook:
             self.classes_ = self.look_.given.classes
         return self
 
-    def transform(self, X: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def transform(self, X: Any) -> npt.NDArray[np.float64]:
         """The values of rows, `[N, 5]` float64, in the order of `get_feature_names_out`.
 
         Rows that were fitted have the values that were found. Others have no label: they are looked at beside the
@@ -94,7 +94,7 @@ class DataLook:
         beside = torch.cat([self._fitted, x.to(self._fitted.device, self._fitted.dtype)])
         return _columns(look(beside, near=self.look_.near, seed=self.seed), len(self._fitted))
 
-    def fit_transform(self, X: Any, y: Any = None, **others: Any) -> npt.NDArray[np.float64]:  # noqa: N803
+    def fit_transform(self, X: Any, y: Any = None, **others: Any) -> npt.NDArray[np.float64]:
         """The values of the rows that are fitted."""
         return _columns(self.fit(X, y, **others).look_, 0)
 

@@ -69,7 +69,8 @@ def as_features(features: Any) -> Tensor:
         features = as_tensor("features", array if array.dtype.kind == "f" else array.astype(np.float32))
     if features.dim() != 2 or features.numel() == 0:
         raise DataError(f"features are {list(features.shape)}; wanted [N, d], a row a sample")
-    return features if features.is_floating_point() else features.float()
+    found: Tensor = features if features.is_floating_point() else features.float()
+    return found
 
 
 def as_labels(labels: Any, targets: Any, n: int, class_names: Sequence[str] | None) -> Given | None:
@@ -105,7 +106,9 @@ def as_labels(labels: Any, targets: Any, n: int, class_names: Sequence[str] | No
         return None
     array = _array(labels)
     if array.ndim not in (1, 2) or len(array) != n:
-        raise DataError(f"labels are {describe(array)}; wanted [N] or [N, L] with a row for each of the {n} of features")
+        raise DataError(
+            f"labels are {describe(array)}; wanted [N] or [N, L] with a row for each of the {n} of features"
+        )
     return _several(array, class_names) if array.ndim == 2 else _classes(array, class_names)
 
 

@@ -152,7 +152,7 @@ def _made(
         given=given,
         noise=None if judged is None else float(judged.noise),
         skill=None if judged is None else float(judged.skill),
-        noise_matrix=numpy_of(judged.noise_matrix, np.float64) if judged is not None and _is(given, "classes") else None,
+        noise_matrix=numpy_of(judged.noise_matrix, np.float64) if judged and _is(given, "classes") else None,
         groups=groups,
         split=split,
         notes=tuple(notes(outliers, judged)),

@@ -44,7 +44,7 @@ class Look:
     Attributes
     ----------
     label_quality : ndarray
-        `[N]` float32, the probability that the row's label is right; NaN without labels, and where a row was not judged.
+        `[N]` float32, the probability that the row's label is right; NaN without labels, and where it was not judged.
     suggested_label : ndarray or None
         `[N]` the label that fits best, as labels were given (`[N, L]` of several); None without labels.
     copy_group : ndarray

@@ -16,6 +16,8 @@ from saln.pages.page import Datum, Drawn
 from saln.pages.style import COLOURS, INK, ROWS_SHOWN, WIDTH, short, short_rows
 
 BINS = 40
+FEWEST_SIZES = 4
+"""Different sizes of groups of copies that make a figure."""
 MATRIX = 12
 """Classes of a noise matrix that are shown."""
 WRONG, RIGHT = COLOURS[2], COLOURS[1]
@@ -36,9 +38,9 @@ def of_labels(found: Look, words: Words) -> Iterator[Drawn]:
 
 def of_copies(found: Look, words: Words) -> Iterator[Drawn]:
     """How large the groups of copies are."""
-    if not found.copy_groups:
-        return
     sizes, times = np.unique([len(rows) for rows in found.copy_groups], return_counts=True)
+    if len(sizes) < FEWEST_SIZES:
+        return
     figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
     axes = figure.subplots()
     axes.bar(range(len(sizes)), times, color=RIGHT)
@@ -120,7 +122,7 @@ def _noise_matrix(found: Look, words: Words) -> Drawn:
     wrong = matrix - np.diag(np.diag(matrix))
     kept = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:MATRIX])
     part, names = 100 * matrix[np.ix_(kept, kept)], [found.class_names[i] for i in kept]
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * len(kept)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * max(len(kept), 4)), layout="constrained")
     axes = figure.subplots()
     off = np.where(np.eye(len(kept), dtype=bool), np.nan, part)
     top = max(float(np.nanmax(off)) if len(kept) > 1 else 0.0, 1.0)
@@ -132,10 +134,10 @@ def _noise_matrix(found: Look, words: Words) -> Drawn:
                     j + 0.5, i + 0.5, f"{part[i, j]:.0f}", ha="center", va="center", fontsize=9,
                     color="#777777" if i == j else INK,
                 )  # fmt: skip
-    short_rows(axes, names, 14)
-    axes.set_yticks(np.arange(len(kept)) + 0.5)
+    places, shown = np.arange(len(kept)) + 0.5, short(names, 14)
+    axes.set_yticks(places, shown)
+    axes.set_xticks(places, shown, rotation=90)
     axes.set_ylim(len(kept), 0)
-    axes.set_xticks(np.arange(len(kept)) + 0.5, short(names, 14), rotation=90)
     axes.set_xlabel(words("look.figure.noise.given"))
     axes.set_ylabel(words("look.figure.noise.true"))
     axes.grid(visible=False)
@@ -150,7 +152,5 @@ def _noise_matrix(found: Look, words: Words) -> Drawn:
         )
         for i, j in pairs
     )  # fmt: skip
-    data = tuple(
-        Datum(found.class_names[i], found.class_names[j], float(matrix[i, j])) for i in kept for j in kept
-    )
+    data = tuple(Datum(found.class_names[i], found.class_names[j], float(matrix[i, j])) for i in kept for j in kept)
     return Drawn("noise", figure, words("look.figure.noise"), caption, alt, data)

@@ -40,12 +40,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Strip:
-    """A group of copies."""
+    """A group of copies: how many, those that are shown, that labels differ if they do, and row numbers."""
 
     n: int
     cards: list[Card]
     differ: Message | None
-    rows: Message
+    rows: str
 
 
 def write_look(
@@ -74,9 +74,7 @@ def write_look(
     return path
 
 
-def look_html(
-    found: Look, words: Words, data: Any = None, name: str | None = None, command: str | None = None
-) -> str:
+def look_html(found: Look, words: Words, data: Any = None, name: str | None = None, command: str | None = None) -> str:
     """The page, one document that needs no other file and no network."""
     view = _View(found, Rows(data, len(found)))
     easy = np.flatnonzero(found.little > CARRIES_LITTLE)
@@ -217,8 +215,7 @@ def _classes(found: Look) -> list[tuple[str, int, float, int]]:
         return []
     wrong = look_figures.suspects_by_class(found)
     return [
-        (name, int(counts[i]), float(counts[i] / len(found)), int(wrong[i]))
-        for i, name in enumerate(found.class_names)
+        (name, int(counts[i]), float(counts[i] / len(found)), int(wrong[i])) for i, name in enumerate(found.class_names)
     ]
 
 
@@ -232,8 +229,8 @@ class _View:
         self._suggested = None if found.suggested_label is None else label_column(found, found.suggested_label)
 
     def suspect(self, row: int) -> Card:
-        share = f"{100 * self._found.label_quality[row]:.1f}"
-        return self._card(row, message("look.card.right", share=share))
+        share = 100 * float(self._found.label_quality[row])
+        return self._card(row, message("look.card.right", share=f"{share:.1f}" if share >= 0.1 else "<\u00a00.1"))
 
     def outlier(self, row: int) -> Card:
         return self._card(row, message("look.card.score", score=f"{self._found.outlier_score[row]:.2f}"))
@@ -253,9 +250,7 @@ class _View:
         classes = found.given is not None and found.given.kind == "classes"
         differ = message("look.copies.differ", labels=tuple(labels)) if classes and len(labels) > 1 else None
         named = ", ".join(map(str, rows[: 3 * OF_GROUP].tolist())) + (", …" if len(rows) > 3 * OF_GROUP else "")
-        return Strip(
-            len(rows), [self.plain(row) for row in shown], differ, message("look.copies.rows", rows=named)
-        )
+        return Strip(len(rows), [self.plain(row) for row in shown], differ, named)
 
     def _card(self, row: int, said: Message | None) -> Card:
         label = "" if self._labels is None else _text(self._labels[row])

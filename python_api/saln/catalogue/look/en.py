@@ -61,7 +61,7 @@ MESSAGES = {
     "look.box.classes.confused": "Most often: {true} labelled as {given}, {n:row|rows}.",
     "look.box.next.correct": "Correct the labels below, the first ones first: they are the surest.",
     "look.box.next.leaks": "Take copies of test rows out of training before the next figure is believed.",
-    "look.box.next.keep": "Without suspects, spare copies and leaks {kept} of {rows} rows remain (keep.npy).",
+    "look.box.next.keep": "Without suspects, spare copies and leaks {kept} of {rows} rows remain (--keep).",
     "look.box.next.none": "Nothing: all rows can be trained on.",
     # Sections.
     "look.suspects": "Labels that are probably wrong",
@@ -84,7 +84,6 @@ MESSAGES = {
     "look.copies": "Near copies",
     "look.copies.lead": "{shown} of {n} groups of [[near copies]], those with different labels first, then the largest.",
     "look.copies.group": "{n:row|rows}",
-    "look.copies.rows": "rows {rows}",
     "look.copies.differ": "labels differ: {labels}",
     "look.leaks": "Leaks: test rows with a near copy in training",
     "look.leaks.lead": "{shown} of {n} groups. Each is a [[leak]].",

@@ -12,7 +12,10 @@ GLOSSARY = {
         "誤り行列",
         "クラスごとに、その行がどのクラスとしてラベル付けされているかの割合。すべて正しければ対角が100%です。",
     ),
-    "weight": ("重み", "学習でのその行の価値（0から1）。ラベルが正しい確率を、ほぼ同じ行の数の平方根で割ったものです。"),
+    "weight": (
+        "重み",
+        "学習でのその行の価値（0から1）。ラベルが正しい確率を、ほぼ同じ行の数の平方根で割ったものです。",
+    ),
     "carries little": (
         "情報が少ない",
         "その行を見ていないモデルにも易しく、近くに似た行がある。より難しい行の割合と、より孤立した行の割合の小さいほうで表します。",
@@ -70,7 +73,7 @@ MESSAGES = {
     "look.box.classes.confused": "最も多い取り違え：{true}が{given}とされたもの{n}件。",
     "look.box.next.correct": "下のラベルを、確実なものから順に直してください。",
     "look.box.next.leaks": "次の評価の前に、テスト行とほぼ同じ行を学習データから除いてください。",
-    "look.box.next.keep": "疑わしい行、余分な同じ行、リークを除くと、{rows}行のうち{kept}行が残ります（keep.npy）。",
+    "look.box.next.keep": "疑わしい行、余分な同じ行、リークを除くと、{rows}行のうち{kept}行が残ります（--keep）。",
     "look.box.next.none": "ありません。すべての行を学習に使えます。",
     # 各節
     "look.suspects": "誤りが疑われるラベル",
@@ -93,7 +96,6 @@ MESSAGES = {
     "look.copies": "ほぼ同じデータ",
     "look.copies.lead": "[[near copies]]の{n}組のうち{shown}組。ラベルが食い違う組を先に、次に大きい組から示します。",
     "look.copies.group": "{n}行",
-    "look.copies.rows": "行 {rows}",
     "look.copies.differ": "ラベルの食い違い：{labels}",
     "look.leaks": "リーク：学習データにほぼ同じ行があるテスト行",
     "look.leaks.lead": "{n}組のうち{shown}組。どれも[[leak]]です。",
