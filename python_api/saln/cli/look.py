@@ -71,9 +71,8 @@ def look(
         from saln.pages.look_page import write_look
 
         Words(lang)  # an error before anything is done, not after
-        writable(
-            output, data, features, labels, probabilities, *(groups or []), also=[each for each in (csv, keep) if each]
-        )
+        for path in (each for each in (output, csv, keep) if each is not None):
+            writable(path, data, features, labels, probabilities, *(groups or []))
         if keep is not None and keep.suffix != ".npy":
             raise DataError(f"{keep}: unknown ending '{keep.suffix}' of rows to keep; wanted .npy")
         source, several = _source(data, labels, label_key, target, test_key, feature_key, columns, ignore)

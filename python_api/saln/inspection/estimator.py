@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from inspect import signature
 from typing import Any
 
@@ -114,6 +115,16 @@ class DataLook:
                 raise DataError(f"{name} is no parameter of DataLook; it has {', '.join(known)}")
             setattr(self, name, value)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks before it uses an estimator: labels may be missing, and so may numbers."""
+        utils = import_module("sklearn.utils")  # it is there: nobody else asks
+        return utils.Tags(
+            estimator_type="transformer",
+            target_tags=utils.TargetTags(required=False),
+            transformer_tags=utils.TransformerTags(),
+            input_tags=utils.InputTags(allow_nan=True),
+        )
 
     def __repr__(self) -> str:
         changed = [f"{name}={value!r}" for name, value in self.get_params().items() if value not in (None, 0)]

@@ -22,7 +22,6 @@ from saln.inspection.words import notes
 
 Floats = npt.NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
-STEPS = ("neighbours", "copies", "outliers", "labels")
 
 
 def look(
@@ -62,7 +61,7 @@ def look(
     seed : int
         Of folds and projections.
     progress : callable, optional
-        Called with what is begun, how many steps are done, and how many there are.
+        Called with the name of a part, and how much of it is done of how much.
 
     Returns
     -------
@@ -97,17 +96,20 @@ def look(
         raise DataError(f"near is {near}; wanted a cosine similarity above 0 and at most 1")
     if probabilities is not None and (given is None or given.kind == "targets"):
         raise DataError("probabilities were given without labels; wanted both")
-    tell = progress or (lambda what, finished, total: None)
-    tell(STEPS[0], 0, len(STEPS))
+    tell = progress or _quiet
+    tell("neighbours", 0, 1)
     neighbours = nearest_neighbours(x, seed=seed)
-    tell(STEPS[1], 1, len(STEPS))
+    tell("neighbours", 1, 1)
     copies = find_copies(x, threshold=near, neighbours=neighbours, seed=seed)
-    tell(STEPS[2], 2, len(STEPS))
     outliers = outlier_scores(x, neighbours=neighbours, seed=seed)
-    tell(STEPS[3], 3, len(STEPS))
+    tell("labels", 0, 1)
     judged = None if given is None else _judge(x, given, probabilities, seed)
-    tell(STEPS[3], 4, len(STEPS))
+    tell("labels", 1, 1)
     return _made(x, given, judged, copies, numpy_of(neighbours.similarities, np.float32), outliers, columns, parts)
+
+
+def _quiet(what: str, finished: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 def _judge(x: Tensor, given: Given, probabilities: Any, seed: int) -> LabelJudgement:

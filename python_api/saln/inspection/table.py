@@ -24,20 +24,16 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def columns(found: Look) -> dict[str, Array]:
     """The values of every row by their names; several labels a row as texts, such as `0 2`."""
-    n = len(found)
-    shown: dict[str, Array] = {"row": np.arange(n)}
+    shown: dict[str, Array] = {"row": np.arange(len(found))}
     if found.split is not None:
         shown["split"] = np.asarray(found.split.names)[found.split.codes]
-    for each in found.groups:
-        shown[each.column] = np.asarray(each.names)[each.codes]
     if found.given is not None and found.suggested_label is not None:
         shown["label"] = label_column(found, found.given.values)
         shown["label_quality"] = found.label_quality
         shown["suggested_label"] = label_column(found, found.suggested_label)
-    suspect = np.zeros(n, dtype=np.bool_)
+    suspect = np.zeros(len(found), dtype=np.bool_)
     suspect[found.suspects] = True
-    return {
-        **shown,
+    shown |= {
         "suspect": suspect,
         "copy_group": found.copy_group,
         "copies": found.copies,
@@ -45,6 +41,10 @@ def columns(found: Look) -> dict[str, Array]:
         "weight": found.weight,
         "little": found.little,
     }
+    for each in found.groups:
+        name = f"group_{each.column}" if each.column in (*shown, "id") else each.column
+        shown[name] = np.asarray(each.names)[each.codes]
+    return shown
 
 
 def label_column(found: Look, values: Array) -> Array:

@@ -22,7 +22,7 @@ SUSPECTS, GROUPS, OUTLIERS, LITTLE, PAIRS = 48, 12, 24, 12, 12
 OF_GROUP = 8
 """Rows of a group of copies that are shown."""
 BY_GROUP = 50
-CARRIES_LITTLE = 0.9
+CARRIES_LITTLE = 0.8
 
 Ints = npt.NDArray[np.int64]
 Lines = list[Message]

@@ -7,7 +7,7 @@ GLOSSARY = {
     "outlier": ("outlier", "A row far from all others, by its features: from elsewhere, broken, or rare."),
     "noise matrix": ("noise matrix", "For every class, the shares of its rows that are labelled as each class. With all labels right, every class has 100 % on the diagonal."),
     "weight": ("weight", "What a row is worth in training, from 0 to 1: the probability that its label is right, over the root of the number of its near copies."),
-    "carries little": ("carries little", "Easy for a model that has not seen the row, and with others close to it: the smaller of the shares of rows that are harder, and lonelier."),
+    "carries little": ("carries little", "Easy for a model that has not seen the row, and with others close to it: the share of rows that are harder, times the share of rows that are lonelier."),
 }  # fmt: skip
 
 MESSAGES = {
@@ -90,7 +90,7 @@ MESSAGES = {
     "look.outliers": "Outliers",
     "look.outliers.lead": "The farthest first, {shown} of {n}. An [[outlier]] may be broken, or the one row that shows something rare.",
     "look.little": "Rows that carry little",
-    "look.little.lead": "A row [[carries little]] where it is easy and others lie close to it. {n} rows are above 0.9; they are the first to leave out where there are too many.",
+    "look.little.lead": "A row [[carries little]] where it is easy and others lie close to it. {n} rows are above 0.8; they are the first to leave out where there are too many.",
     "look.classes": "Classes",
     "look.class": "class",
     "look.class.rows": "rows",
