@@ -47,7 +47,7 @@ def look(
     columns: Columns = None,
     ignore: Annotated[str | None, typer.Option(help="Columns to do without, separated by commas.")] = None,
     near: Annotated[
-        float | None, typer.Option(help="Cosine similarity of near copies.  [default: found in the data]")
+        float | None, typer.Option(help="Similarity of near copies, at most 1.  [default: found in the data]")
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the values of every row as a table.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the rows to train on: npy.")] = None,

@@ -26,7 +26,7 @@ class DataLook:
     Parameters
     ----------
     near : float, optional
-        Cosine similarity from which rows are near copies. By default it is found in the data.
+        Similarity, of at most 1, from which rows are near copies. By default it is found in the data.
     seed : int
         Of folds and projections.
 

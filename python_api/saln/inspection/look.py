@@ -57,7 +57,7 @@ def look(
     class_names : sequence of str, optional
         Of the classes numbered from 0.
     near : float, optional
-        Cosine similarity from which rows are near copies. By default it is found in the data.
+        Similarity, of at most 1, from which rows are near copies. By default it is found in the data.
     seed : int
         Of folds and projections.
     progress : callable, optional
@@ -93,7 +93,7 @@ def look(
     given = as_labels(labels, targets, n, class_names)
     columns, parts = as_groups(groups, n), as_split(split, n)
     if near is not None and not 0 < near <= 1:
-        raise DataError(f"near is {near}; wanted a cosine similarity above 0 and at most 1")
+        raise DataError(f"near is {near}; wanted a similarity above 0 and at most 1")
     if probabilities is not None and (given is None or given.kind == "targets"):
         raise DataError("probabilities were given without labels; wanted both")
     tell = progress or _quiet

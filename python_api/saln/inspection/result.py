@@ -61,7 +61,7 @@ class Look:
     exact : ndarray
         `[N]` bool, whether another row is equal.
     near : float
-        Cosine similarity from which rows count as near copies.
+        Similarity from which rows count as near copies, see `saln.inspection.neighbours`.
     given : Given or None
         The labels.
     noise, skill : float or None
@@ -133,11 +133,19 @@ class Look:
 
     @cached_property
     def leaks(self) -> list[Ints]:
-        """The copy groups with rows in more than one part of the split."""
+        """The copy groups with rows that are trained on and rows that the split holds out."""
         if self.split is None:
             return []
-        spread = is_spread(self.copy_groups, self.split.codes)
+        spread = is_spread(self.copy_groups, self.split.codes > 0)
         return [rows for rows, each in zip(self.copy_groups, spread, strict=True) if each]
+
+    @cached_property
+    def leaked(self) -> Ints:
+        """Rows that the split holds out and that have a near copy in training, ascending."""
+        if self.split is None or not self.leaks:
+            return np.empty(0, dtype=np.int64)
+        rows = np.concatenate(self.leaks)
+        return np.sort(rows[self.split.codes[rows] > 0])
 
     @cached_property
     def conflicts(self) -> list[Ints]:

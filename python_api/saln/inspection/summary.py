@@ -121,7 +121,7 @@ def copy_groups(groups: Ints) -> list[Ints]:
     return sorted(parts, key=lambda part: -len(part))
 
 
-def is_spread(parts: Sequence[Ints], codes: Ints) -> list[bool]:
+def is_spread(parts: Sequence[Ints], codes: Ints | Marks) -> list[bool]:
     """Whether each group of rows has more than one code `[N]`."""
     return [bool((codes[rows] != codes[rows[0]]).any()) for rows in parts]
 

@@ -46,8 +46,8 @@ def leaks_words(found: Look) -> Message:
         return message("look.leaks.no_split")
     if not found.leaks:
         return message("look.leaks.none_found")
-    held_out = sum(int((found.split.codes[rows] > 0).sum()) for rows in found.leaks)
-    return message("look.leaks.found", rows=held_out, of=int((found.split.codes > 0).sum()), groups=len(found.leaks))
+    held_out = int((found.split.codes > 0).sum())
+    return message("look.leaks.found", rows=len(found.leaked), of=held_out, groups=len(found.leaks))
 
 
 def outliers_words(found: Look) -> Message:

@@ -117,7 +117,7 @@ def headline(found: Look) -> Message:
         key = "look.headline.targets" if found.given.kind == "targets" else "look.headline.labels"
         return message(key, n=len(found.suspects), rows=rows)
     if found.leaks and found.split is not None:
-        return message("look.headline.leaks", n=_held_out(found), of=int((found.split.codes > 0).sum()))
+        return message("look.headline.leaks", n=len(found.leaked), of=int((found.split.codes > 0).sum()))
     if found.copy_groups:
         return message("look.headline.copies", n=sum(map(len, found.copy_groups)), rows=rows)
     if len(found.outliers):
@@ -138,7 +138,7 @@ def boxes(found: Look) -> Iterator[tuple[str, Lines]]:
         of = int((found.split.codes > 0).sum())
         yield (
             "look.box.leaks",
-            [message("look.box.leaks.n", rows=_held_out(found), of=of), message("look.box.leaks.more")],
+            [message("look.box.leaks.n", rows=len(found.leaked), of=of), message("look.box.leaks.more")],
         )
     far = len(found.outliers)
     yield (
@@ -194,12 +194,6 @@ def _next(found: Look) -> Lines:
     if kept < len(found):
         lines.append(message("look.box.next.keep", kept=kept, rows=len(found)))
     return lines or [message("look.box.next.none")]
-
-
-def _held_out(found: Look) -> int:
-    """Rows outside of training that have a copy in another part."""
-    assert found.split is not None
-    return int(sum((found.split.codes[rows] > 0).sum() for rows in found.leaks))
 
 
 def _first_conflicts(found: Look) -> list[Ints]:
