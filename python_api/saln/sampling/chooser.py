@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from saln.inspection.labels import judge_labels
 from saln.sampling.ahead import Place
 from saln.sampling.memory import memory_of
 from saln.sampling.order import EpochOrder
@@ -19,7 +20,6 @@ from saln.sampling.recorder import Recorder
 from saln.sampling.refresh import LiveValues, Refresh
 from saln.sampling.served import ServedBatch
 from saln.selectors import SelectionReport, Selector
-from saln.selectors.support.out_of_fold import out_of_fold_losses
 from saln.superbatch import SuperBatch
 
 
@@ -217,7 +217,7 @@ class Chooser:
                     f"{self.selector.name} reads reference_losses, and there are no labels to work them out from: give "
                     "labels, or SuperBatch(features, reference_losses=...)"
                 )
-            losses = out_of_fold_losses(self._samples.features, self._samples.labels)
+            losses = judge_labels(self._samples.features, self._samples.labels).losses
             self._samples = dataclasses.replace(self._samples, reference_losses=losses)
         return dataclasses.replace(samples, reference_losses=self._samples.reference_losses)
 

@@ -56,7 +56,7 @@ class SpectralBatchSampler(BatchSampler):
     one line in its loop, `with sampler.recorder(model):` around them (`saln.sampling.recorder.Recorder`). Batches then
     depend on those before them in this way, too. Reference losses that nobody has given are made of features and
     labels, once, when a selector first reads them: what a linear model says of samples that it was not fitted on
-    (`saln.selectors.support.out_of_fold`).
+    (`saln.inspection.labels`).
 
     Parameters
     ----------

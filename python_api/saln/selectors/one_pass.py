@@ -9,15 +9,23 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from saln.inspection.labels import judge_labels
 from saln.selectors.base import Offer, Selector
 from saln.selectors.registry import register
 from saln.selectors.support.copies import find_copies
-from saln.selectors.support.credibility import label_credibility
 from saln.selectors.support.schedule import share
 from saln.superbatch import SuperBatch
 
 LEAST_CREDIBLE = 0.05
 """Nothing is left out for good: the least credible sample comes this many times as often as the most of its class."""
+LEAST_NOISE = 0.1
+"""Share of wrong labels below which every label is believed: samples that are hard but right are worth more than what
+would be found."""
+LEAST_SKILL = 0.45
+"""Skill below which every label is believed: features that hardly tell classes apart (pixels, say) do not tell which
+labels are wrong either."""
+LEAST_ROWS = 1000
+"""In smaller datasets every label is believed: estimates of the noise scatter too much."""
 
 
 @register
@@ -26,7 +34,7 @@ class OnePass(Selector):
 
     This project's own, and of all methods of docs/log/study.md the one that most often paid by the clock. `prepare`
     looks at the dataset once: how many copies each sample has (`support.copies`), and how likely its label is right
-    (`support.credibility`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
+    (`saln.inspection.labels`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
     copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
     at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
 
@@ -187,10 +195,13 @@ class OnePass(Selector):
         worth = different
         if pool.labels is not None:
             if self.credibility:
-                credibility = label_credibility(pool.features, pool.labels, among=among, seed=self.seed)
-                noise = credibility.noise
-                if credibility.values is not None:
-                    worth = worth * credibility.values.nan_to_num(0.0).clamp_min(LEAST_CREDIBLE)
+                found = judge_labels(pool.features, pool.labels, among=among, seed=self.seed)
+                noise = found.noise
+                n = len(pool) if among is None else len(among)
+                if n >= LEAST_ROWS and noise >= LEAST_NOISE and found.skill >= LEAST_SKILL:
+                    # Classes that are too small to be judged are believed, rows that are broken are not.
+                    quality = found.quality.double().where(found.losses.isnan() | ~found.quality.isnan(), 1.0)
+                    worth = worth * quality.nan_to_num(0.0).clamp_min(LEAST_CREDIBLE)
             worth = worth * self._class_factors(worth, different, pool.labels)
         return worth / worth.amax() if len(worth) else worth, noise
 
