@@ -147,8 +147,8 @@ def test_numbers_to_predict() -> None:
 
 def test_own_probabilities_are_taken_in_place_of_features() -> None:
     noise = RNG.normal(size=(N, 8)).astype(np.float32)
-    mine = np.full((N, 3), 0.02)
-    mine[np.arange(N), CASE.truth] = 0.96
+    odds = np.exp(2 * CASE.features[:, :3])
+    mine = odds / odds.sum(axis=1, keepdims=True)
     planted = set(range(CASE.wrong))
     assert set(look(noise, CASE.labels, probabilities=mine).suspects.tolist()) == planted
     assert not planted <= set(look(noise, CASE.labels).suspects.tolist())

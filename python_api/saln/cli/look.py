@@ -68,9 +68,11 @@ def look(
         import saln
         from saln.catalogue import Words
         from saln.datasets import DataError
+        from saln.inspection.keep import check_rules
         from saln.pages.look_page import write_look
 
-        Words(lang)  # an error before anything is done, not after
+        Words(lang)  # errors before anything is done, not after
+        check_rules(keep_share, split(drop))
         for path in (each for each in (output, csv, keep) if each is not None):
             writable(path, data, features, labels, probabilities, *(groups or []))
         if keep is not None and keep.suffix != ".npy":

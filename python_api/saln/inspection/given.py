@@ -106,9 +106,7 @@ def as_labels(labels: Any, targets: Any, n: int, class_names: Sequence[str] | No
         return None
     array = _array(labels)
     if array.ndim not in (1, 2) or len(array) != n:
-        raise DataError(
-            f"labels are {describe(array)}; wanted [N] or [N, L], a row for each of the {n} of features"
-        )
+        raise DataError(f"labels are {describe(array)}; wanted [N] or [N, L], a row for each of the {n} of features")
     return _several(array, class_names) if array.ndim == 2 else _classes(array, class_names)
 
 

@@ -72,8 +72,10 @@ def thin_out(rows: Ints, little: Floats, classes: Ints, n: int) -> Ints:
     return np.sort(rows[np.argsort(share, kind="stable")[:n]])
 
 
-def check_drop(drop: Sequence[str]) -> set[str]:
-    """The rules, or a DataError that names one that there is not."""
+def check_rules(share: float | None, drop: Sequence[str]) -> set[str]:
+    """The rules; a DataError names one that there is not, or a share that is none."""
+    if share is not None and not 0 < share <= 1:
+        raise DataError(f"share is {share}; wanted above 0 and at most 1")
     named = [drop] if isinstance(drop, str) else list(drop)
     for each in named:
         if each not in RULES:

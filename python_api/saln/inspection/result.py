@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.catalogue import Message
-from saln.datasets import DataError, Groups
+from saln.datasets import Groups
 from saln.datasets.errors import Array
 from saln.inspection import table
 from saln.inspection.given import Given
-from saln.inspection.keep import check_drop, representatives, thin_out
+from saln.inspection.keep import check_rules, representatives, thin_out
 from saln.inspection.summary import (
     ConfusedPair,
     GroupColumn,
@@ -217,7 +217,7 @@ class Look:
         DataError
             A share that is none, or another rule.
         """
-        rules = check_drop(drop)
+        rules = check_rules(share, drop)
         held_out = np.zeros(len(self), dtype=np.bool_) if self.split is None else self.split.codes > 0
         left_out = held_out.copy()
         left_out[representatives(self.copy_groups, self.label_quality, held_out, rules)] = True
@@ -227,8 +227,6 @@ class Look:
             left_out[self.outliers] = True
         rows = np.flatnonzero(~left_out)
         if share is not None:
-            if not 0 < share <= 1:
-                raise DataError(f"share is {share}; wanted above 0 and at most 1")
             codes = np.zeros(len(self), dtype=np.int64)
             if self.given is not None and self.given.kind == "classes":
                 codes = self.given.codes.numpy()

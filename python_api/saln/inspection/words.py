@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from saln.inspection.labels import LabelJudgement
     from saln.inspection.result import Look
 
-LEAST_SKILL = 0.2
+LEAST_SKILL = 0.3
 """Skill of the judge below which its judgement of labels is called weak."""
 LOPSIDED = 3.0
 """Rows of the largest class over those of the smallest from which classes are called unequal."""
