@@ -3,9 +3,10 @@
     python -m bench.look --data FOLDER --output bench/results/look-DATE.json
 
 FOLDER holds the npz files of `SETS`, each with `features` and `labels`. Every set is looked at as it is, and spoiled: a
-tenth of the labels another class at random, and a fiftieth of the rows once more with features that differ by 5 % of
-their own size. cleanlab gets what its tutorials give it: out-of-sample probabilities of scikit-learn's logistic
-regression on standardised features, five folds, and the features; without cleanlab installed the look stands alone.
+tenth of the labels another class at random, a fiftieth of the rows once more with features that differ by 5 % of their
+own size, and five rows of another set, a picture among pictures, a text among texts. cleanlab gets what its tutorials
+give it: out-of-sample probabilities of scikit-learn's logistic regression on standardised features, five folds, and the
+features. Without cleanlab installed the look stands alone.
 """
 
 from __future__ import annotations
@@ -28,65 +29,88 @@ import saln
 from bench.machine import describe
 
 SETS = {
-    "CIFAR-10": "features_cifar10_20k_5k_efflite0_160.npz",
-    "steel (NEU)": "neu_surface_defects.npz",
-    "TREC": "text_trec_questions.npz",
-    "IMDb": "text_imdb_8k_4k.npz",
+    "CIFAR-10": ("features_cifar10_20k_5k_efflite0_160.npz", "steel (NEU)"),
+    "steel (NEU)": ("neu_surface_defects.npz", "CIFAR-10"),
+    "TREC": ("text_trec_questions.npz", "IMDb"),
+    "IMDb": ("text_imdb_8k_4k.npz", "TREC"),
 }
+"""Each with its file, and the set that strangers are from, whose features are of the same network."""
 MOST_ROWS = 6000
-WRONG, COPIED, NOISE = 0.1, 0.02, 0.05
+WRONG, COPIED, NOISE, STRANGERS = 0.1, 0.02, 0.05, 5
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Spoiled:
-    """A set, which of its labels are wrong `[N]`, and of which row each of the last ones is a near copy."""
+    """A set, and what is planted in it.
+
+    Attributes
+    ----------
+    features, labels : ndarray
+        `[N, d]`, `[N]`.
+    wrong, strange : ndarray
+        `[N]` bool: labels that are wrong, rows of another set.
+    copied, copies : ndarray
+        `[k]` rows, and their near copies.
+    """
 
     features: Floats
     labels: Ints
-    wrong: npt.NDArray[np.bool_]
+    wrong: Marks
+    strange: Marks
     copied: Ints
+    copies: Ints
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a tool says: doubt of each label, rows it calls wrong, pairs of copies' groups `[N]`, outliers, seconds."""
+    """What a tool says of each row `[N]`: doubt of its label, whether it calls it wrong, its group of copies, how far
+    it is from others, whether it calls it an outlier; and the CPU seconds that it took.
+    """
 
     doubt: Floats
-    suspects: npt.NDArray[np.bool_]
+    suspects: Marks
     groups: Ints
-    outliers: int
+    distance: Floats
+    outliers: Marks
     seconds: float
 
 
-def spoil(features: Floats, labels: Ints, spoiled: bool, seed: int = 0) -> Spoiled:
-    """The set as it is, or with wrong labels and near copies."""
+def spoil(features: Floats, labels: Ints, strangers: Floats | None, seed: int = 0) -> Spoiled:
+    """The set with wrong labels, near copies and strangers; without strangers as it is."""
     n, rng = len(labels), np.random.default_rng(seed)
-    wrong = np.zeros(n, dtype=np.bool_)
-    if not spoiled:
-        return Spoiled(features, labels, wrong, np.empty(0, np.int64))
+    nothing, nobody = np.zeros(n, dtype=np.bool_), np.empty(0, np.int64)
+    if strangers is None:
+        return Spoiled(features, labels, nothing, nothing, nobody, nobody)
     classes, codes = np.unique(labels, return_inverse=True)
+    wrong = nothing.copy()
     wrong[rng.permutation(n)[: round(WRONG * n)]] = True
     codes = np.where(wrong, (codes + rng.integers(1, len(classes), n)) % len(classes), codes)
     copied = rng.permutation(n)[: round(COPIED * n)]
     near = features[copied] * (1 + NOISE * rng.normal(size=(len(copied), features.shape[1])))
+    strange = strangers[rng.permutation(len(strangers))[:STRANGERS]]
+    more = rng.integers(0, len(classes), len(strange))
     return Spoiled(
-        np.concatenate([features, near]).astype(np.float32),
-        classes[np.concatenate([codes, codes[copied]])],
-        np.concatenate([wrong, wrong[copied]]),
+        np.concatenate([features, near, strange]).astype(np.float32),
+        classes[np.concatenate([codes, codes[copied], more])],
+        np.concatenate([wrong, wrong[copied], more < 0]),
+        np.arange(n + len(copied) + len(strange)) >= n + len(copied),
         copied,
+        n + np.arange(len(copied)),
     )
 
 
 def by_saln(case: Spoiled) -> Found:
-    start = time.perf_counter()
+    start = time.process_time()
     found = saln.look(case.features, case.labels)
-    seconds = time.perf_counter() - start
-    suspects = np.zeros(len(found), dtype=np.bool_)
-    suspects[found.suspects] = True
-    return Found(-np.nan_to_num(found.label_quality, nan=1.0), suspects, found.copy_group, len(found.outliers), seconds)
+    seconds = time.process_time() - start
+    suspects, outliers = np.zeros((2, len(found)), dtype=np.bool_)
+    suspects[found.suspects] = outliers[found.outliers] = True
+    doubt = -np.nan_to_num(found.label_quality, nan=1.0)
+    return Found(doubt, suspects, found.copy_group, found.outlier_score, outliers, seconds)
 
 
 def by_cleanlab(case: Spoiled) -> Found:
@@ -96,48 +120,62 @@ def by_cleanlab(case: Spoiled) -> Found:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    start = time.perf_counter()
+    start = time.process_time()
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=400))
     shares = cross_val_predict(model, case.features, case.labels, cv=5, method="predict_proba")
     lab = Datalab({"y": case.labels}, label_name="y", verbosity=0)
-    lab.find_issues(
-        pred_probs=shares, features=case.features, issue_types={"label": {}, "near_duplicate": {}, "outlier": {}}
-    )
-    seconds = time.perf_counter() - start
+    kinds: dict[str, dict[str, Any]] = {"label": {}, "near_duplicate": {}, "outlier": {}}
+    lab.find_issues(pred_probs=shares, features=case.features, issue_types=kinds)
+    seconds = time.process_time() - start
     groups = np.arange(len(case.labels))
     for row, others in enumerate(lab.get_issues("near_duplicate")["near_duplicate_sets"]):
         for other in others:  # what hangs together is one group
             groups[groups == groups[other]] = groups[row]
-    issues = lab.get_issues("label")
-    outliers = int(lab.get_issues("outlier")["is_outlier_issue"].sum())
-    doubt = -issues["label_score"].to_numpy()
-    return Found(doubt, issues["is_label_issue"].to_numpy(), groups, outliers, seconds)
+    labels, outliers = lab.get_issues("label"), lab.get_issues("outlier")
+    return Found(
+        -labels["label_score"].to_numpy(), labels["is_label_issue"].to_numpy(), groups,
+        -outliers["outlier_score"].to_numpy(), outliers["is_outlier_issue"].to_numpy(), seconds,
+    )  # fmt: skip
 
 
 def measures(case: Spoiled, found: Found) -> dict[str, Any]:
-    """What was found of what was planted; a row that is in a group of copies counts once."""
-    n, hits = len(case.labels), int((found.suspects & case.wrong).sum())
-    copies = np.bincount(found.groups)[found.groups] > 1
-    of_copies = found.groups[n - len(case.copied) :] == found.groups[case.copied]
-    return {
-        "rows": n,
-        "seconds": round(found.seconds, 2),
-        "suspects": int(found.suspects.sum()),
-        "outliers": found.outliers,
-        "rows_with_copies": int(copies.sum()),
-        **(
-            {
-                "wrong": int(case.wrong.sum()),
-                "auc": round(float(roc_auc_score(case.wrong, found.doubt)), 4),
-                "precision": round(hits / max(1, int(found.suspects.sum())), 3),
-                "recall": round(hits / int(case.wrong.sum()), 3),
-                "copies": len(case.copied),
-                "copies_found": round(float(of_copies.mean()), 3),
-            }
-            if case.wrong.any()
-            else {}
-        ),
+    """What was found of what was planted; strangers count as outliers alone, not as labels that are right or wrong."""
+    ours = ~case.strange
+    suspects, wrong = found.suspects[ours], case.wrong[ours]
+    counts: dict[str, Any] = {
+        "rows": len(case.labels),
+        "cpu_seconds": round(found.seconds, 2),
+        "suspects": int(suspects.sum()),
+        "rows_with_copies": int((np.bincount(found.groups)[found.groups] > 1).sum()),
+        "outliers": int(found.outliers.sum()),
     }
+    if not case.wrong.any():
+        return counts
+    hits = int((suspects & wrong).sum())
+    return {
+        **counts,
+        "wrong": int(wrong.sum()),
+        "auc": _share(roc_auc_score(wrong, found.doubt[ours]), 4),
+        "precision": _share(hits / max(1, int(suspects.sum()))),
+        "recall": _share(hits / int(wrong.sum())),
+        "copies": len(case.copies),
+        "copies_found": _share((found.groups[case.copies] == found.groups[case.copied]).mean()),
+        "strangers": int(case.strange.sum()),
+        "strangers_auc": _share(roc_auc_score(case.strange, found.distance), 4),
+        "strangers_found": _share(found.outliers[case.strange].mean()),
+    }
+
+
+def _share(value: Any, digits: int = 3) -> float:
+    return round(float(value), digits)
+
+
+def read(path: Path, rows: int) -> tuple[Floats, Ints]:
+    """Features and labels of some rows of a file, always the same ones."""
+    with np.load(path, allow_pickle=False) as arrays:
+        features, labels = arrays["features"].astype(np.float32), arrays["labels"].astype(np.int64)
+    kept = np.random.default_rng(1).permutation(len(labels))[:rows]
+    return features[kept], labels[kept]
 
 
 def main() -> None:
@@ -150,15 +188,14 @@ def main() -> None:
     if find_spec("cleanlab") is not None:
         tools["cleanlab"] = by_cleanlab
     results = []
-    for name, file in SETS.items():
-        with np.load(arguments.data / file, allow_pickle=False) as arrays:
-            features, labels = arrays["features"].astype(np.float32), arrays["labels"].astype(np.int64)
-        kept = np.random.default_rng(1).permutation(len(labels))[: arguments.rows]
-        for spoiled in (False, True):
-            case = spoil(features[kept], labels[kept], spoiled)
+    for name, (file, other) in SETS.items():
+        features, labels = read(arguments.data / file, arguments.rows)
+        strangers = read(arguments.data / SETS[other][0], arguments.rows)[0]
+        for planted in (None, strangers):
+            case = spoil(features, labels, planted)
             for tool, look in tools.items():
                 found = measures(case, look(case))
-                results.append({"set": name, "spoiled": spoiled, "tool": tool, **found})
+                results.append({"set": name, "spoiled": planted is not None, "tool": tool, **found})
                 print(json.dumps(results[-1]), file=sys.stderr)
     versions = {}
     if "cleanlab" in tools:

@@ -18,6 +18,8 @@ from saln.pages.style import COLOURS, INK, ROWS_SHOWN, WIDTH, short, short_rows
 BINS = 40
 FEWEST_SIZES = 4
 """Different sizes of groups of copies that make a figure."""
+PALEST = 10.0
+"""Per cent of a class at which the colours of a noise matrix end at least, so that little noise looks so."""
 MATRIX = 12
 """Classes of a noise matrix that are shown."""
 WRONG, RIGHT = COLOURS[2], COLOURS[1]
@@ -125,8 +127,8 @@ def _noise_matrix(found: Look, words: Words) -> Drawn:
     figure = Figure(figsize=(WIDTH, 1.3 + 0.3 * max(len(kept), 4)), layout="constrained")
     axes = figure.subplots()
     off = np.where(np.eye(len(kept), dtype=bool), np.nan, part)
-    top = max(float(np.nanmax(off)) if len(kept) > 1 else 0.0, 1.0)
-    axes.pcolormesh(off, cmap="Oranges", vmin=0.0, vmax=1.4 * top)
+    top = float(np.nanmax(off)) if len(kept) > 1 else 0.0
+    axes.pcolormesh(off, cmap="Oranges", vmin=0.0, vmax=max(1.4 * top, PALEST))
     for i in range(len(kept)):
         for j in range(len(kept)):
             if i == j or part[i, j] >= 0.5:
