@@ -11,8 +11,8 @@ from wrong labels: they make k small, not T wrong. Two readings of scores as log
 - scores as they are, or Fisher's linear discriminant in the space of the scores, whose means and covariance are found
   together with T by expectation maximisation, since labels, too, are seen through T (linear discriminants of fitted
   values: Hastie, Tibshirani & Buja 1994; the mixture with unreliable labels: Lawrence & Schölkopf 2001);
-- T with all classes taken for each other alike (one number, found by Newton's method: the likelihood is concave in it),
-  or each of its rows free.
+- T without noise, with all classes taken for each other alike (one number, found by Newton's method: the likelihood is
+  concave in it), or with rows of it free.
 
 Which of them holds the Bayesian information criterion decides (Schwarz 1978).
 """
@@ -30,7 +30,7 @@ from torch.nn import functional as F
 LEAST_NOISE = 1e-3
 """Wrong labels are never ruled out: with none at all, no label would be less credible than another."""
 LEAST_PRIOR = 1e-3
-SCALES = (-4, 10, 3)
+SCALES = (-16, 10, 3)
 """First, last, and first tried, in half octaves: scales of log-odds over their spread."""
 STARTS = (0.1, 0.3)
 """Shares of wrong labels that expectation maximisation starts from, if no larger one is found before."""
@@ -40,7 +40,7 @@ MOST_ROUNDS = 100
 SETTLED = 1e-5
 """Gain of mean log-likelihood in a round below which it ends."""
 RESCALED = 10
-"""Rounds after which the scale is looked for anew."""
+"""How often the scale is looked for anew, at most, each time after the matrix has settled."""
 PSEUDO_ROWS = 10.0
 """Rows that every row of T is thought to have had before, with all classes taken for each other alike."""
 
@@ -79,9 +79,17 @@ class LabelNoise:
         """The probability `[c, m]` of every class to be the true one, given scores `[m, c]` alone."""
         return _softmax((self.slopes.T @ scores.T).add_(self.offsets[:, None]))
 
-    def of(self, slopes: Tensor, offsets: Tensor) -> LabelNoise:
-        """The same for scores that give its own by slopes `[c, c]` and offsets `[c]`."""
-        return replace(self, slopes=slopes @ self.slopes, offsets=offsets @ self.slopes + self.offsets)
+    def of(self, slopes: Tensor, offsets: Tensor, numbers: int) -> LabelNoise:
+        """The same for scores that give its own by slopes `[c, c]` and offsets `[c]`, so many numbers fitted.
+
+        Each makes the labels that it was fitted on likelier by half, others less so by as much (Akaike 1974).
+        """
+        return replace(
+            self,
+            slopes=slopes @ self.slopes,
+            offsets=offsets @ self.slopes + self.offsets,
+            evidence=self.evidence - numbers,
+        )
 
 
 def given(shares: Tensor, matrix: Tensor, y: Tensor) -> Tensor:
@@ -115,12 +123,12 @@ def fit_label_noise(scores: Tensor, y: Tensor) -> LabelNoise:
     """
     c = scores.shape[1]
     plain = fit_alike(scores, y)
-    found = [plain]
+    found = [plain, fit_alike(scores, y, noisy=False)]
     for noise in STARTS:
         slopes, offsets, matrix = discriminant(scores, y, alike(max(noise, plain.noise), c, scores))
         odds = scores @ slopes + offsets
-        as_means = fit_alike(odds, y)
-        found += [each.of(slopes, offsets) for each in (as_means, fit_free(odds, y, as_means, matrix))]
+        readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False), fit_free(odds, y, matrix)]
+        found += [each.of(slopes, offsets, numbers=c * (c - 1)) for each in readings]
     return max(found, key=lambda each: each.evidence)
 
 
@@ -129,8 +137,11 @@ def alike(noise: float, c: int, of: Tensor) -> Tensor:
     return of.new_full((c, c), noise / (c - 1)).fill_diagonal_(1 - noise)
 
 
-def fit_alike(scores: Tensor, y: Tensor) -> LabelNoise:
-    """The likeliest scale, priors and share of wrong labels, scores `[m, c]` being log-odds, all classes alike."""
+def fit_alike(scores: Tensor, y: Tensor, *, noisy: bool = True) -> LabelNoise:
+    """The likeliest scale, priors and share of wrong labels, scores `[m, c]` being log-odds, all classes alike.
+
+    If not noisy, the share is the least one.
+    """
     m, c = scores.shape
     odds = scores.T.contiguous()  # [c, m]: classes are few
     observed = torch.bincount(y, minlength=c).to(odds.dtype) / m
@@ -139,22 +150,23 @@ def fit_alike(scores: Tensor, y: Tensor) -> LabelNoise:
 
     def likelihood(step: int) -> float:
         if step not in tried:
-            tried[step] = _fit_noise(odds * (2.0 ** (step / 2) / spread), y, observed)
+            tried[step] = _fit_noise(odds * (2.0 ** (step / 2) / spread), y, observed, noisy)
         return tried[step][0]
 
     best = climb(likelihood, *SCALES)
     value, noise, priors = tried[best]
     scale = 2.0 ** (best / 2) / spread
     eye = torch.eye(c, dtype=odds.dtype, device=odds.device)
-    return LabelNoise(scale * eye, priors.log(), priors, alike(noise, c, odds), value, _evidence(value, m, 1))
+    return LabelNoise(scale * eye, priors.log(), priors, alike(noise, c, odds), value, _evidence(value, m, int(noisy)))
 
 
 def climb(value: Callable[[int], float], first: int, last: int, start: int) -> int:
     """Where a value of whole numbers is largest, from a start uphill."""
-    best = start
+    best, most = start, value(start)
     for step in (1, -1):
-        while first <= best + step <= last and value(best + step) > value(best):
+        while first <= best + step <= last and value(best + step) > most:
             best += step
+            most = value(best)
     return best
 
 
@@ -168,14 +180,14 @@ def _evidence(likelihood: float, m: int, numbers: int) -> float:
     return m * likelihood - 0.5 * numbers * math.log(m)
 
 
-def _fit_noise(odds: Tensor, y: Tensor, observed: Tensor) -> tuple[float, float, Tensor]:
+def _fit_noise(odds: Tensor, y: Tensor, observed: Tensor, noisy: bool) -> tuple[float, float, Tensor]:
     """Mean log-likelihood, share of wrong labels and priors `[c]`, for scaled log-odds `[c, m]`."""
     c = len(odds)
-    priors, noise = observed, 0.1
+    priors, noise = observed, 0.1 if noisy else LEAST_NOISE
     for _ in range(ROUNDS):
         share = _softmax(odds + priors.log()[:, None]).gather(0, y[None]).squeeze(0)  # [m]
         slope = (1 - share) / (c - 1) - share  # of a label's probability, share + noise * slope, by the noise
-        for _ in range(STEPS):
+        for _ in range(STEPS if noisy else 0):
             steepness = slope / (share + noise * slope)
             step = float(steepness.mean() / steepness.square().mean().clamp_min(1e-12))
             before, noise = noise, min(max(noise + step, LEAST_NOISE), 0.95 * (c - 1) / c)
@@ -238,27 +250,37 @@ def _off(counts: Tensor) -> float:
     return max(LEAST_NOISE, 1 - float(counts.diagonal().sum() / counts.sum()))
 
 
-def fit_free(scores: Tensor, y: Tensor, start: LabelNoise, matrix: Tensor) -> LabelNoise:
-    """The likeliest scale, priors and noise matrix, scores `[m, c]` being log-odds; starts from a scale and a matrix.
+def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
+    """The likeliest scale, priors and noise matrix, scores `[m, c]` being log-odds; starts from a matrix.
 
     Rows of the matrix are free where that makes labels likelier by more than it costs.
     """
     m, c = scores.shape
     odds, members = scores.T.contiguous(), F.one_hot(y, c).to(scores.dtype)
-    scale, priors, free = float(start.slopes[0, 0]), members.mean(dim=0), None
-    for _ in range(2):
+    scale, priors = 1.0, members.mean(dim=0)
+
+    def settle(scale: float, matrix: Tensor, priors: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         before = -math.inf
-        for turn in range(MOST_ROUNDS):
-            if turn % RESCALED == 0:
-                scale = max(
-                    (scale * factor for factor in (0.8, 1.0, 1.25)),
-                    key=lambda each: float(given(_shares(odds, each, priors), matrix, y).log().mean()),
-                )
+        for _ in range(MOST_ROUNDS):
             belongs, counts, likelihood = _expect(_shares(odds, scale, priors), matrix, y, members)
-            if turn % RESCALED and likelihood - before < SETTLED:
-                break
-            before, matrix, priors = likelihood, _matrix(counts, free), belongs.mean(dim=1).clamp_min(1e-6)
+            matrix, priors = _matrix(counts, free), belongs.mean(dim=1).clamp_min(LEAST_PRIOR)
             priors = priors / priors.sum()
+            if likelihood - before < SETTLED:
+                break
+            before = likelihood
+        return matrix, priors, counts
+
+    def likelihood_at(scale: float) -> float:
+        return float(given(_shares(odds, scale, priors), matrix, y).log().mean())
+
+    free = None
+    for _ in range(2):
+        for _ in range(RESCALED):
+            matrix, priors, counts = settle(scale, matrix, priors, free)
+            step = climb(lambda step: likelihood_at(scale * 2 ** (step / 4)), -8, 8, 0)
+            scale *= 2 ** (step / 4)
+            if step == 0:
+                break
         if free is not None:
             break
         gain = (counts * (matrix.clamp_min(1e-12) / alike(_off(counts), c, counts)).log()).sum(dim=1)
@@ -266,6 +288,8 @@ def fit_free(scores: Tensor, y: Tensor, start: LabelNoise, matrix: Tensor) -> La
         if bool(free.all()):
             break
         matrix = _matrix(counts, free)
+    assert free is not None
+    likelihood = likelihood_at(scale)
     eye = torch.eye(c, dtype=odds.dtype, device=odds.device)
     numbers = int(free.sum()) * (c - 1) + 1
     return LabelNoise(scale * eye, priors.log(), priors, matrix, likelihood, _evidence(likelihood, m, numbers))

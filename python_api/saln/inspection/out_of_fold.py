@@ -10,7 +10,9 @@ from torch import Tensor
 
 from saln.inspection.label_noise import climb
 
-FOLDS = 5
+FOLDS, FOLDS_IF_NARROW = 5, 10
+"""The more folds, the more rows each model has; where columns are few, more cost next to nothing."""
+NARROW = 512
 SHRINKAGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Ridges that are tried, in units of a column's variance."""
 FIRST = 3
@@ -56,7 +58,7 @@ def out_of_fold_scores(
     *,
     seed: int = 0,
 ) -> OutOfFold:
-    """Ridge regression of standardised columns, five folds: each fifth is judged by a model of the other four.
+    """Ridge regression of standardised columns, in folds: each is judged by a model of the others.
 
     One Gram matrix a fold serves all ridges; the one whose out-of-fold scores are worth most is taken.
 
@@ -160,9 +162,10 @@ class _Folds:
 
     @classmethod
     def of(cls, x: Tensor, targets: Tensor) -> _Folds:
-        parts = x.tensor_split(FOLDS)
+        n_folds = FOLDS_IF_NARROW if x.shape[1] <= NARROW else FOLDS
+        parts = x.tensor_split(n_folds)
         grams = [_gram(part) for part in parts]
-        products = [(some.T @ part).T for part, some in zip(parts, targets.tensor_split(FOLDS), strict=True)]
+        products = [(some.T @ part).T for part, some in zip(parts, targets.tensor_split(n_folds), strict=True)]
         return cls(parts, grams, products, torch.stack(grams).sum(dim=0), torch.stack(products).sum(dim=0))
 
     def judged_by_others(self, shrinkage: float) -> Tensor:
