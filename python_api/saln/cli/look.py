@@ -52,7 +52,7 @@ def look(
     csv: Annotated[Path | None, typer.Option(help="Write the values of every row as a table.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Write the rows to train on: npy.")] = None,
     keep_share: Annotated[
-        float | None, typer.Option(help="Of them, so many at most; those that carry little go.")
+        float | None, typer.Option(help="Share of the rows to keep at most, the same of each class.")
     ] = None,
     drop: Annotated[str, typer.Option(help="What is not kept: of suspects, copies, leaks, outliers.")] = (
         "suspects,copies,leaks"

@@ -202,8 +202,8 @@ class Look:
         Parameters
         ----------
         share : float, optional
-            Of the rows that are trained on, to keep at most: those that carry least go first, the same share of each
-            class.
+            Of the rows that are trained on, to keep at most: those that carry least go, and as many that are least like
+            the rest, the same share of each class. `saln prune` has more ways.
         drop : sequence of str
             Of "suspects", "copies", "leaks" and "outliers".
 
