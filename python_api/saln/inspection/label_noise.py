@@ -277,10 +277,11 @@ def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
     for _ in range(2):
         for _ in range(RESCALED):
             matrix, priors, counts = settle(scale, matrix, priors, free)
-            step = climb(lambda step: likelihood_at(scale * 2 ** (step / 4)), -8, 8, 0)
-            scale *= 2 ** (step / 4)
-            if step == 0:
+            scales = [scale * 2 ** (step / 4) for step in range(-8, 9)]
+            best = scales[climb(lambda step: likelihood_at(scales[step]), 0, 16, 8)]  # noqa: B023 - called at once
+            if best == scale:
                 break
+            scale = best
         if free is not None:
             break
         gain = (counts * (matrix.clamp_min(1e-12) / alike(_off(counts), c, counts)).log()).sum(dim=1)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from saln.inspection.label_noise import LabelNoise, fit_alike, fit_label_noise, given, right
 from saln.inspection.out_of_fold import OutOfFold, out_of_fold_scores
+from saln.inspection.rows import check_features, check_probabilities, finite_rows
 
 PER_CLASS = 8
 """Rows that a class must have to be judged."""
@@ -104,10 +105,14 @@ def judge_labels(
     >>> torch.equal(found.suggested, truth)
     True
     """
-    _check(features, labels, probabilities)
+    check_features(features)
+    if labels.shape != features.shape[:1]:
+        raise ValueError(f"labels is {list(labels.shape)}, want [{len(features)}], one for each row of features")
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"labels is {labels.dtype}, want integers; judge_targets takes numbers")
     classes, y, counts = torch.unique(labels.long(), return_inverse=True, return_counts=True)
     if probabilities is not None:
-        _check_columns(probabilities, len(classes))
+        check_probabilities(probabilities, len(y), len(classes), f"labels has {len(classes)} distinct values")
     finite = finite_rows(features if probabilities is None else probabilities)
     counted = y[finite] if among is None else y[among[finite[among]]]
     kept = (torch.bincount(counted, minlength=len(classes)) >= PER_CLASS).nonzero().squeeze(1)  # [c] judged classes
@@ -175,12 +180,6 @@ class _Told:
         return LabelJudgement(self.classes, self.quality, self.suggested, self.losses, noise, matrix, skill)
 
 
-def finite_rows(x: Tensor) -> Tensor:
-    """Which rows of `[N, d]` are finite, `[N]` bool; read in parts."""
-    found = [part.isfinite().all(dim=1) for part in torch.split(x, max(1, (1 << 24) // max(1, x.shape[1])))]
-    return torch.cat(found) if found else torch.ones(0, dtype=torch.bool, device=x.device)
-
-
 @dataclass(frozen=True)
 class _Probabilities:
     """What a user's probabilities `[N, C]` say, as `OutOfFold` says it: rows `[m]` and their log-odds `[m, c]`."""
@@ -206,21 +205,3 @@ def _log_odds(probabilities: Tensor, rows: Tensor, kept: Tensor) -> Tensor:
     """Log-odds `[m, c]` of the kept classes `[c]`, of mean zero in every row."""
     odds = probabilities.index_select(0, rows).index_select(1, kept).float().clamp_min(LEAST_PROBABILITY).log()
     return odds - odds.mean(dim=1, keepdim=True)
-
-
-def _check(features: Tensor, labels: Tensor, probabilities: Tensor | None) -> None:
-    if features.ndim != 2 or not features.is_floating_point():
-        raise ValueError(f"features is {list(features.shape)} of {features.dtype}, want [N, d] of a floating dtype")
-    if labels.shape != features.shape[:1]:
-        raise ValueError(f"labels is {list(labels.shape)}, want [{len(features)}], one for each row of features")
-    if labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f"labels is {labels.dtype}, want integers; judge_targets takes numbers")
-    if probabilities is not None and (probabilities.ndim != 2 or len(probabilities) != len(labels)):
-        raise ValueError(f"probabilities is {list(probabilities.shape)}, want [{len(labels)}, C], C distinct labels")
-
-
-def _check_columns(probabilities: Tensor, n_classes: int) -> None:
-    if probabilities.shape[1] != n_classes:
-        raise ValueError(f"probabilities has {probabilities.shape[1]} columns, labels has {n_classes} distinct values")
-    if bool(((probabilities < 0) | (probabilities > 1)).any()):
-        raise ValueError("probabilities has values outside 0 to 1, want probabilities, not logits")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from saln.inspection.label_noise import climb
+from saln.inspection.rows import parts_of
 
 FOLDS, FOLDS_IF_NARROW = 5, 10
 """The more folds, the more rows each model has; where columns are few, more cost next to nothing."""
@@ -23,8 +24,6 @@ STRIP = 320
 """Columns of a Gram matrix that are worked out at a time."""
 WIDEST = 2048
 """Columns; more are projected to so many at random, which keeps inner products (Johnson & Lindenstrauss 1984)."""
-CHUNK_NUMBERS = 1 << 22
-"""Numbers that are standardised at a time."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,17 @@ class OutOfFold:
     scores: Tensor
     _features: Tensor
     _columns: Columns
-    _slopes: Tensor  # [w + 1, c] of all m rows
+    _folds: _Folds
+    _shrinkage: float
 
     def others(self, rows: Tensor) -> Tensor:
         """Scores `[n, c]` of rows `[n]` that none of the models was fitted on, by a model of all that were."""
-        return self._columns.of(self._features, rows) @ self._slopes
+        return self._columns.of(self._features, rows) @ self._folds.slopes(self._shrinkage)
+
+    def refitted(self, targets: Tensor) -> OutOfFold:
+        """The same of other targets `[m, c]`, in the order of `rows`; O(m d c) time, and O(d³) for each fold."""
+        folds = self._folds.telling(targets)
+        return replace(self, scores=folds.judged_by_others(self._shrinkage), _folds=folds)
 
 
 def out_of_fold_scores(
@@ -104,7 +109,7 @@ def out_of_fold_scores(
         return tried[which][0]
 
     best = climb(value, 0, len(SHRINKAGES) - 1, FIRST)
-    return OutOfFold(drawn, tried[best][1], features, columns, models.slopes(SHRINKAGES[best]))
+    return OutOfFold(drawn, tried[best][1], features, columns, models, SHRINKAGES[best])
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ class Columns:
 
 
 def _parts(rows: Tensor, width: int) -> tuple[Tensor, ...]:
-    return torch.split(rows, max(1, CHUNK_NUMBERS // max(1, width)))
+    return torch.split(rows, parts_of(width))
 
 
 @dataclass(frozen=True)
@@ -162,11 +167,14 @@ class _Folds:
 
     @classmethod
     def of(cls, x: Tensor, targets: Tensor) -> _Folds:
-        n_folds = FOLDS_IF_NARROW if x.shape[1] <= NARROW else FOLDS
-        parts = x.tensor_split(n_folds)
+        parts = x.tensor_split(FOLDS_IF_NARROW if x.shape[1] <= NARROW else FOLDS)
         grams = [_gram(part) for part in parts]
-        products = [(some.T @ part).T for part, some in zip(parts, targets.tensor_split(n_folds), strict=True)]
-        return cls(parts, grams, products, torch.stack(grams).sum(dim=0), torch.stack(products).sum(dim=0))
+        return cls(parts, grams, [], torch.stack(grams).sum(dim=0), x.new_empty(0)).telling(targets)
+
+    def telling(self, targets: Tensor) -> _Folds:
+        of_parts = zip(self.parts, targets.tensor_split(len(self.parts)), strict=True)
+        products = [(some.T @ part).T for part, some in of_parts]
+        return replace(self, products=products, product=torch.stack(products).sum(dim=0))
 
     def judged_by_others(self, shrinkage: float) -> Tensor:
         m = sum(map(len, self.parts))
