@@ -10,7 +10,7 @@ from torch import Tensor
 from saln.catalogue import Message, message
 
 if TYPE_CHECKING:
-    from saln.inspection.labels import LabelJudgement
+    from saln.inspection.judge import Judged
     from saln.inspection.result import Look
 
 LEAST_SKILL = 0.3
@@ -76,10 +76,10 @@ def sentences(found: Look) -> tuple[Message, ...]:
     return tuple(each for each in said if each is not None)
 
 
-def notes(outliers: Tensor, judged: LabelJudgement | None) -> Iterator[Message]:
+def notes(outliers: Tensor, judged: Judged | None) -> Iterator[Message]:
     """What to know before believing it."""
     unjudged = int(outliers.isnan().sum())
     if unjudged:
         yield message("look.note.unjudged", n=unjudged)
-    if judged is not None and judged.skill < LEAST_SKILL:
+    if judged is not None and judged.skill is not None and judged.skill < LEAST_SKILL:
         yield message("look.note.unskilled", share=f"{100 * max(judged.skill, 0):.0f}")
