@@ -128,7 +128,7 @@ def test_uniform_is_uniform():
 
 
 def test_unknown_selectors_and_options_are_named():
-    with pytest.raises(ValueError, match=r"no selector is called 'jets' \(did you mean 'jest'\?\); there are consec"):
+    with pytest.raises(ValueError, match=r"no selector is called 'jets' \(did you mean 'jest'\?\); there are auto, consec"):
         make_selector("jets")
     with pytest.raises(ValueError, match="keep is 'top', want one of 'abs', 'positive'"):
         make_selector("saln", keep="top")

@@ -88,11 +88,18 @@ class Chooser:
         self._ahead = ahead
         self._samples = samples
         self._n_epochs = n_epochs
-        self._needs = selector.needs
         self._again: dict[Place, Mapping[str, Any]] = {}
-        self.recorder = Recorder(samples, self._needs, activations=activations, check=self._check_recording)
         if len(samples):
             selector.prepare(samples)
+        self._needs = selector.needs
+        self.recorder = Recorder(
+            samples,
+            self._needs,
+            uses=() if ahead else selector.uses,
+            activations=activations,
+            check=self._check_recording,
+            listeners=selector.listeners,
+        )
         if refresh is not None:
             self.refresh_with(refresh)
         self.start_anew()

@@ -13,6 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 BY_HAND = "record losses of your own with sampler.recorder.record(losses), one a sample (reduction='none')"
+
+
+class Unseen(ValueError):
+    """What a classifier's last layer gives could not be seen."""
+
+
 _heads: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # names, as they were found
 
 
@@ -48,7 +54,7 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
 
     Raises
     ------
-    ValueError
+    Unseen
         If there is no such layer, or it was not called.
 
     Examples
@@ -68,7 +74,7 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
     with _hooked(layers) as calls:
         yield (seen := Seen())
     if not calls:
-        raise ValueError(
+        raise Unseen(
             f"the model, or its head, was not called inside `with recorder(model)`: call it there, or {BY_HAND}"
         )
     last = calls[-1][0]
@@ -123,7 +129,7 @@ def _logits(output: Any) -> Tensor:
     found = output.get("logits") if isinstance(output, dict) else output[0] if isinstance(output, tuple) else output
     if not isinstance(found, Tensor) or found.dim() != 2:
         what = f"logits {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(output).__name__}"
-        raise ValueError(f"the head gave {what}, want logits [B, C], a row a sample; for other models {BY_HAND}")
+        raise Unseen(f"the head gave {what}, want logits [B, C], a row a sample; for other models {BY_HAND}")
     return found.detach()
 
 
@@ -132,7 +138,7 @@ def _unwrapped(model: nn.Module) -> tuple[nn.Module, bool]:
     compiled = False
     while True:
         if isinstance(model, nn.DataParallel):
-            raise ValueError(f"the model is a DataParallel, which calls copies of it: wrap it otherwise, or {BY_HAND}")
+            raise Unseen(f"the model is a DataParallel, which calls copies of it: wrap it otherwise, or {BY_HAND}")
         compiled |= hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None
         if [name for name, _ in model.named_children()] not in (["module"], ["_orig_mod"]):
             return model, compiled
@@ -153,9 +159,9 @@ def _candidates(model: nn.Module, head: nn.Module | str | None) -> list[nn.Modul
             return [layer]
     linear: dict[str, nn.Module] = {name: each for name, each in model.named_modules() if isinstance(each, nn.Linear)}
     if head is not None:
-        raise ValueError(f"head is {head!r}, want a layer of the model; its linear layers are {', '.join(linear)}")
+        raise Unseen(f"head is {head!r}, want a layer of the model; its linear layers are {', '.join(linear)}")
     if not linear:
-        raise ValueError(
+        raise Unseen(
             f"{type(model).__name__} has no linear layer: name the layer that gives logits as head, or {BY_HAND}"
         )
     return list(linear.values())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from saln.selectors.support.listener import Listener
 from saln.superbatch import SuperBatch
 
 
@@ -25,6 +26,8 @@ class RecordedValues:
         N.
     device : torch.device
         Where to keep them.
+    listeners : sequence of Listener
+        Hear of values as they arrive.
 
     Examples
     --------
@@ -36,9 +39,10 @@ class RecordedValues:
     tensor([   nan,    nan, 0.5000])
     """
 
-    def __init__(self, n_rows: int, device: torch.device) -> None:
+    def __init__(self, n_rows: int, device: torch.device, listeners: Sequence[Listener] = ()) -> None:
         self.n_rows = n_rows
         self.device = device
+        self.listeners = listeners
         self._values: dict[str, Tensor] = {}  # [N] or [N, w], float32
         self._waiting: deque[tuple[Tensor, dict[str, Tensor], torch.Event]] = deque()
 
@@ -74,6 +78,8 @@ class RecordedValues:
         """Nothing is known any more."""
         self._waiting.clear()
         self._values.clear()
+        for listener in self.listeners:
+            listener.clear()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copies, by name, on the host."""
@@ -98,6 +104,11 @@ class RecordedValues:
 
     def _write(self, rows: Tensor, values: Mapping[str, Tensor]) -> None:
         rows = rows.to(self.device, non_blocking=True)
+        if self.listeners:
+            known = self._values.get("losses")
+            first = torch.ones_like(rows, dtype=torch.bool) if known is None else known[rows].isnan()
+            for listener in self.listeners:
+                listener.hear(rows, values, first)
         good = torch.ones(rows.shape, dtype=torch.bool, device=self.device)
         for value in values.values():
             good &= (value if value.dim() == 1 else value.sum(dim=1)).isfinite()

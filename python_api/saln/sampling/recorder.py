@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from saln.sampling.forward import BY_HAND, losses_and_residuals, watched
+from saln.sampling.forward import BY_HAND, Seen, Unseen, losses_and_residuals, watched
 from saln.sampling.recorded import RecordedValues, StandIns
 from saln.sampling.unrecorded import Unrecorded
+from saln.selectors.support.listener import Listener
 from saln.superbatch import SuperBatch
 
 READ = ("losses", "residuals")
@@ -36,10 +38,14 @@ class Recorder:
         Of the whole dataset, with indices.
     needs : collection of str
         Fields that the selector reads.
+    uses : collection of str
+        Fields that it chooses by where they are recorded, and does without elsewhere.
     activations : bool
         Let activations stand for the features, as soon as there are any.
     check : callable, optional
         Raises where recorded values must not decide, as on ranks that choose together.
+    listeners : sequence of Listener
+        Hear what is recorded; what they keep is part of the state.
 
     Attributes
     ----------
@@ -74,17 +80,21 @@ class Recorder:
         samples: SuperBatch,
         needs: Collection[str],
         *,
+        uses: Collection[str] = (),
         activations: bool = False,
         check: Callable[[], None] | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
-        reads = ("losses", *(["residuals"] if "residuals" in needs else [])) if set(READ) & set(needs) else ()
+        recorded = {*needs, *uses}
+        reads = ("losses", *(["residuals"] if "residuals" in recorded else [])) if set(READ) & recorded else ()
         self.keeps: tuple[str, ...] = (*reads, *(["activations"] if activations else []))
         self.n_records = 0
         self._needs = tuple(name for name in READ if name in needs)
+        self._uses = tuple(name for name in READ if name in uses and name not in needs)
         self._check = check
         self._samples = samples
         self._labels = samples.labels
-        self._values = RecordedValues(len(samples), samples.device)
+        self._values = RecordedValues(len(samples), samples.device, listeners)
         self._stand_ins = StandIns(samples)
         self._steps = torch.full((len(samples),), -1)  # [N] of the run, when each row was recorded; on the host
         self._now = 0
@@ -126,6 +136,8 @@ class Recorder:
         values: dict[str, Tensor] = {}
         for name in self.keeps:
             value = given[name]
+            if value is None and name in self._uses:
+                continue
             if value is None:
                 raise ValueError(f"{name} are left out, want them recorded beside losses: {_why(name)}")
             wanted = ["B"] if name == "losses" else [losses.shape[0] if losses.dim() else 0, "n"]
@@ -133,8 +145,8 @@ class Recorder:
                 shown = ", ".join(map(str, wanted))
                 raise ValueError(f"{name} has shape {list(value.shape)}, want [{shown}], one row a sample")
             values[name] = value
-        if self._check is not None:
-            self._check()
+        if not self._may_record():
+            return
         self._check_widths(values)
         rows, step = self._place(indices, next(iter(values.values())).shape[0])
         self._put(rows, step, values)
@@ -166,11 +178,25 @@ class Recorder:
         if not self.keeps or (indices is None and not torch.is_grad_enabled()):
             yield
             return
+        with ExitStack() as stack:
+            try:
+                seen = stack.enter_context(watched(model, head))
+            except Unseen as error:
+                self._do_without(error)
+                yield
+                return
+            yield
+            try:
+                stack.close()  # says if nothing was seen
+                self._put_seen(seen, indices)
+            except Unseen as error:
+                self._do_without(error)
+
+    def _put_seen(self, seen: Seen, indices: Sequence[int] | Tensor | None) -> None:
+        """Keep what was seen of a forward pass."""
         labels = self._labels if "losses" in self.keeps else None
         if "losses" in self.keeps and labels is None:
-            raise ValueError(f"the sampler has no labels to compare logits with: give it labels, or {BY_HAND}")
-        with watched(model, head) as seen:
-            yield
+            raise Unseen(f"the sampler has no labels to compare logits with: give it labels, or {BY_HAND}")
         logits = _joined(seen.logits)
         values: dict[str, Tensor] = {"residuals": logits} if "residuals" in self.keeps else {}
         if "activations" in self.keeps:
@@ -179,8 +205,8 @@ class Recorder:
             values["activations"] = _joined(seen.activations)
         if labels is not None:
             self._check_labels(logits.shape[1])
-        if self._check is not None:
-            self._check()
+        if not self._may_record():
+            return
         self._check_widths(values)
         rows, step = self._place(indices, logits.shape[0])
         if labels is not None:
@@ -188,6 +214,24 @@ class Recorder:
             losses, residuals = losses_and_residuals(logits, own)
             values |= {"losses": losses} | ({"residuals": residuals} if "residuals" in self.keeps else {})
         self._put(rows, step, values)
+
+    def _may_record(self) -> bool:
+        """Whether recorded values may decide; raises where they must not, and the selector needs them."""
+        if self._check is None:
+            return True
+        try:
+            self._check()
+        except ValueError as error:
+            self._do_without(error)
+            return False
+        return True
+
+    def _do_without(self, why: ValueError) -> None:
+        """Record nothing from now on, or raise where the selector needs it."""
+        if self._needs or "activations" in self.keeps:
+            raise why
+        warnings.warn(f"selection goes on without what training knows of its samples: {why}", stacklevel=4)
+        self.keeps = ()
 
     def values(self, name: str) -> Tensor | None:
         """What is recorded of all samples, `[N]` or `[N, w]` float32, NaN where nothing is; None before the first."""
@@ -201,6 +245,10 @@ class Recorder:
     def lacks(self, samples: SuperBatch, fresh: Collection[str]) -> tuple[str, ...]:
         """What the selector reads that is neither given nor refreshed, so that somebody has to record it."""
         return tuple(name for name in self._needs if getattr(samples, name) is None and name not in fresh)
+
+    def wants(self, samples: SuperBatch) -> tuple[str, ...]:
+        """What is worth recording: what it lacks, and what the selector does without elsewhere."""
+        return (*self.lacks(samples, ()), *(self._uses if self.keeps else ()))
 
     def fill(self, super_batch: SuperBatch, rows: Tensor, fresh: Collection[str] = ()) -> SuperBatch:
         """A super-batch with what is recorded of its samples.
@@ -220,10 +268,11 @@ class Recorder:
             self._check()
         here = rows.to(super_batch.device)
         filled: dict[str, Tensor] = {}
-        for name in (*self._needs, *(["activations"] if "activations" in self.keeps else [])):
+        for name in (*self._needs, *self._uses, *(["activations"] if "activations" in self.keeps else [])):
             field = "features" if name == "activations" else name
             everything = self._values.get(name)
-            if field in fresh or (everything is None and getattr(super_batch, field) is not None):
+            given = getattr(super_batch, field) is not None
+            if field in fresh or (everything is None and (given or name in self._uses)):
                 continue
             known = None if everything is None else everything.index_select(0, here)
             filled[field] = self._stand_ins.fill(name, known, here, everything)
@@ -256,6 +305,7 @@ class Recorder:
             "now": self._now,
             "steps": self._steps.clone(),
             "values": self._values.state_dict(),
+            "listeners": [listener.state_dict() for listener in self._values.listeners],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any] | None) -> None:
@@ -265,7 +315,10 @@ class Recorder:
             return
         self.n_records, self._now = state_dict["n_records"], state_dict["now"]
         self._steps.copy_(state_dict["steps"])
-        self._values.load_state_dict({name: state_dict["values"][name] for name in self.keeps})
+        kept = {name: value for name, value in state_dict["values"].items() if name in self.keeps}
+        self._values.load_state_dict(kept)
+        for listener, state in zip(self._values.listeners, state_dict["listeners"], strict=True):
+            listener.load_state_dict(state)
 
     def _put(self, rows: Tensor, step: int, values: dict[str, Tensor]) -> None:
         self._values.put(rows, values)
@@ -309,7 +362,7 @@ class Recorder:
     def _check_labels(self, n_classes: int) -> None:
         lowest, highest = self._stand_ins.label_range
         if not 0 <= lowest <= highest < n_classes:
-            raise ValueError(
+            raise Unseen(
                 f"the sampler's labels go from {lowest} to {highest}, want 0 to {n_classes - 1}, one a column of the "
                 f"logits; otherwise {BY_HAND}"
             )

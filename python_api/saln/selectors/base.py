@@ -13,6 +13,7 @@ from torch import Tensor
 
 from saln.selectors.support.chance import draw, gumbel, random_uniform
 from saln.selectors.support.configured import Configured
+from saln.selectors.support.listener import Listener
 from saln.selectors.support.range import SQUARED, fits, near_one
 from saln.selectors.support.schedule import share
 from saln.selectors.support.spelling import refuse_misspelt
@@ -40,11 +41,14 @@ class SelectionReport:
         What to multiply the losses of the rows returned with, in their order, so that the weighted mean over the batch
         estimates the mean over the super-batch without bias; 1 on average over batches. None where the method knows of
         no such weights: most choose deterministically, and leave rows out for certain.
+    stage : str or None
+        By what the batch was chosen, where a method has several ways.
     """
 
     n_rows: int
     n_left_out: int
     weights: Tensor | None = None
+    stage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -264,6 +268,21 @@ class Selector(Configured, abc.ABC):
     def needs(self) -> tuple[str, ...]:
         """What the super-batch must hold: what this method and those inside read, with their present options."""
         return tuple(dict.fromkeys([*self.reads, *(name for each in self.inner for name in each.needs)]))
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Losses and residuals that it chooses by where a training records them, and does without elsewhere."""
+        return tuple(dict.fromkeys(name for each in self.inner for name in each.uses))
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What is to hear all that a training records of its samples, beside the values themselves."""
+        return tuple(listener for each in self.inner for listener in each.listeners)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What it has found and done so far, in numbers, by name: for trackers, and for who asks why."""
+        return {name: value for each in self.inner for name, value in each.figures.items()}
 
     @property
     def by_direction(self) -> bool:

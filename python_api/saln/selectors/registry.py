@@ -15,8 +15,6 @@ from saln.selectors.support.grammar import Part, parse_method, read_options
 
 DEFAULT = "auto"
 """What is taken wherever no method is named."""
-ALIASES = {DEFAULT: "one_pass"}
-"""Names that stand for the method of another name."""
 GROUP = "saln.selectors"
 """Entry points by which other packages say which selectors they have."""
 FACTS = ("name", "description", "paper")
@@ -38,7 +36,7 @@ class Registry(Mapping[str, type[Selector]]):
     --------
     >>> from saln.selectors import SELECTORS
     >>> SELECTORS["jest"].paper, "auto" in SELECTORS
-    ('Evans et al. 2024, arXiv 2406.17711', False)
+    ('Evans et al. 2024, arXiv 2406.17711', True)
     """
 
     def __init__(self) -> None:
@@ -63,7 +61,7 @@ class Registry(Mapping[str, type[Selector]]):
         self._look()
         same = (cls.__module__, cls.__qualname__)  # a cell of a notebook that runs again replaces its class
         taken = [each for each in self._found(cls.name) if not _is(each, *same)]
-        if taken or cls.name in ALIASES:
+        if taken:
             raise ValueError(_clash(cls.name, [*taken, cls]))
         self._others[cls.name] = [cls]
         return cls
@@ -73,7 +71,7 @@ class Registry(Mapping[str, type[Selector]]):
         found = self._found(name)
         if not found:
             raise KeyError(name)
-        if len(found) > 1 or name in ALIASES:
+        if len(found) > 1:
             raise ValueError(_clash(name, found))
         return _loaded(found[0], name) if isinstance(found[0], EntryPoint) else found[0]
 
@@ -118,7 +116,7 @@ def make_selector(name: str, **options: Any) -> Selector:
     ----------
     name : str
         With options of its own and a method inside, if it is to have any, as in `saln.selectors.support.grammar`:
-        "guard:floor=0.8:jest" is the guard around JEST. "auto" is the default, one_pass at present.
+        "guard:floor=0.8:jest" is the guard around JEST.
     **options
         Further options, of the outermost method.
 
@@ -153,7 +151,7 @@ def as_selector(method: str | Selector) -> Selector:
 
     >>> from saln.selectors.registry import as_selector
     >>> as_selector("auto")
-    OnePass()
+    Auto()
     """
     if isinstance(method, str):
         return make_selector(method)
@@ -165,9 +163,9 @@ def as_selector(method: str | Selector) -> Selector:
 def _make(parts: Sequence[Part], given: Mapping[str, Any]) -> Selector:
     """The method that is written, with options beside those."""
     part, inner = parts[0], parts[1:]
-    name = ALIASES.get(part.name, part.name)
+    name = part.name
     if name not in SELECTORS:
-        known = [*SELECTORS, *ALIASES]
+        known = list(SELECTORS)
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ValueError(f"no selector is called {name!r}{hint}; there are {', '.join(known)}")
@@ -211,8 +209,7 @@ def _loaded(entry: EntryPoint, name: str) -> type[Selector]:
 
 
 def _clash(name: str, found: Sequence[EntryPoint | type[Selector]]) -> str:
-    kept = [f"{ALIASES[name]} (the default)"] if name in ALIASES else []
-    return f"several selectors are called {name!r}, want one: {', '.join([*kept, *map(_origin, found)])}"
+    return f"several selectors are called {name!r}, want one: {', '.join(map(_origin, found))}"
 
 
 def _is(found: EntryPoint | type[Selector], module: str, qualname: str) -> bool:

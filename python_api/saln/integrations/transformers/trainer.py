@@ -145,8 +145,8 @@ def use_sampler(
     trainer.__class__ = type(own.__name__, (SelectingTrainer, own), {"__module__": own.__module__})
     trainer.batch_sampler = batch_sampler
     trainer._sample_losses = sample_losses
-    lacks = batch_sampler.recorder.lacks(batch_sampler.samples, ())
-    trainer._records = "" if not lacks else "losses" if sample_losses and "residuals" not in lacks else "logits"
+    wants = batch_sampler.recorder.wants(batch_sampler.samples)
+    trainer._records = "" if not wants else "losses" if sample_losses and "residuals" not in wants else "logits"
     if sample_losses is not None:
         trainer.compute_loss_func = trainer._weighted_loss
     trainer._follow = Follow(batch_sampler, log)

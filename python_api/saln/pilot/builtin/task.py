@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
@@ -120,7 +121,8 @@ class Task(Problem):
         for step, batch in enumerate(islice(batches, n_steps), start=1):
             rows = torch.tensor(batch, device=self.device)
             weights = sampler.served[-1].weights
-            train_step(network, optimizer, self.x_train[rows], self.labels_train[rows], weights)
+            with sampler.recorder(network) if sampler.selector.uses else nullcontext():
+                train_step(network, optimizer, self.x_train[rows], self.labels_train[rows], weights)
             feedback.after_step()
             if step in evaluate_at:
                 self._report(sampler, step, network)

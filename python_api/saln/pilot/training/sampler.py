@@ -185,7 +185,7 @@ class PilotSampler(SpectralBatchSampler):
             that runs are judged by is missing.
         """
         last = self.points[-1].step if self.points else 0
-        if self.chosen and self.recorder.keeps and not (self.recorder.n_records or self._chooser.refreshed):
+        if self.chosen and not self.recorder.n_records and self.recorder.lacks(self.samples, self._chooser.refreshed):
             raise PilotError(
                 f"{self._by} chooses by what training says of its samples, and train recorded nothing of it; wanted "
                 "`with sampler.recorder(model):` around its forward passes, or sampler.recorder.record(losses)"

@@ -1,0 +1,94 @@
+"""What one look at a dataset says of each sample: how far its label is believed, its copies, its class, its directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saln.inspection.copies import find_copies
+from saln.inspection.labels import judge_labels
+from saln.selectors.support.directions import leading_directions
+from saln.superbatch import SuperBatch
+
+LEAST_CREDIBLE = 1e-3
+"""Of every sample: the least believed come last, and not never."""
+LEAST_NOISE = 0.03
+"""Estimated share of wrong labels below which nothing is chosen by labels alone."""
+LEAST_SURPLUS = 0.05
+"""Share of rows that must be copies of others for anything to be chosen by copies alone."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a look found.
+
+    Attributes
+    ----------
+    quality : Tensor [N]
+        float32, what each sample is worth by itself, at most 1: the credibility of its label, over the root of its
+        number of near copies, over its class's frequency to the power of `balance`.
+    losses : Tensor [N] or None
+        float32, minus the logarithm of the probability of the label out of fold; None without labels.
+    right : Tensor [N] or None
+        bool, where the label is the likeliest; None without labels.
+    directions : Tensor [N, w]
+        As in `leading_directions`.
+    noise : float
+        Estimated share of wrong labels; 0 without labels.
+    surplus : float
+        Share of rows that are near copies of others.
+    tells : bool
+        Whether there is anything to choose by but gradients.
+    """
+
+    quality: Tensor
+    losses: Tensor | None
+    right: Tensor | None
+    directions: Tensor
+    noise: float
+    surplus: float
+    tells: bool
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Quality, losses and directions of rows."""
+        losses = None if self.losses is None else self.losses[rows]
+        return self.quality[rows], losses, self.directions.index_select(0, rows)
+
+
+def look_at(
+    samples: SuperBatch, *, credibility: bool = True, copies: bool = True, balance: float = 0.0, seed: int = 0
+) -> Known:
+    """Look at samples, with labels or without.
+
+    >>> import torch
+    >>> from saln import SuperBatch
+    >>> from saln.selectors.support.known import look_at
+    >>> look_at(SuperBatch(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))).quality
+    tensor([0.7071, 1.0000, 0.7071])
+    """
+    features, labels = samples.features, samples.labels
+    quality = torch.ones(len(samples), device=features.device)
+    losses = right = None
+    noise = surplus = 0.0
+    if labels is not None and len(samples) and bool((labels != labels[0]).any()):
+        judged = judge_labels(features, labels, seed=seed)
+        noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
+        right = judged.suggested == labels
+        believed = judged.quality.nan_to_num(1.0).clamp_min(LEAST_CREDIBLE)
+        if credibility:
+            quality = quality * believed
+        if balance:
+            _, classes = torch.unique(labels, return_inverse=True)
+            members = believed.new_zeros(int(classes.max()) + 1).index_add_(0, classes, believed)
+            quality = quality / members[classes].pow(balance)
+    if copies and len(samples):
+        counts = find_copies(features, seed=seed).counts
+        surplus = 1 - float((1 / counts.double()).mean())
+        quality = quality / counts.sqrt()
+    tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
+    directions = leading_directions(features, seed=seed)
+    if len(samples):
+        quality = quality / quality.amax()
+    return Known(quality, losses, right, directions, noise, surplus, tells)
