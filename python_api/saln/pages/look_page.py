@@ -128,7 +128,9 @@ def headline(found: Look) -> Message:
 def boxes(found: Look) -> Iterator[tuple[str, Lines]]:
     """The first screen: titles by their keys, each with its lines."""
     none, not_looked = message("look.box.none"), message("look.box.not_looked")
-    yield "look.box.labels", _of_labels(found) or [not_looked, message("look.labels.none_given")]
+    of_targets = found.given is not None and found.given.kind == "targets"
+    title = "look.box.targets" if of_targets else "look.box.labels"
+    yield title, _of_labels(found) or [not_looked, message("look.labels.none_given")]
     yield "look.box.copies", _of_copies(found) or [none]
     if found.split is None:
         yield "look.box.leaks", [not_looked, message("look.leaks.no_split")]
