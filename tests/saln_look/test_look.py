@@ -108,6 +108,21 @@ def test_rows_that_are_not_finite_are_not_judged() -> None:
     assert any("2 rows were not judged" in note for note in found.notes)
 
 
+def test_labels_of_classes_with_few_rows_are_not_judged() -> None:
+    labels = CASE.labels.copy()
+    labels[[50, 60, 70]] = 9
+    found = look(CASE.features, labels)
+    assert np.flatnonzero(np.isnan(found.label_quality)).tolist() == [50, 60, 70]
+    assert not np.isin([50, 60, 70], found.suspects).any()
+    assert any("3 labels were not judged" in note for note in found.notes)
+
+
+def test_features_that_say_nothing_are_called_weak() -> None:
+    noise = RNG.normal(size=(N, 8)).astype(np.float32)
+    assert any("hardly tell the labels" in note for note in look(noise, CASE.labels).notes)
+    assert not any("hardly tell the labels" in note for note in look(CASE.features, CASE.labels).notes)
+
+
 def test_labels_may_be_texts_and_bools_and_suggestions_are_of_their_kind() -> None:
     names = np.array(["ant", "bee", "cow"])
     texts = look(CASE.features, names[CASE.labels].tolist())

@@ -81,5 +81,8 @@ def notes(outliers: Tensor, judged: Judged | None) -> Iterator[Message]:
     unjudged = int(outliers.isnan().sum())
     if unjudged:
         yield message("look.note.unjudged", n=unjudged)
+    few = 0 if judged is None else int((judged.quality.isnan() & ~outliers.isnan()).sum())
+    if few:
+        yield message("look.note.few", n=few)
     if judged is not None and judged.skill is not None and judged.skill < LEAST_SKILL:
         yield message("look.note.unskilled", share=f"{100 * max(judged.skill, 0):.0f}")

@@ -27,6 +27,7 @@ MESSAGES = {
     "look.classes.unequal": "{large} has {times} times as many rows as {small}: {most} and {least}.",
     # What to know before believing it.
     "look.note.unjudged": "{n:row was|rows were} not judged: values that are not finite.",
+    "look.note.few": "{n:label was|labels were} not judged: too few rows of the kind.",
     "look.note.unskilled": "The features hardly tell the labels: the judge reaches {share} % of the way from guessing to always right. What is said of labels is weak; other features may tell more.",
     "look.note.filled": "{share} % of the values of the table are missing: medians of their columns stand in for them.",
     "look.note.standardised": "The features are the columns of the table, each with mean 0 and standard deviation 1.",

@@ -39,6 +39,7 @@ MESSAGES = {
     "look.classes.unequal": "{large}の行数は{small}の{times}倍です（{most}行と{least}行）。",
     # 読む前に
     "look.note.unjudged": "有限でない値を含む{n}行は判定していません。",
+    "look.note.few": "{n}件のラベルは、同種の行が少なすぎるため判定していません。",
     "look.note.unskilled": "この特徴ではラベルをほとんど見分けられません。判定の精度は、当て推量から完全な正解までの{share}%にとどまります。ラベルについての結果は弱く、別の特徴のほうがよく見分けられるかもしれません。",
     "look.note.filled": "表の値の{share}%が欠けており、各列の中央値で補いました。",
     "look.note.standardised": "特徴には表の各列を、平均0、標準偏差1にそろえて使いました。",
