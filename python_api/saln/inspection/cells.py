@@ -38,16 +38,16 @@ def near_batches(rows: StandardRows) -> Iterator[Tensor]:
 
 
 def _unit(rows: StandardRows, which: Tensor) -> Tensor:
-    return F.normalize(torch.cat([rows.take(some) for some in which.split(rows.chunk)]))
+    return F.normalize(torch.cat([rows.take(some) for some in torch.split(which, rows.chunk)]))
 
 
 def _search_all(rows: StandardRows, centres: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The nearest centres of each row and how near they are, `[n, count]`, of all centres `[C, d]`."""
-    every = torch.arange(len(rows), device=centres.device).split(rows.chunk)
+    every = torch.split(torch.arange(len(rows), device=centres.device), rows.chunk)
     nearest = torch.cat([(_unit(rows, some) @ centres.T).argmax(dim=1) for some in every])
     # Once to the mean of the rows that are nearest.
     sums = torch.zeros_like(centres)
-    for some, cell in zip(every, nearest.split(rows.chunk), strict=True):
+    for some, cell in zip(every, torch.split(nearest, rows.chunk), strict=True):
         sums.index_add_(0, cell, _unit(rows, some))
     centres = F.normalize(sums)
     found = [(_unit(rows, some) @ centres.T).topk(count, dim=1) for some in every]
@@ -61,14 +61,14 @@ def _search_regions(rows: StandardRows, centres: Tensor, count: int) -> tuple[Te
     middles = centres[:count_regions]
     near = (middles @ middles.T).topk(min(REGIONS, count_regions), dim=1).indices  # [R, REGIONS]
     of_centre = (centres @ middles.T).argmax(dim=1)
-    every = torch.arange(len(rows), device=device).split(rows.chunk)
+    every = torch.split(torch.arange(len(rows), device=device), rows.chunk)
     of_row = torch.cat([(_unit(rows, some) @ middles.T).argmax(dim=1) for some in every])
     cells = torch.full((len(rows), count), -1, device=device)
     closeness = torch.full((len(rows), count), -1.0, device=device)
     for region in range(count_regions):
         candidates = torch.isin(of_centre, near[region]).nonzero().squeeze(1)
         some_centres = centres[candidates]
-        for some in (of_row == region).nonzero().squeeze(1).split(rows.chunk):
+        for some in torch.split((of_row == region).nonzero().squeeze(1), rows.chunk):
             found = (_unit(rows, some) @ some_centres.T).topk(min(count, len(candidates)), dim=1)
             cells[some, : found.indices.shape[1]] = candidates[found.indices]
             closeness[some, : found.indices.shape[1]] = found.values

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from saln.inspection.neighbours import Neighbours, check_features, nearest_neighbours, similarity_to
+from saln.inspection.background import SAMPLE, background_distances
+from saln.inspection.neighbours import Neighbours, check_features, distances_between, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
-NEAR = 0.13
-"""Distance of copies over the median distance of a row to its nearest: cleanlab's."""
+CHANCE = 1e-5
+"""Share of rows that a neighbour is near enough to by chance."""
+MOST = 0.5
+"""Distance of copies over that to the k-th nearest, at most."""
+HEAP = 0.25
+"""Distance to the k-th nearest, over what it is at least by chance, below which all k nearest are copies: rows lie up to
+three times as far apart in one place as in another (images, texts, sensors)."""
+DENSEST = 0.2
+"""The least that the volume around a row that holds ten others is by chance, over the mean."""
+BACKGROUND = 32
+"""Which of the sample's nearest rows is the background: a group of copies hides it that has more than so many of 512."""
+FEWEST = 3
+"""Neighbours per row, at least, that tell what is near."""
 ROUNDING = 1e-6
-"""What similarities of copies may fall short of 1 by in any case."""
+"""What similarities are off by."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,8 @@ class Copies:
     exact : Tensor
         `[N]` bool, whether another row is equal to the bit.
     threshold : float
-        The least similarity, as of `nearest_neighbours`, of a row to its group's representative.
+        The least similarity, as of `nearest_neighbours`, of a row to its group's representative; where it is taken from
+        the data, that of a row whose surroundings are the median ones.
     """
 
     groups: Tensor
@@ -47,6 +61,13 @@ def find_copies(
     Equal rows are copies. Others are if they are as similar as `threshold`: those that hang together are gathered
     around the one with the most copies, and rows less similar to it than the threshold are grouped among themselves, so
     that a chain of small steps does not make one group. Rows that are not finite are alone.
+
+    Without a threshold, a copy is a row that is much nearer than the surroundings. Of rows that lie evenly in m
+    dimensions, the distance to the nearest over that to the k-th nearest, r, is below x with probability
+    1 - (1 - x^(m/2))^(k-1), distances being squares; m follows from the median of r, and x is such that the probability
+    is `CHANCE`. Where all k nearest are copies, surroundings are those of a sample of the rows. Measured with
+    changed images, texts and features this finds more at equal precision than one threshold for all rows, since rows
+    lie closer together in some places than in others.
 
     Parameters
     ----------
@@ -87,37 +108,57 @@ def find_copies(
         raise ValueError(f"neighbours are of {len(neighbours.rows)} rows, features of {len(features)}")
     equal = neighbours.equal
     near, similarities = neighbours.different
-    least = copy_threshold(similarities) if threshold is None else threshold
-    heads = _gathered(StandardRows.of(features, equal.first), near, similarities, least)
+    rows = StandardRows.of(features, equal.first)
+    if threshold is None:
+        reach = _reach(rows, 1 - similarities)
+        threshold = 1 - (float(reach.median()) if len(reach) else 0.0)
+    else:  # rows that differ may be as similar as 1, rounded
+        reach = similarities.new_full((len(near),), 1 - threshold if threshold < 1 else -1.0)
+    heads = _gathered(rows, near, 1 - similarities, reach)
     n = len(features)
-    rows = torch.arange(n, device=features.device)
-    named = torch.where(equal.heap >= 0, heads[equal.heap], len(heads) + rows)  # [N] any name of its group
+    every = torch.arange(n, device=features.device)
+    alone = len(heads) + every
+    named = torch.where(equal.heap >= 0, heads[equal.heap], alone) if len(heads) else alone  # [N] a name of its group
     _, group = torch.unique(named, return_inverse=True)
-    first = torch.full((int(group.amax()) + 1 if n else 0,), n, device=rows.device).scatter_reduce(
-        0, group, rows, "amin"
-    )
+    first = torch.full((int(group.amax()) + 1 if n else 0,), n, device=every.device)
+    first = first.scatter_reduce(0, group, every, "amin")
     number = torch.empty_like(first)
-    number[first.argsort()] = torch.arange(len(first), device=rows.device)
+    number[first.argsort()] = torch.arange(len(first), device=every.device)
     groups = number[group]
-    exact = torch.where(equal.heap >= 0, equal.sizes[equal.heap] > 1, False)
-    return Copies(groups, torch.bincount(groups)[groups], exact, least)
+    exact = (
+        (equal.heap >= 0) & (equal.sizes[equal.heap] > 1) if len(heads) else torch.zeros_like(every, dtype=torch.bool)
+    )
+    return Copies(groups, torch.bincount(groups)[groups], exact, threshold)
 
 
-def copy_threshold(similarities: Tensor) -> float:
-    """From which similarity different rows are near copies, given `[H, k]` of their nearest."""
-    distances = 1 - similarities[:, 0]
-    distances = distances[distances.isfinite()]
-    median = float(distances.median()) if len(distances) else 0.0
-    return 1 - max(ROUNDING, NEAR * median)
+def _reach(rows: StandardRows, distances: Tensor) -> Tensor:
+    """How near a copy of each row is, `[H]`, given distances `[H, k]` to its nearest, NaN where there is none."""
+    k = int(distances.isfinite().any(dim=0).sum())  # of few rows
+    if k < FEWEST:
+        return distances.new_zeros(len(distances))
+    farthest = distances[:, k - 1].nan_to_num(0.0)
+    told = distances[:, 0] > 10 * ROUNDING
+    # Where most rows, in few columns, lie as near as rounding allows to tell, only equal ones are copies.
+    enough = 2 * int(told.sum()) > len(told)
+    middle = float((distances[:, 0] / farthest)[told].median()) if enough else 0.0
+    if not 0 < middle < 1:
+        return torch.zeros_like(farthest)
+    half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
+    near = min((1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half), MOST)
+    volume = DENSEST * min(1.0, k * SAMPLE / (BACKGROUND * len(rows)))
+    heap = HEAP * volume ** (1 / half) * background_distances(rows, BACKGROUND, centred=True)
+    return torch.where(farthest < heap, heap, near * farthest)
 
 
-def _gathered(rows: StandardRows, near: Tensor, similarities: Tensor, threshold: float) -> Tensor:
+def _gathered(rows: StandardRows, near: Tensor, distances: Tensor, reach: Tensor) -> Tensor:
     """The representative of each row's group, `[H]` numbers of rows."""
     n = len(near)
     heads = torch.arange(n, device=near.device)
-    linked = similarities >= threshold  # [H, k]; NaN is not
+    linked = distances <= torch.maximum(reach[:, None], reach[near.clamp_min(0)]) + ROUNDING  # [H, k]; NaN is not
     one = heads[:, None].expand_as(near)[linked]
     other = near[linked]
+    close = distances_between(rows, one, other) <= torch.maximum(reach[one], reach[other])
+    one, other = one[close], other[close]
     one, other = torch.cat([one, other]), torch.cat([other, one])
     while len(one):
         components = _components(n, one, other)
@@ -130,7 +171,8 @@ def _gathered(rows: StandardRows, near: Tensor, similarities: Tensor, threshold:
         )
         members = degrees.nonzero().squeeze(1)
         representative = chosen[components[members]]
-        stays = (similarity_to(rows, members, representative) >= threshold) | (members == representative)
+        distance = distances_between(rows, members, representative)
+        stays = (distance <= torch.maximum(reach[members], reach[representative])) | (members == representative)
         heads[members[stays]] = representative[stays]
         left = torch.zeros(n, dtype=torch.bool, device=near.device)
         left[members[~stays]] = True

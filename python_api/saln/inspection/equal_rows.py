@@ -88,7 +88,7 @@ def _hashes(features: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:
     width = features.shape[1]
     odd = torch.randint(-(1 << 63), (1 << 63) - 1, (width,), generator=source).to(features.device) | 1
     hashes, finite = [], []
-    for rows in features.split(_chunk(width)):
+    for rows in torch.split(features, _chunk(width)):
         finite.append(rows.isfinite().all(dim=1))
         # -0.0 + 0.0 is 0.0. A sum of products modulo 2^64 (Carter & Wegman 1979), of the numbers' bits.
         bits = (rows + 0.0).contiguous().view(WORD[rows.element_size()])
@@ -102,6 +102,6 @@ def _equal(features: Tensor, rows: Tensor, others: Tensor) -> Tensor:
     size = _chunk(features.shape[1])
     parts = [
         (features.index_select(0, some) == features.index_select(0, other)).all(dim=1)
-        for some, other in zip(rows.split(size), others.split(size), strict=True)
+        for some, other in zip(torch.split(rows, size), torch.split(others, size), strict=True)
     ]
     return torch.cat(parts) if parts else rows.bool()

@@ -10,7 +10,7 @@ from torch import Tensor
 import saln_kernels
 from saln.inspection.cells import near_batches
 from saln.inspection.equal_rows import EqualRows, find_equal_rows
-from saln.inspection.standard_rows import StandardRows
+from saln.inspection.standard_rows import StandardRows, similarities
 
 EXACT = 8192
 """Different rows up to which all pairs are compared."""
@@ -24,8 +24,9 @@ NONE = -2.0
 class Neighbours:
     """The nearest rows of every row, by descending similarity.
 
-    Similarity is 1 - |x - y|² / (|x|² + |y|² + 2) of standardised rows: their cosine where both have the same length,
-    as those of networks about have. Unlike a cosine it sees lengths, so that 1 means equal, from one column on.
+    Similarity is 1 - |x - y|² / (|x|² + |y|² + 2) of rows as `StandardRows` gives them: about their cosine where the
+    lengths are alike, as those of networks' features are. It sees lengths, too, so that only equal rows have 1, from
+    one column on.
 
     Attributes
     ----------
@@ -50,10 +51,10 @@ class Neighbours:
 def nearest_neighbours(features: Tensor, k: int = 10, *, seed: int = 0) -> Neighbours:
     """Find the k nearest rows of each row.
 
-    Columns are standardised. Equal rows are found first, and are each other's nearest. Up to `EXACT` different rows all
-    pairs are compared; more are put in overlapping cells (`saln.inspection.cells`), and those that share one are
-    compared by `saln_kernels.gram`, thousands of cells in a launch. Then some of the nearest are missed, the less the
-    nearer they are.
+    Columns are centred, and scaled if they are in different units. Equal rows are found first, and are each other's
+    nearest. Up to `EXACT` different rows all pairs are compared; more are put in overlapping cells
+    (`saln.inspection.cells`), and those that share one are compared by `saln_kernels.gram`, many cells in a launch.
+    Then some of the nearest are missed, the less the nearer they are.
 
     Rows that are not finite have no neighbours and are nobody's.
 
@@ -96,8 +97,7 @@ def nearest_neighbours(features: Tensor, k: int = 10, *, seed: int = 0) -> Neigh
     else:
         for launch in near_batches(rows):
             _compare(rows, launch, state)
-    similarities = state.similarities.masked_fill_(state.rows < 0, torch.nan)
-    return _of_all(equal, state.rows, similarities)
+    return _of_all(equal, state.rows, state.similarities.masked_fill_(state.rows < 0, torch.nan))
 
 
 def check_features(features: Tensor) -> None:
@@ -130,18 +130,12 @@ class _State:
         self.similarities[rows] = best.values
 
 
-def _similarities(products: Tensor, squares: Tensor, other_squares: Tensor) -> Tensor:
-    """Of inner products `[.., m, n]` and squared lengths `[.., m]`, `[.., n]`; in place."""
-    mean = (other_squares[..., None, :] + squares[..., :, None]).mul_(0.5).add_(1)
-    return products.add_(1).div_(mean)
-
-
-def similarity_to(rows: StandardRows, some: Tensor, others: Tensor) -> Tensor:
-    """Similarity of rows `[m]` to others `[m]`, numbers of rows."""
+def distances_between(rows: StandardRows, some: Tensor, others: Tensor) -> Tensor:
+    """1 - similarity of rows `[m]` to others `[m]`, from differences: exact where it is small. Numbers of rows."""
     parts = []
-    for one, other in zip(some.split(rows.chunk), others.split(rows.chunk), strict=True):
+    for one, other in zip(torch.split(some, rows.chunk), torch.split(others, rows.chunk), strict=True):
         x, y = rows.take(one), rows.take(other)
-        parts.append(1 - (x - y).square().sum(dim=1) / (x.square().sum(dim=1) + y.square().sum(dim=1) + 2))
+        parts.append((x - y).square().sum(dim=1) / (x.square().sum(dim=1) + y.square().sum(dim=1) + 2))
     return torch.cat(parts) if parts else torch.empty(0, device=some.device)
 
 
@@ -153,10 +147,10 @@ def _compare_all(rows: StandardRows, state: _State) -> None:
     x = rows.take(every)
     squares = x.square().sum(dim=1)
     count = min(state.rows.shape[1], n - 1)
-    for some in every.split(max(1, BLOCK // n)):
-        similarities = _similarities(x[some] @ x.T, squares[some], squares)
-        similarities[torch.arange(len(some), device=some.device), some] = NONE
-        best = similarities.topk(count, dim=1)
+    for some in torch.split(every, max(1, BLOCK // n)):
+        found = similarities(x[some] @ x.T, squares[some], squares)
+        found[torch.arange(len(some), device=some.device), some] = NONE
+        best = found.topk(count, dim=1)
         state.add(some, best.indices, best.values)
 
 
@@ -168,10 +162,10 @@ def _compare(rows: StandardRows, launch: Tensor, state: _State) -> None:
     local[inside] = torch.arange(len(x), device=launch.device)
     products = saln_kernels.gram(x, local)
     squares = products.diagonal(dim1=1, dim2=2).clone()
-    similarities = _similarities(products, squares, squares)
-    similarities.diagonal(dim1=1, dim2=2).fill_(NONE)
-    similarities.masked_fill_(~inside[:, None, :], NONE)
-    best = similarities.topk(min(state.rows.shape[1], launch.shape[1] - 1), dim=2)
+    near = similarities(products, squares, squares)
+    near.diagonal(dim1=1, dim2=2).fill_(NONE)
+    near.masked_fill_(~inside[:, None, :], NONE)
+    best = near.topk(min(state.rows.shape[1], launch.shape[1] - 1), dim=2)
     found = launch.gather(1, best.indices.flatten(1)).view(best.indices.shape)[inside]
     found = found.masked_fill(best.values[inside] == NONE, -1)
     row, values = launch[inside], best.values[inside]
@@ -196,7 +190,7 @@ def _of_all(equal: EqualRows, near: Tensor, similarities: Tensor) -> Neighbours:
     rows = torch.full((n, k), -1, device=device)
     found = torch.full((n, k), torch.nan, device=device)
     slots = torch.arange(k, device=device)
-    for some in members.split(1 << 16):
+    for some in torch.split(members, 1 << 16):
         heap = equal.heap[some]
         # The others of the own heap, then all of the nearest one, and so on: [m, 1 + k] heaps.
         heaps = torch.cat([heap[:, None], near[heap]], dim=1)

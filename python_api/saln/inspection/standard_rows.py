@@ -1,4 +1,4 @@
-"""Rows of a dataset in units that do not depend on its columns' units."""
+"""Rows of a dataset, its columns centred, and scaled where they are in different units."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ LOOKED_AT = 1 << 16
 """Rows that columns are standardised by, at most."""
 CHUNK = 1 << 22
 """Numbers that are made standard in one go."""
+UNITS = 30.0
+"""Largest spread of a column over the median from which columns are in different units; of networks it is 1 to 12."""
 ROUNDING = 1e-4
 """Spread over mean below which a column does not vary: features may come as float16."""
 
 
 @dataclass(frozen=True)
 class StandardRows:
-    """Some rows of a dataset, standardised by column when they are asked for.
+    """Some rows of a dataset, centred and scaled when they are asked for.
+
+    Columns of different units are divided by their spread. Those of networks and their projections are left as they
+    are: what varies more says more. All are divided by one number, so that a column's variance is 1 on average.
 
     Attributes
     ----------
@@ -25,28 +30,30 @@ class StandardRows:
         `[N, d]`, read in parts and never copied.
     rows : Tensor
         `[n]` int64, all finite.
-    centre, per_spread : Tensor
+    centre, scale : Tensor
         `[d]` float64.
     """
 
     features: Tensor
     rows: Tensor
     centre: Tensor
-    per_spread: Tensor
+    scale: Tensor
 
     @classmethod
     def of(cls, features: Tensor, rows: Tensor) -> StandardRows:
         """By the first `LOOKED_AT` of the rows; columns that do not vary count for nothing."""
         looked_at = rows[:LOOKED_AT]
-        parts = looked_at.split(_chunk(features))
+        parts = torch.split(looked_at, _chunk(features))
         zero = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
         n = max(1, len(looked_at))
         centre = sum((features.index_select(0, part).double().sum(dim=0) for part in parts), zero) / n
         squares = ((features.index_select(0, part).double() - centre).square().sum(dim=0) for part in parts)
         spread = (sum(squares, zero) / n).sqrt()
         varies = spread > ROUNDING * centre.abs()
-        per_spread = torch.where(varies, 1 / spread, 0.0)
-        return cls(features, rows, centre, per_spread)
+        if bool(varies.any()) and spread.amax() > UNITS * spread[varies].median():
+            return cls(features, rows, centre, torch.where(varies, 1 / spread, 0.0))
+        mean = spread[varies].square().mean().sqrt() if bool(varies.any()) else spread.new_ones(())
+        return cls(features, rows, centre, varies / mean)
 
     def __len__(self) -> int:
         """How many rows."""
@@ -57,11 +64,19 @@ class StandardRows:
         """Rows to ask for in one go."""
         return _chunk(self.features)
 
-    def take(self, which: Tensor) -> Tensor:
-        """The rows of these numbers in `rows`, `[m, d]` float32."""
+    def take(self, which: Tensor, *, centred: bool = True) -> Tensor:
+        """The rows of these numbers in `rows`, `[m, d]` float32; scaled alone unless centred."""
         rows = self.features.index_select(0, self.rows[which])
         rows = rows if rows.dtype == torch.float64 else rows.float()
-        return rows.sub_(self.centre.to(rows.dtype)).mul_(self.per_spread.to(rows.dtype)).float()
+        if centred:
+            rows.sub_(self.centre.to(rows.dtype))
+        return rows.mul_(self.scale.to(rows.dtype)).float()
+
+
+def similarities(products: Tensor, squares: Tensor, other_squares: Tensor) -> Tensor:
+    """1 - |x - y|² / (|x|² + |y|² + 2) of inner products `[.., m, n]` and squares `[.., m]`, `[.., n]`, in place."""
+    mean = (other_squares[..., None, :] + squares[..., :, None]).mul_(0.5).add_(1)
+    return products.add_(1).div_(mean)
 
 
 def _chunk(features: Tensor) -> int:

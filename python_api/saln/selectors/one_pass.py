@@ -9,13 +9,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from saln.inspection.copies import find_copies
 from saln.inspection.labels import judge_labels
 from saln.selectors.base import Offer, Selector
 from saln.selectors.registry import register
-from saln.selectors.support.copies import find_copies
 from saln.selectors.support.schedule import share
 from saln.superbatch import SuperBatch
 
+LOOKED_AT = 2000
+"""Rows among which copies are looked for first; where there are few, all rows are taken for different."""
+LEAST_SEEN = 0.01
+"""Share of these that must be near copies of others."""
+LEAST_SURPLUS = 0.05
+"""Share of all rows that must be copies of others for any to count: else there is little to gain."""
 LEAST_CREDIBLE = 0.05
 """Nothing is left out for good: the least credible sample comes this many times as often as the most of its class."""
 LEAST_NOISE = 0.1
@@ -33,8 +39,8 @@ class OnePass(Selector):
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
     This project's own, and of all methods of docs/log/study.md the one that most often paid by the clock. `prepare`
-    looks at the dataset once: how many copies each sample has (`support.copies`), and how likely its label is right
-    (`saln.inspection.labels`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
+    looks at the dataset once: how many copies each sample has (`saln.inspection.copies`), and how likely its label is
+    right (`saln.inspection.labels`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
     copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
     at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
 
@@ -190,8 +196,8 @@ class OnePass(Selector):
         different = torch.ones(len(pool), dtype=torch.float64, device=pool.device)
         among = noise = None
         if self.copies:
-            found = find_copies(pool.features, seed=self.seed)
-            different, among = 1 / found.counts, found.different
+            counts, among = count_copies(pool.features, seed=self.seed)
+            different = 1 / counts
         worth = different
         if pool.labels is not None:
             if self.credibility:
@@ -212,3 +218,29 @@ class OnePass(Selector):
         _, classes, sizes = torch.unique(labels, return_inverse=True, return_counts=True)
         shares, doubted = (each.new_zeros(len(sizes)).index_add_(0, classes, each) for each in (different, worth))
         return (shares.pow(1 - self.balance) / doubted)[classes]
+
+
+def count_copies(features: Tensor, *, seed: int = 0) -> tuple[Tensor, Tensor | None]:
+    """How many copies each row has, itself included, `[N]` float64, and one row of each group of copies.
+
+    Some rows are looked at first, and all only if copies are among these. Copies that make up less than `LEAST_SURPLUS`
+    of all rows are taken for different: then counts are 1, and None comes in the place of rows.
+    """
+    n = len(features)
+    alone = torch.ones(n, dtype=torch.float64, device=features.device)
+    if n > LOOKED_AT:
+        some = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:LOOKED_AT].to(features.device)
+        found = find_copies(features.index_select(0, some), seed=seed)
+        if not bool(found.exact.any()) and _surplus(found.groups) < LEAST_SEEN:
+            return alone, None
+    found = find_copies(features, seed=seed)
+    if _surplus(found.groups) < LEAST_SURPLUS:
+        return alone, None
+    first = torch.full((int(found.groups.amax()) + 1,), n, device=features.device)
+    rows = torch.arange(n, device=features.device)
+    return found.counts.double(), first.scatter_reduce(0, found.groups, rows, "amin")
+
+
+def _surplus(groups: Tensor) -> float:
+    """Share of rows that are copies of an earlier one; groups are numbered from 0."""
+    return 1 - (int(groups.amax()) + 1) / len(groups) if len(groups) else 0.0
