@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 
 DOUBTFUL = 0.5
 """Probability that its label is right below which a row is a suspect."""
-FAR = 0.5
+FAR = 0.3
 """Outlier score above which a row is called an outlier."""
 
 

@@ -53,7 +53,7 @@ MESSAGES = {
     "look.box.labels.sure": "Estimated: {sure} % of these are wrong, the others right and unusual. Wrong in all: {noise} % of the rows.",
     "look.box.labels.none": "Estimated to be wrong: {noise} %.",
     "look.box.copies.n": "{rows:row|rows} in {groups:group|groups}",
-    "look.box.copies.more": "{exact} have an equal row. Counted as copies from a similarity of {near} on (1 is equal).",
+    "look.box.copies.more": "{exact} have an equal row. Counted as copies from a similarity of about {near} on (1 is equal).",
     "look.box.copies.conflicts": "In {n:group|groups} labels differ: one of them is wrong.",
     "look.box.leaks.n": "{rows} of {of} test rows",
     "look.box.leaks.more": "have a near copy in training: accuracy on them is memory.",
