@@ -163,4 +163,4 @@ def test_headlines_say_what_weighs_most() -> None:
     held_out = np.isin(np.arange(249), copies.copied)
     assert headline(look(clean.features, clean.labels)) == "Nothing stands out in 240 rows"
     assert headline(look(copies.features, copies.labels)) == "18 of 249 rows have a near copy"
-    assert headline(look(copies.features, split=held_out)) == "9 of 9 test rows have a near copy in training"
+    assert headline(look(copies.features, split=held_out)) == "Training holds near copies of 9 of 9 test rows"

@@ -149,7 +149,7 @@ class Look:
 
     @cached_property
     def conflicts(self) -> list[Ints]:
-        """The copy groups whose rows bear different labels: one of them at least is wrong."""
+        """The copy groups whose rows bear different labels: of equal rows one is wrong, of near ones perhaps."""
         if self.given is None or self.given.kind != "classes":
             return []
         spread = is_spread(self.copy_groups, self.given.codes.numpy())

@@ -66,7 +66,7 @@ MESSAGES = {
     "look.box.labels.none": "誤りの割合は、推定{noise}%です。",
     "look.box.copies.n": "{groups}組、{rows}行",
     "look.box.copies.more": "うち{exact}行には完全に等しい行があります。類似度およそ{near}以上（1が完全一致）を同じとみなしました。",
-    "look.box.copies.conflicts": "{n}組ではラベルが食い違っており、どれかが誤りです。",
+    "look.box.copies.conflicts": "{n}組ではラベルが食い違っています。まずここを見てください。",
     "look.box.leaks.n": "テストの{of}行のうち{rows}行",
     "look.box.leaks.more": "学習データにほぼ同じ行があり、そこでの正解は記憶によるものです。",
     "look.box.outliers.n": "{n}行",
