@@ -6,7 +6,7 @@ from torch.utils.data import BatchSampler, DistributedSampler, RandomSampler
 
 import saln_kernels
 from saln import SpectralBatchSampler, SuperBatch
-from saln.selectors import JEST, SALN, OnePass, SpectralCandidates, Uniform
+from saln.selectors import JEST, SALN, Auto, SpectralCandidates, Uniform
 
 
 def features(rows: int, seed: int = 0) -> torch.Tensor:
@@ -101,7 +101,7 @@ def test_a_selector_that_abstains_serves_every_row_exactly_once_in_an_epoch():
     """The default on data with neither copies nor labels to doubt: a plain shuffled epoch, its short last batch too."""
     for rows in (3200, 103):
         sampler = SpectralBatchSampler(features(rows), 4)
-        assert isinstance(sampler.selector, OnePass)
+        assert isinstance(sampler.selector, Auto)
         assert sampler.selector.abstains
         epochs = [list(sampler) for _ in range(2)]
         for batches in epochs:

@@ -15,6 +15,7 @@ from saln.testing import check_selector, example
 from selector_cases import assert_drawn_with, every_set, generator
 
 OPTIONS = {
+    "auto": [{}, {"metric": "balanced_accuracy"}, {"spectrum": False, "step_back": False}],
     "one_pass": [{}, {"balance": 1.0}, {"copies": False, "credibility": False}],
     "lowest_degree": [{}, {"negative": "keep"}, {"similarity": "rbf"}],
     "gstds": [{}, {"ratio": 0.5}, {"ratio": Schedule(0.2, 0.2, "constant"), "keep": "near_zero"}],
@@ -128,7 +129,9 @@ def test_uniform_is_uniform():
 
 
 def test_unknown_selectors_and_options_are_named():
-    with pytest.raises(ValueError, match=r"no selector is called 'jets' \(did you mean 'jest'\?\); there are auto, consec"):
+    with pytest.raises(
+        ValueError, match=r"no selector is called 'jets' \(did you mean 'jest'\?\); there are auto, consec"
+    ):
         make_selector("jets")
     with pytest.raises(ValueError, match="keep is 'top', want one of 'abs', 'positive'"):
         make_selector("saln", keep="top")
@@ -208,8 +211,7 @@ class TestFunction:
     def test_without_a_name_it_is_the_default_which_needs_features_alone(self):
         features = example().features
         rows = saln.select(features, 6, generator=generator(0))
-        for name in ("auto", "one_pass"):
-            assert torch.equal(rows, make_selector(name).select(SuperBatch(features), 6, generator=generator(0)))
+        assert torch.equal(rows, make_selector("auto").select(SuperBatch(features), 6, generator=generator(0)))
         assert not torch.equal(rows, saln.select(features, 6, generator=generator(1)))
 
 
@@ -217,7 +219,9 @@ class TestValuesThatOverflow:
     """A fill value or a large residual is finite, and its square is not."""
 
     @pytest.mark.parametrize("value", [1e20, 9.97e36, 3.4e38])
-    @pytest.mark.parametrize("name", ["k_center", "logdet", "graft", "k_dpp", "spectral_candidates", "one_pass"])
+    @pytest.mark.parametrize(
+        "name", ["k_center", "logdet", "graft", "k_dpp", "spectral_candidates", "one_pass", "auto"]
+    )
     def test_a_sampler_serves_no_row_twice(self, name, value):
         features = torch.randn(320, 16, generator=generator(0))
         features[7, 3] = value

@@ -322,11 +322,11 @@ def test_doctor_fails_without_the_library(monkeypatch: pytest.MonkeyPatch) -> No
 def test_methods() -> None:
     document = json.loads(RUNNER.invoke(app, ["methods", "--json"]).stdout)
     assert [each["name"] for each in document["methods"]] == list(SELECTORS)
-    assert document["aliases"] == {document["default"]: "one_pass"}
+    assert document["default"] == "auto"
     done = RUNNER.invoke(app, ["methods"])
     assert done.exit_code == 0
     assert "jest" in done.stdout
-    assert "one_pass (auto)" in done.stdout
+    assert "Where no method is named it is auto" in done.stdout
 
 
 def test_pilot_writes_its_report_in_japanese(data: Path, tmp_path: Path) -> None:

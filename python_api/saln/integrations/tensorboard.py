@@ -47,6 +47,8 @@ class SelectionLog:
     - staleness/mean, staleness/max: steps from the refresh of a batch's values to training on it, where there are any
     - recorded/age: mean steps from the record of an offered sample to training on the batch, where a recorder decides;
       recorded/unseen: share of the offered samples of which nothing was recorded
+    - selector/...: what the method says of itself (`Selector.figures`), as auto of wrong labels, near copies
+      and how many batches were chosen by what
     - read_ahead: batches that the loader asked for and training has not had
 
     Parameters
@@ -161,6 +163,7 @@ class SelectionLog:
 
     def _write(self, step: int) -> None:
         scalars = {**self._costs(), **self._staleness(), **self._coverage(), **self._losses()}
+        scalars |= {f"selector/{name}": value for name, value in self._sampler.selector.figures.items()}
         if isinstance(self._writer, (str, PathLike)):
             self._writer = SummaryWriter(str(self._writer))
         for name, scores in self._scores().items():

@@ -33,18 +33,16 @@ class SpectralBatchSampler(BatchSampler):
     """Yields, for every batch of a shuffled epoch, the batch that a selector keeps of a super-batch around it.
 
     An epoch has the batches of a plain shuffled loader, as many and of the same sizes, so that steps, schedules and
-    evaluations of a training stay what they were. Each is chosen from a super-batch of about batch_size /
-    (1 - filter_ratio) samples. An epoch passes over the dataset about 1 / (1 - filter_ratio) times, in super-batches
-    mixed anew each time, and every pass offers every sample once (`saln.sampling.order.EpochOrder`). A selector that
-    abstains, as the default does where it finds neither copies nor doubtful labels, serves the plain shuffled epoch:
-    every sample exactly once. With `passes=1` an epoch is one pass: with a filter ratio of 0.8 a fifth of the batches,
-    no sample twice.
+    evaluations of a training stay what they were. Each is chosen from a super-batch of about batch_size / (1 -
+    filter_ratio) samples. An epoch passes over the dataset about 1 / (1 - filter_ratio) times, in super-batches mixed
+    anew each time, and every pass offers every sample once (`saln.sampling.order.EpochOrder`). A selector that
+    abstains, as the default does without labels and copies, serves the plain shuffled epoch: every sample exactly once.
+    With `passes=1` an epoch is one pass: with a filter ratio of 0.8 a fifth of the batches, no sample twice.
 
     The batch of a step is a function of (seed, epoch, step) and the samples alone, so any step can be had without those
-    before it: skipping and resuming cost nothing. With a selector that has a memory (`Selector.has_memory`),
-    as the default has where it does not abstain, a batch depends on those before it, too: the memory is part of the
-    sampler's state, so that resuming stays exact and costs nothing, and batches that are skipped are chosen all the
-    same.
+    before it: skipping and resuming cost nothing. With a selector that has a memory (`Selector.has_memory`) a batch
+    depends on those before it, too: the memory is part of the sampler's state, so that resuming stays exact and costs
+    nothing, and batches that are skipped are chosen all the same.
 
     Rank r of W yields batches r, r + W, r + 2 W, ... of those that one rank alone would; each rank chooses only its
     own, without a word to the others. Where the selector has a memory all ranks choose all of them, each scoring a
@@ -53,10 +51,10 @@ class SpectralBatchSampler(BatchSampler):
     batches are left out instead. At the start of every epoch the ranks compare their features, seeds and options.
 
     Selectors that read losses or residuals, and are given none, choose by what the training's own forward passes say:
-    one line in its loop, `with sampler.recorder(model):` around them (`saln.sampling.recorder.Recorder`). Batches then
-    depend on those before them in this way, too. Reference losses that nobody has given are made of features and
-    labels, once, when a selector first reads them: what a linear model says of samples that it was not fitted on
-    (`saln.inspection.labels`).
+    one line in its loop, `with sampler.recorder(model):` around them (`saln.sampling.recorder.Recorder`). The default
+    does without where nothing is recorded. Batches depend on those before them in this way, too. Reference losses that
+    nobody has given are made of features and labels, once, when a selector first reads them: what a linear model says
+    of samples that it was not fitted on (`saln.inspection.labels`).
 
     Parameters
     ----------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -196,8 +195,8 @@ class Auto(Selector):
         elif known.tells:
             quality, _, directions = known.take(rows)
             stage, chosen = "features", self._most_volume(directions, None, quality, size)
-        else:
-            stage, chosen = "shuffled", offer.everything[0, :size]
+        else:  # what samplers offer comes shuffled
+            stage, chosen = "shuffled", (offer.everything[0] if self.known else offer.shuffled(len(offer)))[:size]
         self._stages[stage] += 1
         assert self.last_report is not None
         self.last_report = dataclasses.replace(self.last_report, stage=stage)

@@ -285,6 +285,16 @@ class Selector(Configured, abc.ABC):
         return {name: value for each in self.inner for name, value in each.figures.items()}
 
     @property
+    def summary(self) -> str:
+        """The same in a line.
+
+        >>> from saln.selectors import make_selector
+        >>> make_selector("uniform").summary
+        'uniform'
+        """
+        return " ".join([self.name, ", ".join(f"{name} {value:.4g}" for name, value in self.figures.items())]).strip()
+
+    @property
     def by_direction(self) -> bool:
         """Whether features count by their direction alone, so that rows of any length serve."""
         return getattr(self, "similarity", None) == "cosine"

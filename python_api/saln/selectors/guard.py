@@ -152,7 +152,9 @@ class Guard(Selector):
         self.n_batches += 1
         report = self.last_report
         assert report is not None
-        self.last_report = GuardReport(report.n_rows, report.n_left_out, weights, counts)
+        inside = self.method.last_report
+        stage = None if inside is None else inside.stage
+        self.last_report = GuardReport(report.n_rows, report.n_left_out, weights, stage, counts)
         return chosen
 
     def _offered(self, offer: Offer, size: int, counts: dict[str, int]) -> Tensor | None:

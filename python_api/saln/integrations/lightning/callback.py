@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import CombinedLoader
+from lightning.pytorch.utilities.rank_zero import rank_zero_info
 from torch import Tensor
 
 from saln.integrations.loaders import read_ahead
@@ -144,6 +145,10 @@ class SpectralSelection(Callback):
         is_last = trainer.is_last_batch and batch_idx < trainer.num_training_batches
         if is_last or step + 1 == len(self.sampler):
             self._end_epoch()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """As in `Callback`: say what the method has found and done."""
+        rank_zero_info(self.sampler.selector.summary)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the state after the batches trained on."""

@@ -52,4 +52,5 @@ def _subspace(x: Tensor, source: torch.Generator) -> Tensor:
     for _ in range(3):
         found = torch.linalg.qr(x.T @ (x @ found)).Q
     _, _, rotation = torch.linalg.svd(x @ found, full_matrices=False)
-    return found @ rotation[:MOST].T
+    turned: Tensor = found @ rotation[:MOST].T
+    return turned

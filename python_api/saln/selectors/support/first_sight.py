@@ -66,6 +66,8 @@ class FirstSight:
         self._right = right
         drawn = torch.rand(labels.numel(), generator=torch.Generator().manual_seed(seed)) < HELD_BACK
         self._drawn = drawn.to(labels.device)
+        self.held, self.trust, self.overtaken = self._drawn, torch.empty(0), False
+        self._counts = (0.0, 0.0, 0.0)  # first sights that learner and look were right on, and all
         self.clear()
 
     @property
@@ -80,6 +82,8 @@ class FirstSight:
         if residuals is None:
             return
         rows, residuals = rows[first], residuals[first]
+        fair = self.held[rows]
+        self.held[rows] = False
         own = self._labels[rows][:, None]
         shares = residuals.scatter_add(1, own, residuals.new_ones(own.shape))  # [B, C] the learner's softmax
         believed = shares.gather(1, own).squeeze(1)
@@ -87,8 +91,6 @@ class FirstSight:
         if self.overtaken:
             self.trust[rows] = 1 - lead
             return
-        fair = self.held[rows]
-        self.held[rows] = False
         n = int(fair.sum())
         if not n:
             return
@@ -103,7 +105,7 @@ class FirstSight:
         self.held = self._drawn.clone()
         self.trust = torch.ones(self._labels.shape, device=self._labels.device)
         self.overtaken = False
-        self._counts = (0.0, 0.0, 0.0)  # first sights that learner and look were right on, and all
+        self._counts = (0.0, 0.0, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
         """As in `Listener`."""

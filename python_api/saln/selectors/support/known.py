@@ -1,4 +1,4 @@
-"""What one look at a dataset says of each sample: how far its label is believed, its copies, its class, its directions."""
+"""What one look at a dataset says of each sample: the credibility of its label, its copies, its class, directions."""
 
 from __future__ import annotations
 

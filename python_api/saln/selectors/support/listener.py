@@ -12,7 +12,7 @@ class Listener(Protocol):
     """Hears what training finds out of samples, as it comes; what it keeps is saved with what is recorded."""
 
     def hear(self, rows: Tensor, values: Mapping[str, Tensor], first: Tensor) -> None:
-        """Values `[B]` or `[B, w]`, by name, of rows `[B]` of the dataset; `first` `[B]`: of which nothing was known."""
+        """Values `[B]` or `[B, w]`, by name, of rows `[B]` of the dataset; `first` `[B]`: nothing was known of them."""
 
     def clear(self) -> None:
         """Nothing was heard."""
