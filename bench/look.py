@@ -68,7 +68,8 @@ class Spoiled:
 @dataclass(frozen=True)
 class Found:
     """What a tool says of each row `[N]`: doubt of its label, whether it calls it wrong, its group of copies, how far
-    it is from others, whether it calls it an outlier; and the CPU seconds that it took.
+    it is from others, whether it calls it an outlier; the CPU seconds that it took, and which share of what it calls
+    wrong it expects to be so.
     """
 
     doubt: Floats
@@ -77,6 +78,7 @@ class Found:
     distance: Floats
     outliers: Marks
     seconds: float
+    sure: float | None = None
 
 
 def spoil(features: Floats, labels: Ints, strangers: Floats | None, seed: int = 0) -> Spoiled:
@@ -110,7 +112,7 @@ def by_saln(case: Spoiled) -> Found:
     suspects, outliers = np.zeros((2, len(found)), dtype=np.bool_)
     suspects[found.suspects] = outliers[found.outliers] = True
     doubt = -np.nan_to_num(found.label_quality, nan=1.0)
-    return Found(doubt, suspects, found.copy_group, found.outlier_score, outliers, seconds)
+    return Found(doubt, suspects, found.copy_group, found.outlier_score, outliers, seconds, found.sure)
 
 
 def by_cleanlab(case: Spoiled) -> Found:
@@ -156,6 +158,7 @@ def measures(case: Spoiled, found: Found) -> dict[str, Any]:
         **counts,
         "wrong": int(wrong.sum()),
         "auc": _share(roc_auc_score(wrong, found.doubt[ours]), 4),
+        "precision_expected": None if found.sure is None else _share(found.sure),
         "precision": _share(hits / max(1, int(suspects.sum()))),
         "recall": _share(hits / int(wrong.sum())),
         "copies": len(case.copies),
