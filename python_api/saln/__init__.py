@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from saln.inspection.look import look
     from saln.inspection.result import Look
     from saln.integrations.plain import select_data
+    from saln.pruning import Pruner, prune
+    from saln.sampling.history import History
     from saln.sampling.sampler import SpectralBatchSampler
     from saln.selectors import SELECTORS, make_selector
     from saln.superbatch import SuperBatch
@@ -29,13 +31,16 @@ if TYPE_CHECKING:
 __all__ = [
     "SELECTORS",
     "DataLook",
+    "History",
     "Look",
+    "Pruner",
     "SpectralBatchSampler",
     "SuperBatch",
     "__version__",
     "extract",
     "look",
     "make_selector",
+    "prune",
     "select",
     "select_data",
 ]
@@ -43,7 +48,9 @@ __all__ = [
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
     "DataLook": "saln.inspection.estimator",
+    "History": "saln.sampling.history",
     "Look": "saln.inspection.result",
+    "Pruner": "saln.pruning",
     "SELECTORS": "saln.selectors",
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
@@ -51,6 +58,7 @@ _HOMES = {
     "extract": "saln.features",
     "look": "saln.inspection.look",
     "make_selector": "saln.selectors",
+    "prune": "saln.pruning",
     "select": "saln.functional",
     "select_data": "saln.integrations.plain",
 }

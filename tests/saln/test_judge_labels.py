@@ -68,6 +68,24 @@ def test_features_that_say_nothing_accuse_nobody(n, d, c):
     assert found.losses.mean() == pytest.approx(math.log(c), abs=0.03)
 
 
+def test_doubts_count_for_little_where_features_say_little_but_rank_rows():
+    """Classes in many pieces: no line tells them apart, and what looks like noise is the judge's own error."""
+    source = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, 2, generator=source)
+    truth = ((3 * x[:, 0]).sin() + 0.7 * x[:, 1] > 0).long()
+    found = judge_labels(x, truth)
+    assert found.skill < judging.LITTLE_SKILL
+    assert found.noise < 0.05
+    assert (found.quality < 0.5).sum() == 0
+    weak, truth = blobs(4000, apart=1.4, c=2)
+    wrong = torch.rand(4000, generator=source) < 0.3
+    labels = torch.where(wrong, 1 - truth, truth)
+    found = judge_labels(weak, labels)
+    assert found.quality.min() >= 1 - judging.LITTLE_TRUST
+    assert area(found.quality, wrong) == pytest.approx(area(-found.losses, wrong), abs=0.02)
+    assert area(found.quality, wrong) > 0.7
+
+
 def test_the_order_of_rows_does_not_matter_much_nor_what_classes_are_called():
     x, truth = blobs(2000, apart=3.0)
     labels = seen_through(truth, alike(0.2, 4))
@@ -129,7 +147,7 @@ def test_rows_that_were_not_fitted_are_judged_too(monkeypatch):
 
 def test_rows_to_fit_on_can_be_named():
     """Rows that are there a hundred times would judge themselves."""
-    x, truth = blobs(1000, d=50, apart=2.0)
+    x, truth = blobs(1000, d=50, apart=3.0)
     labels = seen_through(truth, alike(0.1, 4))
     wrong = (labels != truth).nonzero().squeeze(1)
     x, labels = torch.cat([x, x[wrong].repeat(20, 1)]), torch.cat([labels, labels[wrong].repeat(20)])

@@ -225,7 +225,7 @@ def test_every_method_trains_by_name_without_a_forward_pass_more(method):
 
 
 def test_a_selector_that_reads_nothing_records_nothing():
-    training = Training(sampler_of("auto"))
+    training = Training(sampler_of("uniform"))
     training.walk()
     assert training.sampler.recorder.keeps == ()
     assert training.sampler.recorder.values("losses") is None

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from saln import SpectralBatchSampler, SuperBatch, make_selector
+from saln.inspection.copies import find_copies
 from saln.offline import select_file
-from saln.selectors import OnePass
+from saln.selectors import OnePass, one_pass
 from saln.selectors.one_pass import count_copies
 from selector_cases import assert_drawn_with, cloud, every_set, generator
 
@@ -57,6 +58,25 @@ class TestCopies:
         assert count_copies(x)[1] is None
         x[:200] = x[200:400]
         assert count_copies(x)[0].sum() == 2800 - 200 + 4 * 200
+
+    def test_near_copies_count_where_they_are_many(self):
+        x = cloud(3000, 12, seed=0)
+        x[2000:] = x[:500].repeat(2, 1) + 0.02 * cloud(1000, 12, seed=1)
+        counts, different = count_copies(x)
+        assert counts.tolist() == [3] * 500 + [1] * 1500 + [3] * 1000
+        assert different is not None
+        assert different.tolist() == list(range(2000))
+
+    def test_without_copies_among_the_first_looked_at_nobody_looks_at_all(self, monkeypatch):
+        looked_at = []
+
+        def watched(features, **given):
+            looked_at.append(len(features))
+            return find_copies(features, **given)
+
+        monkeypatch.setattr(one_pass, "find_copies", watched)
+        assert count_copies(cloud(5000, 12, seed=0))[1] is None
+        assert looked_at == [one_pass.LOOKED_AT]
 
     def test_rows_that_are_not_finite_are_different(self):
         x = cloud(60, 5, seed=0)[torch.arange(60) % 30]

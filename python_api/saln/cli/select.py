@@ -46,8 +46,9 @@ def select(
 ) -> None:
     """Choose the batches of some epochs: those that SpectralBatchSampler would serve.
 
-    The features may be larger than memory. A run that was interrupted or killed goes on where it was when it is called
-    again; what it has finished is in OUTPUT.partial until then.
+    No row is left out for good; `saln prune` does that, once, before training. The features may be larger than memory.
+    A run that was interrupted or killed goes on where it was when it is called again; what it has finished is in
+    OUTPUT.partial until then.
     """
     with one_line_errors():
         from saln.offline import select_file

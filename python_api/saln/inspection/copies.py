@@ -12,17 +12,17 @@ from saln.inspection.background import SAMPLE, background_distances
 from saln.inspection.neighbours import Neighbours, check_features, distances_between, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
-CHANCE = 1e-5
+CHANCE = 1e-6
 """Share of rows that a neighbour is near enough to by chance."""
 MOST = 0.5
 """Distance of copies over that to the k-th nearest, at most."""
 HEAP = 0.25
-"""Distance to the k-th nearest, over what it is at least by chance, below which all k nearest are copies: rows lie up to
-three times as far apart in one place as in another (images, texts, sensors)."""
+"""Distance to the k-th nearest, over the least that it is by chance, below which all k nearest are copies: rows lie up
+to three times as far apart in one place as in another (images, texts, sensors)."""
 DENSEST = 0.2
 """The least that the volume around a row that holds ten others is by chance, over the mean."""
 BACKGROUND = 32
-"""Which of the sample's nearest rows is the background: a group of copies hides it that has more than so many of 512."""
+"""Which of the sample's nearest rows is the background; a group of copies with more of the 512 than that hides it."""
 FEWEST = 3
 """Neighbours per row, at least, that tell what is near."""
 ROUNDING = 1e-6
@@ -63,11 +63,11 @@ def find_copies(
     that a chain of small steps does not make one group. Rows that are not finite are alone.
 
     Without a threshold, a copy is a row that is much nearer than the surroundings. Of rows that lie evenly in m
-    dimensions, the distance to the nearest over that to the k-th nearest, r, is below x with probability
-    1 - (1 - x^(m/2))^(k-1), distances being squares; m follows from the median of r, and x is such that the probability
-    is `CHANCE`. Where all k nearest are copies, surroundings are those of a sample of the rows. Measured with
-    changed images, texts and features this finds more at equal precision than one threshold for all rows, since rows
-    lie closer together in some places than in others.
+    dimensions, the distance to the nearest over that to the k-th nearest is below x with probability
+    1 - (1 - x^(m/2))^(k-1), distances being squares; m follows from the distances to the fifth and the tenth nearest,
+    and x is such that the probability is `CHANCE`. Where all k nearest are copies, the surroundings are those of a
+    sample of the rows. Measured with changed images, texts and features this finds more at equal precision than one
+    threshold for all rows, since rows lie closer together in some places than in others.
 
     Parameters
     ----------
@@ -137,17 +137,27 @@ def _reach(rows: StandardRows, distances: Tensor) -> Tensor:
     if k < FEWEST:
         return distances.new_zeros(len(distances))
     farthest = distances[:, k - 1].nan_to_num(0.0)
-    told = distances[:, 0] > 10 * ROUNDING
-    # Where most rows, in few columns, lie as near as rounding allows to tell, only equal ones are copies.
-    enough = 2 * int(told.sum()) > len(told)
-    middle = float((distances[:, 0] / farthest)[told].median()) if enough else 0.0
-    if not 0 < middle < 1:
+    half = _half_dimension(distances[:, k // 2 - 1], farthest, k)
+    if half == 0:
         return torch.zeros_like(farthest)
-    half = math.log(1 - 0.5 ** (1 / (k - 1))) / math.log(middle)  # m / 2
     near = min((1 - (1 - CHANCE) ** (1 / (k - 1))) ** (1 / half), MOST)
     volume = DENSEST * min(1.0, k * SAMPLE / (BACKGROUND * len(rows)))
     heap = HEAP * volume ** (1 / half) * background_distances(rows, BACKGROUND, centred=True)
     return torch.where(farthest < heap, heap, near * farthest)
+
+
+def _half_dimension(between: Tensor, farthest: Tensor, k: int) -> float:
+    """Half of the m dimensions that rows lie in, given distances to the k/2-th and to the k-th nearest.
+
+    The ratio of the volumes is Beta(k/2, k - k/2), whose median is about (k/2 - 1/3) / (k - 2/3). Few copies of a row
+    do not change it. 0 where most rows, in few columns, lie as near as rounding allows to tell: then only equal rows
+    are copies.
+    """
+    told = between > 10 * ROUNDING
+    if 2 * int(told.sum()) <= len(told):
+        return 0.0
+    middle = float((between / farthest)[told].median())
+    return math.log((k // 2 - 1 / 3) / (k - 2 / 3)) / math.log(middle) if 0 < middle < 1 else 0.0
 
 
 def _gathered(rows: StandardRows, near: Tensor, distances: Tensor, reach: Tensor) -> Tensor:

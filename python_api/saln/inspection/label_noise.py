@@ -36,7 +36,9 @@ STARTS = (0.1, 0.3)
 """Shares of wrong labels that expectation maximisation starts from, if no larger one is found before."""
 STEPS, ROUNDS = 10, 2
 MOST_ROUNDS = 100
-"""Rounds of expectation maximisation."""
+"""Rounds of expectation maximisation, and fewer where classes are many:"""
+MOST_PRODUCTS = 1e11
+"""Multiplications for the discriminant's rounds, of m c² each."""
 SETTLED = 1e-5
 """Gain of mean log-likelihood in a round below which it ends."""
 RESCALED = 10
@@ -94,7 +96,7 @@ class LabelNoise:
 
 def given(shares: Tensor, matrix: Tensor, y: Tensor) -> Tensor:
     """The probability `[m]` of labels `[m]`, given shares `[c, m]`."""
-    return (matrix.T @ shares).gather(0, y[None]).squeeze(0).clamp_min(1e-30)
+    return (shares * matrix.index_select(1, y)).sum(dim=0).clamp_min(1e-30)
 
 
 def right(shares: Tensor, matrix: Tensor, y: Tensor) -> Tensor:
@@ -122,12 +124,16 @@ def fit_label_noise(scores: Tensor, y: Tensor) -> LabelNoise:
             [0.0000, 0.0000, 1.0000]])
     """
     c = scores.shape[1]
+    largest = int(torch.bincount(y).amax())
     plain = fit_alike(scores, y)
     found = [plain, fit_alike(scores, y, noisy=False)]
     for noise in STARTS:
         slopes, offsets, matrix = discriminant(scores, y, alike(max(noise, plain.noise), c, scores))
         odds = scores @ slopes + offsets
-        readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False), fit_free(odds, y, matrix)]
+        readings = [fit_alike(odds, y), fit_alike(odds, y, noisy=False)]
+        if largest * math.log(c) > _cost_of_a_row(c, len(y)):
+            # Else no row of the matrix, however its rows were labelled, could pay for itself.
+            readings.append(fit_free(odds, y, matrix))
         found += [each.of(slopes, offsets, numbers=c * (c - 1)) for each in readings]
     return max(found, key=lambda each: each.evidence)
 
@@ -176,6 +182,10 @@ def _softmax(odds: Tensor) -> Tensor:
     return odds.div_(odds.sum(dim=0))
 
 
+def _cost_of_a_row(c: int, m: int) -> float:
+    return 0.5 * (c - 1) * math.log(m)
+
+
 def _evidence(likelihood: float, m: int, numbers: int) -> float:
     return m * likelihood - 0.5 * numbers * math.log(m)
 
@@ -208,9 +218,8 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
     c = scores.shape[1]
     centre = scores[:, :-1].mean(dim=0)  # scores sum to one: the last says nothing new
     x = (scores[:, :-1] - centre).T.contiguous()  # [c - 1, m]
-    members = F.one_hot(y, c).to(scores.dtype)  # [m, c]
-    square, belongs, before = x.double() @ x.T.double(), members.T, -math.inf
-    for _ in range(MOST_ROUNDS):
+    square, belongs, before = x.double() @ x.T.double(), F.one_hot(y, c).T.to(x.dtype), -math.inf
+    for _ in range(max(3, min(MOST_ROUNDS, int(MOST_PRODUCTS / (len(y) * c * c))))):
         sizes = belongs.sum(dim=1).double() + 1e-3  # [c]
         means = (x @ belongs.T).double() / sizes  # [c - 1, c]
         covariance = (square - (means * sizes) @ means.T) / len(y)
@@ -219,7 +228,7 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
         offsets = -0.5 * (means * slopes).sum(dim=0)
         log_priors = (sizes / sizes.sum()).log()
         shares = _softmax((slopes.T.to(x.dtype) @ x).add_((offsets + log_priors).to(x.dtype)[:, None]))
-        belongs, counts, likelihood = _expect(shares, matrix, y, members)
+        belongs, counts, likelihood = _expect(shares, matrix, y)
         matrix = _matrix(counts)
         if likelihood - before < SETTLED:
             break
@@ -228,12 +237,13 @@ def discriminant(scores: Tensor, y: Tensor, matrix: Tensor) -> tuple[Tensor, Ten
     return F.pad(slopes, (0, 0, 0, 1)), offsets - centre @ slopes, matrix
 
 
-def _expect(shares: Tensor, matrix: Tensor, y: Tensor, members: Tensor) -> tuple[Tensor, Tensor, float]:
+def _expect(shares: Tensor, matrix: Tensor, y: Tensor) -> tuple[Tensor, Tensor, float]:
     """What each row belongs to `[c, m]`, how many rows are of class i and labelled j, and the mean log-likelihood."""
     belongs = shares.mul_(matrix.index_select(1, y))
     likely = belongs.sum(dim=0).clamp_min(1e-30)
     belongs.div_(likely)
-    return belongs, belongs @ members, float(likely.log().mean())
+    counts = torch.zeros_like(matrix).index_add_(0, y, belongs.T)  # [labelled j, of class i]
+    return belongs, counts.T, float(likely.log().mean())
 
 
 def _matrix(counts: Tensor, free: Tensor | None = None) -> Tensor:
@@ -256,13 +266,13 @@ def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
     Rows of the matrix are free where that makes labels likelier by more than it costs.
     """
     m, c = scores.shape
-    odds, members = scores.T.contiguous(), F.one_hot(y, c).to(scores.dtype)
-    scale, priors = 1.0, members.mean(dim=0)
+    odds, scale = scores.T.contiguous(), 1.0
+    priors = torch.bincount(y, minlength=c).to(scores.dtype) / m
 
     def settle(scale: float, matrix: Tensor, priors: Tensor, free: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         before = -math.inf
         for _ in range(MOST_ROUNDS):
-            belongs, counts, likelihood = _expect(_shares(odds, scale, priors), matrix, y, members)
+            belongs, counts, likelihood = _expect(_shares(odds, scale, priors), matrix, y)
             matrix, priors = _matrix(counts, free), belongs.mean(dim=1).clamp_min(LEAST_PRIOR)
             priors = priors / priors.sum()
             if likelihood - before < SETTLED:
@@ -285,7 +295,7 @@ def fit_free(scores: Tensor, y: Tensor, matrix: Tensor) -> LabelNoise:
         if free is not None:
             break
         gain = (counts * (matrix.clamp_min(1e-12) / alike(_off(counts), c, counts)).log()).sum(dim=1)
-        free = gain > 0.5 * (c - 1) * math.log(m)
+        free = gain > _cost_of_a_row(c, m)
         if bool(free.all()):
             break
         matrix = _matrix(counts, free)

@@ -11,7 +11,7 @@ from saln.inspection.standard_rows import StandardRows
 
 USUAL = (0.5, 0.95)
 """Shares of rows whose distances say what is usual."""
-HALF = 3.0
+HALF = 4.0
 """Score 1/2 is at the median and so many times what lies between the two."""
 BACKGROUND = 8
 """Which of the sample's nearest rows is the background."""
@@ -23,11 +23,11 @@ DISCOUNT = 0.8
 def outlier_scores(features: Tensor, *, neighbours: Neighbours | None = None, seed: int = 0) -> Tensor:
     """How far each row is from the others, relative to what is usual in the dataset.
 
-    Two distances count, each 1 - similarity of rows that are not centred: the mean one to the nearest different rows,
-    and the one to the eighth nearest of a sample, which outliers that are many and alike do not hide from. Each is taken
-    from its median on, in units of what lies between that and the 95th percentile; the second is discounted by 0.8.
-    With δ the larger, the score is 1 - 2^(-(δ/3)²). What is unlike the rest in all its features shows in rows that are
-    not centred; where these lie the nearest is found among centred ones.
+    Two distances count, each the root of 1 - similarity of rows that are not centred: the mean one to the nearest
+    different rows, and the one to the eighth nearest of a sample, which outliers that are many and alike do not hide
+    from. Each is taken from its median on, in units of what lies between that and the 95th percentile; the second is
+    discounted by 0.8. With δ the larger, the score is 1 - 2^(-(δ/4)²). What is unlike the rest in all its features
+    shows in rows that are not centred; their nearest are sought among centred ones.
 
     Parameters
     ----------
@@ -90,6 +90,7 @@ def _neighbour_distances(rows: StandardRows, near: Tensor) -> Tensor:
 
 
 def _unusual(distances: Tensor) -> Tensor:
+    distances = distances.clamp_min(0).sqrt()
     ordered = distances.sort().values
     middle, high = (ordered[round(share * (len(ordered) - 1))] for share in USUAL)
     return ((distances - middle) / (high - middle).clamp_min(1e-6)).clamp_min(0)

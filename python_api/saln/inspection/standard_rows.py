@@ -13,8 +13,8 @@ CHUNK = 1 << 22
 """Numbers that are made standard in one go."""
 UNITS = 30.0
 """Largest spread of a column over the median from which columns are in different units; of networks it is 1 to 12."""
-ROUNDING = 1e-4
-"""Spread over mean below which a column does not vary: features may come as float16."""
+ROUNDING = 4.0
+"""Spread over mean, in roundings of the dtype, below which a column does not vary."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class StandardRows:
         centre = sum((features.index_select(0, part).double().sum(dim=0) for part in parts), zero) / n
         squares = ((features.index_select(0, part).double() - centre).square().sum(dim=0) for part in parts)
         spread = (sum(squares, zero) / n).sqrt()
-        varies = spread > ROUNDING * centre.abs()
+        varies = spread > ROUNDING * torch.finfo(features.dtype).eps * centre.abs()
         if bool(varies.any()) and spread.amax() > UNITS * spread[varies].median():
             return cls(features, rows, centre, torch.where(varies, 1 / spread, 0.0))
         mean = spread[varies].square().mean().sqrt() if bool(varies.any()) else spread.new_ones(())

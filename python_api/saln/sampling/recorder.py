@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from saln.sampling.forward import BY_HAND, Seen, Unseen, losses_and_residuals, watched
+from saln.sampling.history import WITHOUT_SAMPLER, History
 from saln.sampling.recorded import RecordedValues, StandIns
 from saln.sampling.unrecorded import Unrecorded
 from saln.selectors.support.listener import Listener
@@ -214,6 +215,18 @@ class Recorder:
             losses, residuals = losses_and_residuals(logits, own)
             values |= {"losses": losses} | ({"residuals": residuals} if "residuals" in self.keeps else {})
         self._put(rows, step, values)
+
+    def watch(self, history: History) -> None:
+        """Let a history count what is recorded from now on: its rows are the sampler's, in the order given to it.
+
+        What it counted is part of the sampler's state: a run that goes on lets one watch before the state is loaded. A
+        ValueError if the selector reads no residuals, or the history is of another number of rows.
+        """
+        if "residuals" not in self.keeps:
+            raise ValueError(f"a history needs residuals, and the selector reads none: {WITHOUT_SAMPLER}")
+        if history.n_rows != len(self._samples):
+            raise ValueError(f"history is of {history.n_rows} rows, want {len(self._samples)}, the sampler's")
+        self._values.listeners = (*self._values.listeners, history)
 
     def _may_record(self) -> bool:
         """Whether recorded values may decide; raises where they must not, and the selector needs them."""

@@ -51,25 +51,38 @@ class FacilityLocation(Comparing):
         self.backend = backend
 
     def _choose(self, offer: Offer, size: int) -> Tensor:
-        return greedy_facility_location(self.gram(offer).clamp_min_(0), size)
+        return greedy_facility_location(self.gram(offer).clamp_min_(0), size)[0]
 
 
-def greedy_facility_location(similarity: Tensor, size: int) -> Tensor:
-    """Places, int64 `[size]`, in the order of choice, by a symmetric similarity `[m, m]` without negative entries.
+def greedy_facility_location(similarity: Tensor, size: int, served: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Places, int64 `[size]`, in the order of choice, and what each adds to f `[size]`.
 
+    Parameters
+    ----------
+    similarity : Tensor [n, m]
+        Of rows i to be served and rows j to choose from, without negative entries.
+    size : int
+        At most m.
+    served : Tensor [n, 1], optional
+        Of each row i, its best similarity to what was chosen elsewhere; 0 by default.
+
+    Examples
+    --------
     >>> import torch
     >>> from saln.selectors.facility_location import greedy_facility_location
-    >>> greedy_facility_location(torch.tensor([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]]), 2)
-    tensor([0, 2])
+    >>> similarity = torch.tensor([[1.0, 0.75, 0.0], [0.75, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> greedy_facility_location(similarity, 2)
+    (tensor([0, 2]), tensor([1.7500, 1.0000]))
     """
-    m = similarity.shape[0]
     chosen = torch.empty(size, dtype=torch.int64, device=similarity.device)
-    served = similarity.new_zeros(m, 1)  # of each row i, the best similarity to those chosen
+    gains = similarity.new_empty(size)
+    served = similarity.new_zeros(len(similarity), 1) if served is None else served
     with_each = torch.empty_like(similarity)
-    for n in range(size):
-        value = torch.maximum(similarity, served, out=with_each).sum(dim=0)  # [m], f with each row
-        if n:
-            value.index_fill_(0, chosen[:n], -1.0)
-        chosen[n] = value.argmax()
-        served = torch.maximum(served, similarity.index_select(0, chosen[n : n + 1]).T)
-    return chosen
+    for k in range(size):
+        gain = torch.sub(similarity, served, out=with_each).clamp_min_(0).sum(dim=0)  # [m]
+        if k:
+            gain.index_fill_(0, chosen[:k], -1.0)
+        chosen[k] = gain.argmax()
+        gains[k] = gain[chosen[k]]
+        served = torch.maximum(served, similarity.index_select(1, chosen[k : k + 1]))
+    return chosen, gains

@@ -53,12 +53,36 @@ class Herding(Comparing):
 
     def _choose(self, offer: Offer, size: int) -> Tensor:
         # Distances do not depend on the origin; about the mean, μ is 0 and nothing cancels.
-        x = distance_rows(offer.features, self.similarity)  # [m, d]
-        score = -x.square().sum(dim=1)  # 2 w·x_i - ‖x_i‖², [m]
-        chosen = torch.empty(size, dtype=torch.int64, device=x.device)
-        for n in range(size):
-            best = score.argmax()
-            chosen[n] = best
-            change = 2 * (x @ x.index_select(0, best.view(1)).squeeze(0))
-            score = (score - change).index_fill(0, chosen[: n + 1], -torch.inf)
-        return chosen
+        return greedy_herding(distance_rows(offer.features, self.similarity), size)
+
+
+def greedy_herding(x: Tensor, size: int, chosen: Tensor | None = None) -> Tensor:
+    """Places, int64 `[size]`, in the order of choice, by rows `[m, d]` about the mean that is to be met.
+
+    Parameters
+    ----------
+    x : Tensor [m, d]
+    size : int
+    chosen : Tensor [k], optional
+        int64, places that count as chosen before.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from saln.selectors.herding import greedy_herding
+    >>> x = torch.tensor([[-3.0], [-2.0], [-1.0], [1.0], [5.0]])
+    >>> greedy_herding(x, 2), greedy_herding(x, 1, torch.tensor([4]))
+    (tensor([2, 3]), tensor([0]))
+    """
+    chosen = torch.empty(0, dtype=torch.int64, device=x.device) if chosen is None else chosen
+    score = -x.square().sum(dim=1)  # 2 w·x_i - ‖x_i‖², [m]
+    if len(chosen):
+        score = score - 2 * (x @ x.index_select(0, chosen).sum(dim=0))
+        score.index_fill_(0, chosen, -torch.inf)
+    places = torch.empty(size, dtype=torch.int64, device=x.device)
+    for n in range(size):
+        best = score.argmax()
+        places[n] = best
+        change = 2 * (x @ x.index_select(0, best.view(1)).squeeze(0))
+        score = (score - change).index_fill(0, places[: n + 1], -torch.inf)
+    return places

@@ -201,12 +201,12 @@ class OnePass(Selector):
         worth = different
         if pool.labels is not None:
             if self.credibility:
-                found = judge_labels(pool.features, pool.labels, among=among, seed=self.seed)
-                noise = found.noise
+                judged = judge_labels(pool.features, pool.labels, among=among, seed=self.seed)
+                noise = judged.noise
                 n = len(pool) if among is None else len(among)
-                if n >= LEAST_ROWS and noise >= LEAST_NOISE and found.skill >= LEAST_SKILL:
+                if n >= LEAST_ROWS and noise >= LEAST_NOISE and judged.skill >= LEAST_SKILL:
                     # Classes that are too small to be judged are believed, rows that are broken are not.
-                    quality = found.quality.double().where(found.losses.isnan() | ~found.quality.isnan(), 1.0)
+                    quality = judged.quality.double().where(judged.losses.isnan() | ~judged.quality.isnan(), 1.0)
                     worth = worth * quality.nan_to_num(0.0).clamp_min(LEAST_CREDIBLE)
             worth = worth * self._class_factors(worth, different, pool.labels)
         return worth / worth.amax() if len(worth) else worth, noise
