@@ -3,7 +3,20 @@
 from saln.cli import audit, doctor, explain, extract, look, methods, pilot, prune, score, select
 from saln.cli.app import app
 
-__all__ = ["app", "audit", "doctor", "explain", "extract", "look", "main", "methods", "pilot", "prune", "score", "select"]
+__all__ = [
+    "app",
+    "audit",
+    "doctor",
+    "explain",
+    "extract",
+    "look",
+    "main",
+    "methods",
+    "pilot",
+    "prune",
+    "score",
+    "select",
+]
 
 
 def main() -> None:
