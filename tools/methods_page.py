@@ -67,8 +67,8 @@ rows = selector.select(super_batch, 32, generator=torch.Generator().manual_seed(
 - A method of your own is a subclass of `saln.selectors.Selector`, registered by `saln.selectors.register` or, in a
   package of its own, by an entry point in the group `saln.selectors`; `saln.testing.check_selector` checks it.
 
-Most lose to uniform on some kind of data. [default.md](default.md) says what is chosen when no method is named, and when it
-steps back; try the others on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
+Most lose to uniform on some kind of data. [default.md](default.md) says what is chosen when no method is named, and
+when it steps back; try the others on your own data with `saln pilot`. Where a docstring says *guess*, nobody has
 shown that the value is a good one.
 
 The pictures show what each keeps of the same super-batch, 20 of 150 samples in the plane: three classes of unequal size

@@ -7,7 +7,7 @@ Layers, each importing only those below it:
 
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
 training step, `SpectralBatchSampler` the form for a DataLoader, and `select_data` makes a loader with it of one
-without.
+without. `look` says what is wrong with a dataset before any of it is trained on.
 """
 
 from importlib import import_module
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saln.features import extract
     from saln.functional import select
+    from saln.inspection.estimator import DataLook
+    from saln.inspection.look import look
+    from saln.inspection.result import Look
     from saln.integrations.plain import select_data
     from saln.pruning import Pruner, prune
     from saln.sampling.history import History
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SELECTORS",
+    "DataLook",
     "History",
+    "Look",
     "Pruner",
     "SpectralBatchSampler",
     "SuperBatch",
     "__version__",
     "extract",
+    "look",
     "make_selector",
     "prune",
     "select",
@@ -41,13 +47,16 @@ __all__ = [
 
 # Where each name is, imported when it is first asked for: the command line shows its help without PyTorch.
 _HOMES = {
+    "DataLook": "saln.inspection.estimator",
     "History": "saln.sampling.history",
+    "Look": "saln.inspection.result",
     "Pruner": "saln.pruning",
     "SELECTORS": "saln.selectors",
     "SpectralBatchSampler": "saln.sampling.sampler",
     "SuperBatch": "saln.superbatch",
     "__version__": "saln_kernels",
     "extract": "saln.features",
+    "look": "saln.inspection.look",
     "make_selector": "saln.selectors",
     "prune": "saln.pruning",
     "select": "saln.functional",

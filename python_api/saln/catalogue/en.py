@@ -1,5 +1,7 @@
 """Messages in English. `[[term]]` is a word of the glossary, `{n:seed|seeds}` a number with its noun."""
 
+from saln.catalogue.look import en as look
+
 GLOSSARY = {
     "uniform": ("uniform", "Random batches, as shuffled epochs give them: plain training, what every method is compared with."),
     "selection": ("selection", "Training on a chosen part of the data at each step, not on whatever comes next."),
@@ -16,6 +18,7 @@ GLOSSARY = {
     "eigenvalue": ("eigenvalue", "How much of a batch lies in one direction; few large ones mean that its samples are alike."),
     "concerned": ("concerned", "Trainings that could use selection: with enough data, and a loop of their own."),
     "divergence": ("Jensen-Shannon divergence", "How far two mixes are apart, in bits: 0 alike, 1 disjoint."),
+    **look.GLOSSARY,
 }  # fmt: skip
 
 MESSAGES = {
@@ -370,4 +373,5 @@ MESSAGES = {
     "explain.cut": "The weakest cut",
     "explain.side": "{n:sample|samples}",
     "explain.side_alt": "{n:sample|samples} of one side",
+    **look.MESSAGES,
 }  # fmt: skip

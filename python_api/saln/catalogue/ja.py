@@ -1,5 +1,7 @@
 """日本語の文言。`[[term]]` は用語集の語。英語版と同じキー、同じ差し込み名をもつ。"""
 
+from saln.catalogue.look import ja as look
+
 GLOSSARY = {
     "uniform": ("通常学習", "データを無作為に並べ替えて順に使う、ふつうの学習（uniform）。全手法の比較の基準です。"),
     "selection": ("データ選択", "各ステップで、次に来るデータをそのまま使わず、選んだ一部だけで学習すること。"),
@@ -25,6 +27,7 @@ GLOSSARY = {
     ),
     "concerned": ("適用対象", "データ選択を使える学習。十分なデータがあり、学習ループに手を入れられるものです。"),
     "divergence": ("ジェンセン・シャノン情報量", "二つの構成比の隔たり（ビット）。0で一致、1で完全に別です。"),
+    **look.GLOSSARY,
 }
 
 MESSAGES = {
@@ -379,4 +382,5 @@ MESSAGES = {
     "explain.cut": "最も弱いつながり",
     "explain.side": "{n}件",
     "explain.side_alt": "片側の{n}件",
+    **look.MESSAGES,
 }

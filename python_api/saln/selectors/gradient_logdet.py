@@ -170,11 +170,11 @@ class PatientGradientLogDet(GradientLogDet):
     """Gradient log-det, drawn, of samples that are learnable for their class and agree with their neighbours.
 
     This project's own: `GradientLogDet` with quality "class_learnability_agreement" and temperature 1, of the methods
-    that look at every step's losses the one with the best worst case (docs/log/one-pass.md). Each part is there for a kind
-    of data on which the rule without it lost: learnability is compared within the class because a reference model has
-    a high loss on all of a class that it hardly knows (imbalance), labels are to agree with those of neighbours because
-    a learner that has begun to fit wrong labels no longer finds them by its loss (noise), and agreement waits for the
-    learner because neighbours in an untrained network's activations say little. All constants are guesses.
+    that look at every step's losses the one with the best worst case (docs/log/one-pass.md). Each part is there for a
+    kind of data on which the rule without it lost: learnability is compared within the class because a reference model
+    has a high loss on all of a class that it hardly knows (imbalance), labels are to agree with those of neighbours
+    because a learner that has begun to fit wrong labels no longer finds them by its loss (noise), and agreement waits
+    for the learner because neighbours in an untrained network's activations say little. All constants are guesses.
 
     It wants activations of the present network's last hidden layer as features, and losses that are cross-entropies.
 

@@ -1,0 +1,1 @@
+"""Messages about a look at a dataset, in each language."""

@@ -1,0 +1,208 @@
+"""`saln look`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saln.cli.app import app, command_line, one_line_errors, split, writable
+from saln.cli.large_files import counted
+from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from saln.catalogue import Message
+    from saln.datasets import Source
+
+EXTRACTED = "--features features.npy, which saln extract DATA --model NAME -o features.npy writes"
+
+
+@app.command()
+def look(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A table (csv, tsv, jsonl, json, parquet), a folder of images or texts in a folder a class, arrays "
+            "(npz, npy, safetensors), a data set of Hugging Face."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page.")] = Path("look.html"),
+    features: Annotated[
+        Path | None, typer.Option("--features", "-f", help="File with features [N, d] in the same order.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="File with labels [N] in the same order, or [N, L] of 0 and 1.")
+    ] = None,
+    probabilities: Annotated[
+        Path | None, typer.Option(help="File with your model's probabilities [N, C], of rows it was not trained on.")
+    ] = None,
+    groups: Groups = None,
+    label_key: Annotated[str | None, typer.Option(help="Column of the classes, if it has an unusual name.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column of numbers to predict, in place of classes.")] = None,
+    test_key: Annotated[str | None, typer.Option(help="Column that marks rows to test on.")] = None,
+    feature_key: FeatureKey = None,
+    columns: Columns = None,
+    ignore: Annotated[str | None, typer.Option(help="Columns to do without, separated by commas.")] = None,
+    near: Annotated[
+        float | None, typer.Option(help="Similarity of near copies, at most 1.  [default: found in the data]")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the values of every row as a table.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Write the rows to train on: npy.")] = None,
+    keep_share: Annotated[
+        float | None, typer.Option(help="Share of the rows to keep at most, the same of each class.")
+    ] = None,
+    drop: Annotated[str, typer.Option(help="What is not kept: of suspects, copies, leaks, outliers.")] = (
+        "suspects,copies,leaks"
+    ),
+    seed: Annotated[int, typer.Option(help="Of folds and projections.")] = 0,
+    lang: Lang = "en",
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a dataset: wrong labels, near copies, leaks, outliers, imbalance; a page, a table, the rows to keep."""
+    with one_line_errors():
+        import numpy as np
+
+        import saln
+        from saln.catalogue import Words
+        from saln.datasets import DataError
+        from saln.inspection.keep import check_rules
+        from saln.pages.look_page import write_look
+
+        Words(lang)  # errors before anything is done, not after
+        check_rules(keep_share, split(drop))
+        for path in (each for each in (output, csv, keep) if each is not None):
+            writable(path, data, features, labels, probabilities, *(groups or []))
+        if keep is not None and keep.suffix != ".npy":
+            raise DataError(f"{keep}: unknown ending '{keep.suffix}' of rows to keep; wanted .npy")
+        source, several = _source(data, labels, label_key, target, test_key, feature_key, columns, ignore)
+        x, notes = _features(source, data, features, feature_key)
+        with counted() as progress:
+            found = saln.look(
+                x,
+                source.labels if several is None else several,
+                targets=None if several is not None else source.targets,
+                probabilities=None if probabilities is None else _array(probabilities),
+                groups=_groups(groups),
+                split=source.is_test,
+                class_names=source.class_names if several is None and source.labels is not None else None,
+                near=near,
+                seed=seed,
+                progress=progress,
+            )
+        found = found.with_notes((*source.notes, *notes))
+        kept = found.keep(keep_share, drop=split(drop))
+        command = command_line(context)
+        write_look(found, output, lang=lang, data=_seen(source, data), name=source.name, command=command)
+        if csv is not None:
+            found.to_csv(csv, source.ids)
+        if keep is not None:
+            np.save(keep, kept)
+    if as_json:
+        outputs = {"report": str(output), "csv": None if csv is None else str(csv), "kept": len(kept)}
+        typer.echo(json.dumps({**found.as_dict(), "command": command, **outputs}))
+        return
+    typer.echo(f"{source.name}: {len(found)} rows")
+    for sentence in (*found.sentences, *found.notes):
+        typer.echo(sentence)
+    typer.echo(f"Report: {output.resolve()}")
+    if csv is not None:
+        typer.echo(f"Every row: {csv.resolve()}")
+    if keep is not None:
+        typer.echo(f"Rows to keep: {keep.resolve()} ({len(kept)} of {len(found)})")
+
+
+def _source(
+    data: str, labels: Path | None, label_key: str | None, target: str | None, test_key: str | None,
+    feature_key: str | None, columns: str | None, ignore: str | None,
+) -> tuple["Source", Any]:  # fmt: skip
+    """The data, and labels apart from them that are several a row."""
+    from saln.datasets import read_source
+    from saln.datasets.files import ArrayFile
+    from saln.datasets.roles import MORE_LABEL_KEYS
+
+    options: dict[str, Any] = {
+        "test": test_key,
+        "features": feature_key,
+        "columns": split(columns),
+        "ignore": split(ignore),
+    }
+    several = None
+    if labels is not None:
+        file = ArrayFile(labels)
+        array = file.read(file.find("labels", MORE_LABEL_KEYS, target or label_key))
+        several = array if array.ndim == 2 else None
+    if several is not None:
+        return read_source(data, **options), several
+    return read_source(data, label=label_key, target=target, labels=labels, **options), None
+
+
+def _features(source: "Source", data: str, path: Path | None, key: str | None) -> tuple["Tensor", list["Message"]]:
+    """Features of the rows, and what to know of them."""
+    import torch
+
+    from saln.catalogue import message
+    from saln.datasets import DataError
+    from saln.datasets.files import FEATURE_KEYS, ArrayFile
+    from saln.features import load
+    from saln.inspection.columns import standardised
+
+    if path is not None:
+        if path.suffix.lower() == ".npy":
+            extracted = load(path)
+            x = extracted.tensor()
+            if extracted.fingerprint is not None and len(x) == len(source):
+                extracted.fingerprint.check(source)
+        else:
+            file = ArrayFile(path)
+            x = torch.as_tensor(file.read(file.find("features", FEATURE_KEYS, key)))
+        if len(x) != len(source):
+            raise DataError(f"{path}: features of {len(x)} rows; wanted {len(source)}, one for each of {source.name}")
+        return x, []
+    if source.kind != "table":
+        advice = EXTRACTED.replace("DATA", data)
+        raise DataError(f"{data} holds {source.kind}, and a look needs features of them: {advice}")
+    x = source.x
+    if source.features_given or (Path(data).suffix.lower() == ".npy" and bool(x.isfinite().all())):
+        return x, []
+    x, missing = standardised(x)
+    notes = [message("look.note.filled", share=f"{100 * missing:.1f}")] if missing else []
+    return x, [message("look.note.standardised"), *notes]
+
+
+def _seen(source: "Source", data: str) -> Any:
+    """What the page shows of the rows: the data, or images beside the features in a file of arrays."""
+    from saln.datasets.files import ArrayFile
+    from saln.datasets.images import find_images
+
+    if source.kind == "table" and Path(data).suffix.lower() in (".npz", ".safetensors"):
+        images = find_images(ArrayFile(Path(data)))
+        return source if images is None or len(images) != len(source) else images
+    return source
+
+
+def _groups(groups: list[str] | None) -> Any:
+    """Columns of files; those that are named may have any number of groups."""
+    from saln.datasets import ArrayFile, read_groups
+    from saln.datasets.named import split_name
+
+    if not groups:
+        return None
+    found: dict[str, Any] = {}
+    for text in groups:
+        path, names = split_name(text)
+        file = ArrayFile(path)
+        if names:
+            found |= {name: file.read(name) for name in names}
+        else:
+            found |= {each.column: [each.names[code] for code in each.codes] for each in read_groups([text])[0]}
+    return found
+
+
+def _array(path: Path) -> Any:
+    from saln.datasets import ArrayFile
+
+    file = ArrayFile(path)
+    return file.read(file.find("probabilities", ("probabilities", "probs", "proba", "pred_probs", "p"), None))
