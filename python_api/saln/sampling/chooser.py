@@ -203,7 +203,7 @@ class Chooser:
         size = self.order.size(number)
         if self.selector.abstains:
             return offered[:size], SelectionReport(offered.numel(), 0)
-        super_batch = self.recorder.fill(self._with_reference(samples).take(offered), rows, self.refreshed)
+        super_batch = self.recorder.fill(self._read(samples).take(offered), rows, self.refreshed)
         shared = self.memory is not None and self._ahead == 0 and self.ranks.can_talk
         work_out = self.ranks.work_out if shared else None
         chosen = self.selector.select(
@@ -213,6 +213,13 @@ class Chooser:
 
     def _memory_now(self) -> dict[str, Any] | None:
         return self.memory.state_dict() if self.memory is not None and self.keeps_memory else None
+
+    def _read(self, samples: SuperBatch) -> SuperBatch:
+        """The samples as far as the selector reads them: features that it does not are not copied for every batch."""
+        samples = self._with_reference(samples)
+        if "features" in self._needs:
+            return samples
+        return dataclasses.replace(samples, features=samples.features[:, :0])
 
     def _with_reference(self, samples: SuperBatch) -> SuperBatch:
         """The samples with reference losses, where the selector reads them and nobody has given any."""

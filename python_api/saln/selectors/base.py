@@ -261,7 +261,7 @@ class Selector(Configured, abc.ABC):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """See above; the features where a method does not say."""
+        """See above; the features where a method does not say. Where they are not read, samplers offer none."""
         return ("features",)
 
     @property
