@@ -1,4 +1,4 @@
-"""The default, `saln.select` without a method: one look at the dataset, then every sample in its turn."""
+"""One look at the dataset, then every sample in its turn."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ LEAST_ROWS = 1000
 class OnePass(Selector):
     """Every sample in its turn, as often as one look at the dataset says it is worth.
 
-    This project's own, and of all methods of docs/log/study.md the one that most often paid by the clock. `prepare`
-    looks at the dataset once: how many copies each sample has (`saln.inspection.copies`), and how likely its label is
-    right (`saln.inspection.labels`). A sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
+    This project's own, the default until `Auto` (docs/log/one-pass.md). `prepare` looks at the dataset once: how many
+    copies each sample has (`saln.inspection.copies`), and how likely its label is right (`saln.inspection.labels`). A
+    sample is worth that probability, at least `LEAST_CREDIBLE`, over its number of
     copies; classes keep the shares that they have without copies, or with `balance` more even ones. Nothing is looked
     at while training goes on: no forward pass is added, and choosing takes a fraction of a millisecond.
 
