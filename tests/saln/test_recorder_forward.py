@@ -146,6 +146,21 @@ def test_what_cannot_be_recorded_is_refused():
         model(torch.randn(8, 6)), model(torch.randn(8, 6))
 
 
+class LinearWithDict(nn.Linear):
+    """A linear layer that is the model, and returns what models of transformers do."""
+
+    def forward(self, x):
+        return {"loss": torch.zeros(()), "logits": super().forward(x)}
+
+
+def test_a_linear_layer_that_returns_a_dict():
+    x, model = torch.randn(5, 6), LinearWithDict(6, 3)
+    with watched(model) as seen:
+        given = model(x)
+    assert torch.equal(seen.logits[0], given["logits"])
+    assert torch.equal(seen.activations[0], x)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_losses_and_residuals_are_those_of_autograd(dtype):
     logits = torch.randn(9, 5, generator=torch.Generator().manual_seed(0)).to(dtype)

@@ -83,7 +83,7 @@ def watched(model: nn.Module, head: nn.Module | str | None = None) -> Iterator[S
     for layer, given, output in calls:
         if layer is last:
             seen.logits.append(_logits(output))
-            if not whole and given.shape[:-1] == output.shape[:-1]:
+            if not whole and given.shape[:-1] == seen.logits[-1].shape[:-1]:
                 seen.activations.append(given)
 
 
