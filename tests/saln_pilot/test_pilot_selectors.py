@@ -137,3 +137,9 @@ def test_a_portfolio_is_rewarded_by_the_probe() -> None:
     assert run.final.selection_seconds > 0
     reference = {tuple(row) for row in task.x_probe.tolist()}
     assert not reference & {tuple(row) for row in task.x_train.tolist()}
+
+
+def test_the_default_is_told_by_what_runs_are_judged() -> None:
+    made = make_methods(["auto", "auto:metric=accuracy"], metric="balanced_accuracy")
+    assert [each.selector.metric for each in made[1:]] == ["balanced_accuracy", "accuracy"]
+    assert make_methods(["auto"], metric="rmse")[1].selector.metric == "accuracy"

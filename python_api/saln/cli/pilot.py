@@ -211,7 +211,7 @@ def pilot(
             job, config = _own(context, data, by, given)
         else:
             job, config = _builtin(data, by, given)
-        chosen = make_methods(config.methods, job.provides)
+        chosen = make_methods(config.methods, job.provides, config.metric)
         with progress_bar("steps") as progress:
             trackers = [
                 *([live.tensorboard(tensorboard)] if tensorboard else []),

@@ -112,7 +112,7 @@ def compare(
         train, features, labels, reference_losses=reference_losses, groups=groups, feature_seconds=feature_seconds,
         name=name,
     )  # fmt: skip
-    made = make_methods(methods, job.provides)
+    made = make_methods(methods, job.provides, settings.get("metric"))
     try:
         config = PilotConfig(methods=tuple(each.name for each in made), batch_size=batch_size, seeds=seeds, **settings)
     except TypeError as error:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from saln.pilot.config import PilotError
 from saln.pilot.training.run import Method
-from saln.selectors import Selector, make_selector
+from saln.selectors import DEFAULT, Selector, make_selector
+from saln.selectors.auto import METRICS
 
 DATASET = "dataset"
 """Needed by methods that look at all rows before a run."""
@@ -14,7 +15,9 @@ REWARD = "reward"
 """Needed by methods that are told what each batch was worth."""
 
 
-def make_methods(methods: Sequence[str | Selector], provides: frozenset[str] | None = None) -> list[Method]:
+def make_methods(
+    methods: Sequence[str | Selector], provides: frozenset[str] | None = None, metric: str | None = None
+) -> list[Method]:
     """Methods as they are written, or selectors as they are; uniform is added where it is not named.
 
     Parameters
@@ -23,6 +26,8 @@ def make_methods(methods: Sequence[str | Selector], provides: frozenset[str] | N
         Each in the grammar of `saln.selectors.support.grammar`, or a selector, known by its name.
     provides : frozenset of str, optional
         What the job can give a method; everything where left out.
+    metric : str, optional
+        What runs are judged by: the default is told, if it knows it.
 
     Raises
     ------
@@ -36,11 +41,11 @@ def make_methods(methods: Sequence[str | Selector], provides: frozenset[str] | N
     >>> [method.name for method in methods], methods[1].selector.keep
     (['uniform', 'saln:keep=positive', 'guard:jest'], 'positive')
     """
-    made = [_method(each, provides) for each in methods]
+    made = [_method(each, provides, metric) for each in methods]
     return made if any(each.name == "uniform" for each in made) else [Method("uniform", None), *made]
 
 
-def _method(given: str | Selector, provides: frozenset[str] | None) -> Method:
+def _method(given: str | Selector, provides: frozenset[str] | None, metric: str | None) -> Method:
     if given == "uniform":
         return Method("uniform", None)
     if isinstance(given, Selector):
@@ -51,6 +56,8 @@ def _method(given: str | Selector, provides: frozenset[str] | None) -> Method:
             selector = make_selector(given)
         except (TypeError, ValueError) as error:
             raise PilotError(f"methods: '{given}': {error}") from error
+        if metric in METRICS and given == DEFAULT:
+            selector.set_params(metric=metric)
     needs = frozenset(selector.needs) | ({DATASET} if selector.wants_dataset else set())
     wanted = needs | ({REWARD} if selector.wants_reward else set())
     if provides is not None and not wanted <= provides:
