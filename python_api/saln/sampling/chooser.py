@@ -215,9 +215,9 @@ class Chooser:
         return self.memory.state_dict() if self.memory is not None and self.keeps_memory else None
 
     def _read(self, samples: SuperBatch) -> SuperBatch:
-        """The samples as far as the selector reads them: features that it does not are not copied for every batch."""
+        """The samples as they are offered: without features to who has looked at all of them and reads none."""
         samples = self._with_reference(samples)
-        if "features" in self._needs:
+        if "features" in self._needs or not self.selector.wants_dataset:
             return samples
         return dataclasses.replace(samples, features=samples.features[:, :0])
 

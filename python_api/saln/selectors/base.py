@@ -261,7 +261,7 @@ class Selector(Configured, abc.ABC):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """See above; the features where a method does not say. Where they are not read, samplers offer none."""
+        """See above; the features where a method does not say."""
         return ("features",)
 
     @property
@@ -327,7 +327,7 @@ class Selector(Configured, abc.ABC):
 
     @property
     def wants_dataset(self) -> bool:
-        """Whether it is to be shown the whole dataset before a run."""
+        """Whether it is to be shown the whole dataset before a run; then batches bring only features that it `reads`."""
         return any(each.wants_dataset for each in self.inner)
 
     def prepare(self, pool: SuperBatch) -> None:
