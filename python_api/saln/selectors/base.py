@@ -327,7 +327,7 @@ class Selector(Configured, abc.ABC):
 
     @property
     def wants_dataset(self) -> bool:
-        """Whether it is to be shown the whole dataset before a run; batches hold features then only if it reads them."""
+        """Whether it is shown the whole dataset before a run; batches hold features then only if it reads any."""
         return any(each.wants_dataset for each in self.inner)
 
     def prepare(self, pool: SuperBatch) -> None:
