@@ -53,7 +53,7 @@ $(VENV)/check: $(VENV)/package
 install: $(VENV)/package  ## make .venv, build and install the package in place
 
 demo: $(VENV)/package  ## the pilot on built-in data, spoiled and clean: report-spoiled.html, report.html
-	@echo "== digits with copies and wrong labels: here selection pays"
+	@echo "== digits with copies and wrong labels: here selection pays, by steps; a run of a tenth of a second is too short for the clock"
 	$(BIN)/saln pilot --methods uniform,auto --seeds 10 --label-noise 0.3 --duplicates 0.6 --output report-spoiled.html
 	@echo "== the same digits, clean: here it does not"
 	$(BIN)/saln pilot --methods uniform,auto --seeds 10 --output report.html

@@ -131,6 +131,12 @@ class TestChoice:
         assert (quality[1:40] == 1).all()
         assert (look_at(SuperBatch(heap), copies=False).quality == 1).all()
 
+    def test_copies_do_not_vouch_for_each_other(self):
+        x, y, spoiled = dataset(800, wrong=0.3)
+        quality = look_at(SuperBatch(x.repeat(3, 1), labels=y.repeat(3))).quality
+        right, wrong = quality[~spoiled.repeat(3)], quality[spoiled.repeat(3)]
+        assert wrong.median() < 0.1 * right.median()
+
     def test_the_metric_sets_the_balance(self):
         x, y, _ = dataset(1000)
         rare = torch.cat([torch.arange(1000)[y > 0], torch.arange(1000)[y == 0][:25]])

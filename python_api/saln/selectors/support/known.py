@@ -72,8 +72,17 @@ def look_at(
     quality = torch.ones(len(samples), device=features.device)
     losses = right = None
     noise = surplus = 0.0
+    among = None
+    if copies and len(samples):
+        found = find_copies(features, seed=seed)
+        surplus = 1 - float((1 / found.counts.double()).mean())
+        quality = quality / found.counts.sqrt()
+        if surplus >= LEAST_SURPLUS:  # copies would judge each other
+            n_groups = int(found.groups.amax()) + 1
+            first = torch.full((n_groups,), len(samples), device=features.device)
+            among = first.scatter_reduce(0, found.groups, torch.arange(len(samples), device=features.device), "amin")
     if labels is not None and len(samples) and bool((labels != labels[0]).any()):
-        judged = judge_labels(features, labels, seed=seed)
+        judged = judge_labels(features, labels, among=among, seed=seed)
         noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
         right = judged.suggested == labels
         believed = judged.quality.nan_to_num(1.0).clamp_min(LEAST_CREDIBLE)
@@ -83,10 +92,6 @@ def look_at(
             _, classes = torch.unique(labels, return_inverse=True)
             members = believed.new_zeros(int(classes.max()) + 1).index_add_(0, classes, believed)
             quality = quality / members[classes].pow(balance)
-    if copies and len(samples):
-        counts = find_copies(features, seed=seed).counts
-        surplus = 1 - float((1 / counts.double()).mean())
-        quality = quality / counts.sqrt()
     tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
     directions = leading_directions(features, seed=seed)
     if len(samples):
