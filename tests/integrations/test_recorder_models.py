@@ -168,3 +168,32 @@ def test_the_trainer_records_by_itself_and_resumes_where_it_was(tmp_path):
     torch.testing.assert_close(
         rest.batch_sampler.recorder.values("losses"), whole.batch_sampler.recorder.values("losses"), equal_nan=True
     )
+
+
+def test_the_trainer_records_for_the_default_and_says_what_it_did(tmp_path, caplog):
+    from transformers import Trainer, TrainingArguments
+
+    from saln.integrations.transformers import select_data
+
+    class Model(nn.Linear):
+        def forward(self, x, labels=None):
+            logits = super().forward(x)
+            return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+
+    labels = torch.arange(320) % 3
+    inputs = torch.randn(320, 6, generator=torch.Generator().manual_seed(0)) + 3 * F.one_hot(labels, 6)
+    rows = [{"x": x, "labels": int(label)} for x, label in zip(inputs, labels, strict=True)]
+    arguments = TrainingArguments(
+        str(tmp_path),
+        per_device_train_batch_size=32,
+        num_train_epochs=1,
+        report_to=[],
+        use_cpu=True,
+        save_strategy="no",
+    )
+    trainer = select_data(Trainer(Model(6, 3), arguments, train_dataset=rows), features=inputs)
+    with caplog.at_level("INFO"):
+        trainer.train()
+    assert trainer.batch_sampler.recorder.n_records == 10
+    assert trainer.batch_sampler.served[-1].report.stage == "gradients"
+    assert "auto batches_gradients 8, batches_shuffled 2" in caplog.text

@@ -111,6 +111,13 @@ def test_a_selector_that_abstains_covers_every_sample_in_an_epoch():
         assert share == pytest.approx(min(1.0, step * BATCH_SIZE / N_ROWS))
 
 
+def test_what_the_default_says_of_itself():
+    sampler = SpectralBatchSampler(samples().features.repeat(2, 1), BATCH_SIZE)
+    writer, epochs = trained(sampler, n_epochs=1)
+    assert set(writer.scalars["selector/near_copies"].values()) == {0.5}
+    assert max(writer.scalars["selector/batches_features"].values()) == len(epochs[0]) // EVERY * EVERY
+
+
 def test_losses_of_what_is_chosen():
     losses = samples().losses
     sampler = make(selector=RHOLoss())

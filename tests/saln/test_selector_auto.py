@@ -11,8 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import TensorDataset
 
+import saln.pilot
 from saln import SpectralBatchSampler, SuperBatch, make_selector, select
+from saln.integrations import plain
 from saln.selectors import Auto
 from saln.selectors.support.directions import MOST, leading_directions
 from saln.selectors.support.first_sight import HELD_BACK, FirstSight
@@ -182,6 +185,26 @@ class TestStages:
         train(sampler, x, y, 5)
         assert {batch.report.stage for batch in sampler.served} == {"features"}
         assert sampler.recorder.n_records == 0
+
+    def test_jobs_of_plain_pytorch_record_by_themselves(self):
+        x, y, _ = dataset(600, wrong=0.3)
+        job = plain.job(
+            lambda: nn.Linear(8, CLASSES),
+            TensorDataset(x, y),
+            loss=nn.CrossEntropyLoss(reduction="none"),
+            make_optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
+            evaluate=lambda model: {"accuracy": (model(x).argmax(1) == y).double().mean().item()},
+            epochs=1,
+        )
+        samplers = []
+
+        def watched(sampler: Any, seed: int) -> None:
+            samplers.append(sampler)
+            job(sampler, seed)
+
+        saln.pilot.compare(watched, features=x, labels=y, seeds=1, progress=False)
+        chosen = [each for each in samplers if isinstance(each.selector, Auto)]
+        assert {each.selector.figures["batches_gradients"] for each in chosen} == {9.0}
 
     def test_a_model_that_cannot_be_recorded_is_trained_all_the_same(self):
         x, y, _ = dataset(400)
