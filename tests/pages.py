@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -83,3 +84,10 @@ def assert_picture(path: Path) -> None:
     starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
     assert content.startswith(starts[path.suffix])
     assert len(content) > 5000
+
+
+def english_in(page: str) -> list[str]:
+    """Three words of English and more in a row, in what a reader of the page sees; none are wanted in Japanese."""
+    seen = re.sub(r"<(style|pre|code|script)\b.*?</\1>|base64,[^\"]*", "", page, flags=re.DOTALL)
+    said = re.findall(r'(?:alt|title|aria-label)="([^"]*)"', seen) + re.findall(r">([^<]+)<", seen)
+    return [part for each in said for part in re.findall(r"[A-Za-z]{2,}(?: [A-Za-z]{2,}){2,}", unescape(each))]

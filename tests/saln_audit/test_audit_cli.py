@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
-from pages import assert_page, assert_picture
+from pages import assert_page, assert_picture, english_in
 from saln.audit.inputs import find_run, read_pool
 from saln.cli import app
 from saln.datasets import DataError, read_groups
@@ -144,6 +144,27 @@ def test_a_page_or_a_picture(folder: Path, ending: str) -> None:
     assert "south &amp; &lt;b&gt;" in page
     assert "<b>" not in page
     assert "saln audit" in page
+
+
+def test_all_of_a_page_is_japanese(folder: Path) -> None:
+    """Findings, notes and figures were in English."""
+    selections = ((steps(True, 3), "predicted.npz"), (steps(False), "all.npz"))
+    labels = np.random.default_rng(2).integers(0, 3, N)
+    np.savez(folder / "all.npz", predictions=labels, labels=labels)
+    for chosen, predictions in selections:
+        np.save(folder / "chosen.npy", chosen)
+        done = call(
+            folder / "chosen.npy", "-g", folder / "groups.npz", "-g", folder / "people.csv", "--features",
+            folder / "features.npy", "--predictions", folder / predictions, "--lang", "ja", "-o", folder / "out.html",
+        )  # fmt: skip
+        assert done.exit_code in (0, 1), done.output
+        page = (folder / "out.html").read_text("utf-8")
+        assert_page(page)
+        assert english_in(page) == []
+        assert "people.csvの列nameは" in page
+        assert "行は" in page
+    call(folder / "biased.npy", "-g", folder / "groups.npz", "--lang", "ja", "-o", folder / "out.svg")
+    assert "抽出の頻度：site" in (folder / "out.svg").read_text("utf-8")
 
 
 @pytest.fixture

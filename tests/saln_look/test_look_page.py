@@ -12,7 +12,7 @@ from PIL import Image
 
 import saln
 from look_cases import spoiled
-from pages import assert_page
+from pages import assert_page, english_in
 from saln.catalogue import LANGUAGES, Words
 from saln.datasets import DataError, read_source
 from saln.inspection.look import look
@@ -63,6 +63,7 @@ def test_pages_are_whole(kind: str, lang: str, tmp_path: Path) -> None:
     page = found.report(tmp_path / "look.html", lang, data).read_text("utf-8")
     assert_page(page)
     assert f'<html lang="{lang}">' in page
+    assert lang == "en" or not english_in(page)
     assert Words(lang).say(headline(found)).split(" ")[-1] in page
     assert "nan" not in re.sub(r"<style>.*?</style>|base64,[^\"]*", "", page, flags=re.DOTALL).lower().split()
     assert page.count("data:image/jpeg") > 20 or kind not in ("pictures", "no labels")

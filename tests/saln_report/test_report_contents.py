@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pages import assert_page
+from pages import assert_page, english_in
 from pilot_cases import OneClass, blobs
 from saln.catalogue import LANGUAGES, Words
 from saln.pages import render_report, write_data
@@ -72,6 +72,7 @@ def test_the_page_is_japanese_where_it_is_asked_for(
     whole = [key for key, said in english.items() if "{" not in said and "[" not in said and len(said) > 12]
     left = [key for key in whole if english[key] in text and english[key] != japanese[key]]
     assert left == []
+    assert english_in(text) == []
     assert sum(english[key] in page for key in whole) > 30
     assert page.count("<svg") == text.count("<svg")
 

@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 import saln_kernels
-from pages import assert_page, assert_picture
+from pages import assert_page, assert_picture, english_in
 from saln.cli import app
 from saln.datasets import DataError
 from saln.explain import explain_batch
@@ -227,7 +227,22 @@ def test_repeated_rows_are_remarked(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     assert words in done.stdout
     assert words in output.read_text("utf-8")
+    call(folder / "data.npz", "3,3,7,5,5,5,8", "-o", output, "--references", 4, "--lang", "ja")
+    assert "行5（3回）、行3（2回）" in output.read_text("utf-8")
     assert "The batch holds" not in call(folder / "data.npz", "3,7,5", "--references", 4).stdout
+
+
+def test_all_of_a_page_is_japanese(folder: Path) -> None:
+    """Directions, the cut and the figures were in English."""
+    output = folder / "out.html"
+    shown = ("--images", folder / "images.npz", "--labels", folder / "data.npz")
+    for more in (("--laplacian", "symmetric"), ("--laplacian", "unnormalized", *shown)):
+        call(folder / "data.npz", "1,2,3,4,5,6", "-o", output, "--references", 4, "--lang", "ja", *more)
+        page = output.read_text("utf-8")
+        assert_page(page)
+        assert english_in(page) == []
+        assert "、担うのは約" in page
+        assert "ラプラシアン）。" in page
 
 
 def test_no_samples_have_no_picture() -> None:

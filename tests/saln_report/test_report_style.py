@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager, get_font
 
 from saln.pages.page import inline
 from saln.pages.panels import Panel, drawn, write_picture
-from saln.pages.style import COLOURS, FILL, looks, short, short_rows
+from saln.pages.style import COLOURS, FILL, looks, short, short_rows, wide_font
 from saln.selectors import SELECTORS
 
 HOSPITALS = ("東京都立多摩総合医療センター", "東京都立多摩北部医療センター", "大阪")
@@ -71,6 +72,13 @@ def test_labels_are_text_in_the_readers_fonts(tmp_path: Path, standing: str) -> 
     assert "system-ui" in svg
     assert "'DejaVu Sans'; " not in svg
     assert FILL not in svg
+
+
+@pytest.mark.skipif(not wide_font(), reason="no font of this machine has letters of Japanese")
+def test_a_font_for_wide_letters_has_them() -> None:
+    """A picture that is no text, png or pdf, showed boxes."""
+    font = get_font(fontManager.findfont(wide_font()[0]))
+    assert all(font.get_char_index(ord(letter)) for letter in "東京カなー")
 
 
 def test_wide_letters_have_room() -> None:

@@ -11,6 +11,7 @@ from saln.audit.accuracy import Gaps, GroupAccuracy
 from saln.audit.coverage import Coverage
 from saln.audit.drift import Drift
 from saln.audit.rates import GroupRate, Rates
+from saln.catalogue import Message, message
 
 Level = Literal["fails", "shown", "unclear", "fine"]
 LEVELS: tuple[Level, ...] = ("fails", "shown", "unclear", "fine")
@@ -57,7 +58,7 @@ class Finding:
     column, group : str or None
     weight : float
         Orders the findings of one level; 1 is at the limit.
-    text : str
+    text : Message
     """
 
     level: Level
@@ -65,7 +66,7 @@ class Finding:
     column: str | None
     group: str | None
     weight: float
-    text: str
+    text: Message
 
 
 def p_value_of(p_values: Mapping[Key, float], check: Check, column: str | None, group: str | None = None) -> float:
@@ -82,10 +83,7 @@ def leak_findings(draws_outside: int, draws: int) -> list[Finding]:
     """Draws of rows that were not there to be drawn, such as test rows."""
     if not draws_outside:
         return []
-    text = (
-        f"{_count(draws_outside, 'draw')} of {draws} fell on rows that are not in the pool, such as test rows: either "
-        "the model trained on what it is tested on, or the row numbers are not those of the group columns."
-    )
+    text = message("audit.leak.found", outside=draws_outside, draws=draws)
     return [Finding("fails", "leak", None, None, draws_outside / draws, text)]
 
 
@@ -109,9 +107,13 @@ def rate_findings(rates: Rates, p_values: Mapping[Key, float], limits: Limits) -
         bottom, top = min(low, key=lambda each: each.draw_rate), max(high, key=lambda each: each.draw_rate)
         ratio = bottom.draw_rate / top.draw_rate
         if ratio < limits.min_rate_ratio:
-            text = (
-                f"{rates.column}: rows of {bottom.group} were drawn {ratio:.2f} × as often as those of {top.group} "
-                f"({p_text(p_value_of(p_values, 'rate', rates.column, bottom.group))})."
+            text = message(
+                "audit.rate.apart",
+                column=rates.column,
+                low=bottom.group,
+                high=top.group,
+                ratio=ratio,
+                p=p_text(p_value_of(p_values, "rate", rates.column, bottom.group)),
             )
             weight = _excess(ratio, limits.min_rate_ratio)
             failing = [Finding("fails", "rate", rates.column, bottom.group, weight, text)]
@@ -120,21 +122,19 @@ def rate_findings(rates: Rates, p_values: Mapping[Key, float], limits: Limits) -
     lowest = min(rates.groups, key=lambda each: each.draw_rate)
     p_value = p_values["rate", rates.column, None]
     if p_value < limits.alpha:
-        text = (
-            f"{rates.column}: draws depend on the group ({p_text(p_value)}), though no single group stands out; "
-            f"{_percent(rates.moved)} of them would have to move to match the pool."
-        )
+        text = message("audit.rate.depends", column=rates.column, p=p_text(p_value), moved=100 * rates.moved)
         return [Finding("shown", "rate", rates.column, None, rates.moved, text)]
     if rates.lowest_draw_ratio < limits.min_rate_ratio:
-        text = (
-            f"{rates.column}: rows of {lowest.group} were drawn {lowest.draw_ratio:.2f} × as often as those of the "
-            f"group drawn most, but with {_count(lowest.rows, 'row')} chance alone may do that ({p_text(p_value)})."
+        text = message(
+            "audit.rate.unclear",
+            column=rates.column,
+            group=lowest.group,
+            ratio=lowest.draw_ratio,
+            rows=lowest.rows,
+            p=p_text(p_value),
         )
         return [Finding("unclear", "rate", rates.column, lowest.group, 1 - lowest.draw_ratio, text)]
-    text = (
-        f"{rates.column}: no group was drawn more or less often than chance allows; the lowest rate is "
-        f"{rates.lowest_draw_ratio:.2f} of the highest."
-    )
+    text = message("audit.rate.fine", column=rates.column, ratio=rates.lowest_draw_ratio)
     return [Finding("fine", "rate", rates.column, None, rates.moved, text)]
 
 
@@ -143,13 +143,20 @@ def _rate_finding(
 ) -> Finding:
     """One group shown to differ."""
     rows, draws = sum(group.rows for group in rates.groups), sum(group.draws for group in rates.groups)
-    against = "the other group's" if len(rates.groups) == 2 else "the median row"
-    how = f"drawn {each.draw_rate / middle:.2f} × as often as {against}" if middle else "alone drawn"
+    how = message("audit.rate.never" if not each.draws else "audit.rate.alone")
+    if each.draws and middle:
+        beside = "audit.rate.beside_other" if len(rates.groups) == 2 else "audit.rate.beside_median"
+        how = message(beside, ratio=each.draw_rate / middle)
     ratio = min(each.draw_rate, middle) / max(each.draw_rate, middle)
-    text = (
-        f"{rates.column} = {each.group}: its {_count(each.rows, 'row')} were {how if each.draws else 'never drawn'} "
-        f"({_percent(each.draws / draws)} of the draws, {_percent(each.rows / rows)} of the pool; "
-        f"{p_text(p_value_of(p_values, 'rate', rates.column, each.group))})."
+    text = message(
+        "audit.rate.group",
+        column=rates.column,
+        group=each.group,
+        rows=each.rows,
+        how=how,
+        drawn=100 * each.draws / draws,
+        pool=100 * each.rows / rows,
+        p=p_text(p_value_of(p_values, "rate", rates.column, each.group)),
     )
     level: Level = "fails" if ratio < limits.min_rate_ratio else "shown"
     return Finding(level, "rate", rates.column, each.group, _excess(ratio, limits.min_rate_ratio), text)
@@ -174,9 +181,13 @@ def change_findings(coverage: Coverage, p_values: Mapping[Key, float], limits: L
 
     most = max(coverage.groups, key=lambda each: abs(change(each.relative)[1] - change(each.relative)[0]))
     first, last = change(most.relative)
-    text = (
-        f"{coverage.column}: what is drawn changes over the run ({p_text(p_value)}); most of all {most.group}, from "
-        f"{first:.2f} × its share of the pool in the first steps to {last:.2f} × in the last."
+    text = message(
+        "audit.change.found",
+        column=coverage.column,
+        p=p_text(p_value),
+        group=most.group,
+        first=first,
+        last=last,
     )
     return [Finding("shown", "change", coverage.column, most.group, abs(last - first), text)]
 
@@ -196,30 +207,38 @@ def accuracy_findings(gaps: Gaps, p_values: Mapping[Key, float], limits: Limits)
         worse = each.accuracy < rest
         gap = max(rest, *high, rest) - each.accuracy if worse else each.accuracy - rest
         level: Level = "fails" if limits.max_gap is not None and gap > limits.max_gap else "shown"
-        text = (
-            f"{gaps.column} = {each.group}: accuracy {_percent(each.accuracy)} [{100 * each.low:.1f}, "
-            f"{100 * each.high:.1f}] on {_count(each.rows, 'row')}, {100 * gap:.1f} points "
-            f"{'below' if worse else 'above'} {'the best group shown' if worse and high else 'the others'} "
-            f"({p_text(p_value_of(p_values, 'accuracy', gaps.column, each.group))})."
+        beside_best = worse and high
+        text = message(
+            "audit.accuracy.group",
+            column=gaps.column,
+            group=each.group,
+            accuracy=100 * each.accuracy,
+            low=100 * each.low,
+            high=100 * each.high,
+            rows=each.rows,
+            gap=100 * gap,
+            side=message(f"audit.accuracy.{'below_best' if beside_best else 'below' if worse else 'above'}"),
+            p=p_text(p_value_of(p_values, "accuracy", gaps.column, each.group)),
         )
         found.append(Finding(level, "accuracy", gaps.column, each.group, gap / (limits.max_gap or 1.0), text))
     if found:
         return found
     p_value = p_values["accuracy", gaps.column, None]
     if p_value < limits.alpha:
-        text = (
-            f"{gaps.column}: accuracy depends on the group ({p_text(p_value)}), though no single group stands out; "
-            f"highest and lowest are {100 * gaps.gap:.1f} points apart."
-        )
+        text = message("audit.accuracy.depends", column=gaps.column, p=p_text(p_value), gap=100 * gaps.gap)
         return [Finding("shown", "accuracy", gaps.column, None, gaps.gap, text)]
     if limits.max_gap is not None and gaps.gap > limits.max_gap:
         lowest = min(gaps.groups, key=lambda each: each.accuracy)
-        text = (
-            f"{gaps.column}: accuracies are {100 * gaps.gap:.1f} points apart, lowest for {lowest.group}, but on "
-            f"{_count(lowest.rows, 'row')} chance alone may do that ({p_text(p_value)})."
+        text = message(
+            "audit.accuracy.unclear",
+            column=gaps.column,
+            gap=100 * gaps.gap,
+            group=lowest.group,
+            rows=lowest.rows,
+            p=p_text(p_value),
         )
         return [Finding("unclear", "accuracy", gaps.column, lowest.group, gaps.gap / limits.max_gap, text)]
-    text = f"{gaps.column}: no gap in accuracy beyond chance; highest and lowest are {100 * gaps.gap:.1f} points apart."
+    text = message("audit.accuracy.fine", column=gaps.column, gap=100 * gaps.gap)
     return [Finding("fine", "accuracy", gaps.column, None, gaps.gap, text)]
 
 
@@ -227,16 +246,10 @@ def drift_findings(drift: Drift, p_values: Mapping[Key, float], limits: Limits) 
     """What was chosen against the pool in the features."""
     p_value = p_values["features", None, None]
     if p_value >= limits.alpha:
-        text = (
-            f"The features of what was drawn are distributed as in the pool, as far as {drift.rows_compared} rows show."
-        )
+        text = message("audit.features.fine", n=drift.rows_compared)
         return [Finding("fine", "features", None, None, drift.energy, text)]
-    shifts = ", ".join(f"{each.feature} by {each.deviations:+.2f}" for each in drift.shifts[:3])
-    text = (
-        f"The features of what was drawn differ from the pool's: energy coefficient {drift.energy:.3f}, where 0 is "
-        f"alike and 1 apart ({p_text(p_value)}). Means moved most in features {shifts} of the pool's standard "
-        "deviations."
-    )
+    shifts = ", ".join(f"{each.feature} ({each.deviations:+.2f})" for each in drift.shifts[:3])
+    text = message("audit.features.differ", energy=drift.energy, p=p_text(p_value), shifts=shifts)
     return [Finding("shown", "features", None, None, drift.energy, text)]
 
 
@@ -249,14 +262,6 @@ def _shown(
 def _excess(ratio: float, limit: float) -> float:
     """How far below 1 a ratio lies, in units of how far it may."""
     return (1 - ratio) / max(1e-9, 1 - limit)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def p_text(p_value: float) -> str:

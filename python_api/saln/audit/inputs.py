@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.audit.audit import Evaluation
+from saln.catalogue import message
 from saln.datasets import ArrayFile, DataError, Groups, crossed
 from saln.datasets.errors import describe
 from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, PREDICTION_KEYS, TEST_KEYS
@@ -150,10 +151,10 @@ def read_evaluation(
         missing = ", ".join(each.column for each in single if each.column not in own)
         if len(single) < len(groups) and not missing:
             of_rows.append(crossed(of_rows))
-        notes = [f"Accuracy was not looked at by {missing}, which {path.name} cannot tell."] if missing else []
+        notes: list[str] = [message("audit.not_asked", columns=missing, file=path.name)] if missing else []
         return Evaluation(labels[tested], predictions[tested], [each.take(tested) for each in of_rows]), notes
     if len(labels) != len(groups[0].codes):
         raise DataError(f"{path}: {len(labels)} predictions, but the group columns have {len(groups[0].codes)} rows")
     if test_rows is None or not test_rows.any():
-        return Evaluation(labels, predictions, groups), ["Accuracy is over all rows, also those trained on."]
+        return Evaluation(labels, predictions, groups), [message("audit.all_rows")]
     return Evaluation(labels[test_rows], predictions[test_rows], [each.take(test_rows) for each in groups]), []

@@ -1,5 +1,8 @@
 """Messages in English. `[[term]]` is a word of the glossary, `{n:seed|seeds}` a number with its noun."""
 
+from saln.catalogue.audit import en as audit
+from saln.catalogue.data import en as data
+from saln.catalogue.explain import en as explain
 from saln.catalogue.look import en as look
 
 GLOSSARY = {
@@ -323,55 +326,8 @@ MESSAGES = {
     "metric.rmse": "RMSE",
     "metric.mae": "MAE",
     "metric.mse": "MSE",
-    # An audit.
-    "audit": "Audit of a selection",
-    "audit.fails": "FAILS",
-    "audit.shown": "shown",
-    "audit.unclear": "unclear",
-    "audit.fine": "fine",
-    "audit.broken": "{n:limit was|limits were} broken by more than chance.",
-    "audit.departs": "No limit was broken; {n:departure is|departures are} more than chance.",
-    "audit.as_chance": "No limit was broken, and nothing departs from the pool by more than chance.",
-    "audit.summary": "{steps} steps, {draws} draws out of {rows} rows, {chosen} of them drawn at least once. {tests} tests by {exchanges} random exchanges of rows; p-values are corrected for that many ({correction}), and below {alpha:g} count as shown.",
-    "audit.summary_at_once": "{draws} draws out of {rows} rows, {chosen} of them drawn at least once. {tests} tests by {exchanges} random exchanges of rows; p-values are corrected for that many ({correction}), and below {alpha:g} count as shown.",
-    "audit.limits": "Limits: draws per row of a group at least {ratio:.2f} of those of others.",
-    "audit.gap": "Accuracies at most {gap:.1f} points apart.",
-    "audit.findings": "Findings, the weightiest first",
-    "audit.rates": "Rates",
-    "audit.rates_lead": "Draws a row: how often a row of the group was drawn on average, repeats counted; this is what training feels. Ever drawn: the share of its rows drawn at least once, which goes to 100 % over several epochs whatever is chosen. Of the highest: over the rate of the group with the highest; the four-fifths rule wants 0.8.",
-    "audit.group": "group",
-    "audit.rows": "rows",
-    "audit.draws": "draws",
-    "audit.draws_a_row": "draws a row",
-    "audit.of_highest": "of the highest",
-    "audit.ever": "ever drawn",
-    "audit.its_share": "× its share",
-    "audit.first": "first in step",
-    "audit.never": "never",
-    "audit.longest": "longest gap, steps",
-    "audit.divergence": "[[divergence|Jensen-Shannon divergence]] from the pool {bits:.4f} bits; {moved:.1f} % of the draws would have to go to other groups to be as in the pool.",
-    "audit.tests": "Tests",
-    "audit.question": "question",
-    "audit.p": "p",
-    "audit.corrected": "corrected",
-    "audit.rate": "drawn as often as others",
-    "audit.change": "steady over time",
-    "audit.accuracy": "served as well",
-    "audit.features": "features as in the pool",
-    "audit.tests_lead": "Draws are no independent trials, so rows are exchanged, not draws: given how often each row was drawn, a selection that does not care about groups might as well have given those counts to other rows. Changes over time are tested by exchanging steps.",
-    # A batch explained.
-    "explain": "A batch explained",
-    "explain.worth": "{n} samples worth {rank:.1f} different ones, {place}.",
-    "explain.more": "more varied than {of_hundred} of 100 random batches",
-    "explain.less": "less varied than {of_hundred} of 100 random batches",
-    "explain.alike": "no more or less varied than random batches are (more than {of_hundred} of 100)",
-    "explain.by": "By the {similarity} similarities of its samples, beside {n} random batches.",
-    "explain.directions": "Directions",
-    "explain.directions_lead": "Eigenvectors of the similarity matrix, the largest [[eigenvalue]] first. Samples are named by their rows; percentages are their squared loadings.",
-    "explain.direction": "{n}, eigenvalue {value:.3g}:",
-    "explain.carriers": "The samples that carry direction {n}",
-    "explain.cut": "The weakest cut",
-    "explain.side": "{n:sample|samples}",
-    "explain.side_alt": "{n:sample|samples} of one side",
+    **data.MESSAGES,
+    **audit.MESSAGES,
+    **explain.MESSAGES,
     **look.MESSAGES,
 }  # fmt: skip

@@ -1,5 +1,8 @@
 """日本語の文言。`[[term]]` は用語集の語。英語版と同じキー、同じ差し込み名をもつ。"""
 
+from saln.catalogue.audit import ja as audit
+from saln.catalogue.data import ja as data
+from saln.catalogue.explain import ja as explain
 from saln.catalogue.look import ja as look
 
 GLOSSARY = {
@@ -332,55 +335,8 @@ MESSAGES = {
     "metric.rmse": "RMSE",
     "metric.mae": "MAE",
     "metric.mse": "MSE",
-    # 監査
-    "audit": "データ選択の監査",
-    "audit.fails": "超過",
-    "audit.shown": "有意",
-    "audit.unclear": "不明",
-    "audit.fine": "問題なし",
-    "audit.broken": "偶然では説明できない限度の超過が{n}件あります。",
-    "audit.departs": "限度の超過はありませんが、偶然では説明できない偏りが{n}件あります。",
-    "audit.as_chance": "限度の超過はなく、母集団からの偏りはすべて偶然の範囲内です。",
-    "audit.summary": "{steps}ステップ、{rows}行から{draws}回の抽出。一度でも抽出されたのは{chosen}行。{tests}件の検定を、行の無作為な入れ替え{exchanges}回で実施。p値は検定数で補正し（{correction}）、{alpha:g}未満を「有意」とします。",
-    "audit.summary_at_once": "{rows}行から{draws}回の抽出。一度でも抽出されたのは{chosen}行。{tests}件の検定を、行の無作為な入れ替え{exchanges}回で実施。p値は検定数で補正し（{correction}）、{alpha:g}未満を「有意」とします。",
-    "audit.limits": "限度：各グループの1行あたりの抽出回数は、ほかの{ratio:.2f}倍以上。",
-    "audit.gap": "正解率の差は{gap:.1f}ポイント以内。",
-    "audit.findings": "所見（重要な順）",
-    "audit.rates": "抽出率",
-    "audit.rates_lead": "1行あたりの抽出回数：グループの行が平均で何回抽出されたか（繰り返しを含む）。学習に効くのはこの値です。一度でも抽出：少なくとも一度は抽出された行の割合。選び方にかかわらず、数エポックで100%に近づきます。最高比：最も率の高いグループに対する比。5分の4ルールでは0.8以上が求められます。",
-    "audit.group": "グループ",
-    "audit.rows": "行数",
-    "audit.draws": "抽出回数",
-    "audit.draws_a_row": "1行あたり",
-    "audit.of_highest": "最高比",
-    "audit.ever": "一度でも抽出",
-    "audit.its_share": "割り当て比",
-    "audit.first": "最初のステップ",
-    "audit.never": "なし",
-    "audit.longest": "最長の空白（ステップ）",
-    "audit.divergence": "母集団との[[divergence]] {bits:.4f} ビット。母集団と同じ構成にするには、抽出の{moved:.1f}%を他のグループに移す必要があります。",
-    "audit.tests": "検定",
-    "audit.question": "問い",
-    "audit.p": "p値",
-    "audit.corrected": "補正後",
-    "audit.rate": "他と同じ頻度で抽出されたか",
-    "audit.change": "時間的に一定か",
-    "audit.accuracy": "同じ性能が得られたか",
-    "audit.features": "特徴量は母集団どおりか",
-    "audit.tests_lead": "抽出は独立な試行ではないため、抽出ではなく行を入れ替えて検定します。グループを考慮しない選択なら、各行の抽出回数が別の行のものであってもおかしくない、という考え方です。時間的な変化はステップを入れ替えて検定します。",
-    # バッチの説明
-    "explain": "バッチの説明",
-    "explain.worth": "{n}件のデータは、異なるデータ{rank:.1f}件分に相当し、{place}。",
-    "explain.more": "無作為なバッチ100個のうち{of_hundred}個より多様です",
-    "explain.less": "無作為なバッチ100個のうち{of_hundred}個より単調です",
-    "explain.alike": "無作為なバッチと同程度の多様さです（100個のうち{of_hundred}個より多様）",
-    "explain.by": "データ間の{similarity}類似度による。比較対象は無作為なバッチ{n}個。",
-    "explain.directions": "方向",
-    "explain.directions_lead": "類似度行列の固有ベクトルを、[[eigenvalue]]の大きい順に示します。データは行番号で表し、百分率は成分の2乗です。",
-    "explain.direction": "{n}、固有値 {value:.3g}：",
-    "explain.carriers": "方向{n}を担うデータ",
-    "explain.cut": "最も弱いつながり",
-    "explain.side": "{n}件",
-    "explain.side_alt": "片側の{n}件",
+    **data.MESSAGES,
+    **audit.MESSAGES,
+    **explain.MESSAGES,
     **look.MESSAGES,
 }

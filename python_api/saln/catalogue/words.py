@@ -77,12 +77,12 @@ class Words:
     ) -> str:
         """A message of `term(word as it stands, word of the glossary)` and `shown(text)` of each text among the values.
 
-        A tuple of texts is a list.
+        A tuple of texts is a list of phrases, a list one of names.
         """
 
         def one(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return self("separator").join(map(one, value))
+            if isinstance(value, (tuple, list)):
+                return self("separator" if isinstance(value, tuple) else "comma").join(map(one, value))
             if isinstance(value, Message):
                 return self.made(value.key, value.values, term, shown)
             return shown(value) if isinstance(value, str) else value

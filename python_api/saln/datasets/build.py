@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from saln.catalogue import message
 from saln.datasets.arrays import Arrays
 from saln.datasets.columns import Table, feature_columns, named_columns
-from saln.datasets.errors import Array, DataError, describe, listing
+from saln.datasets.errors import Array, DataError, describe, listed
 from saln.datasets.image_columns import fault_note, faults, image_column
 from saln.datasets.labels import class_numbers, is_target, read_marks, read_targets, split_validation
 from saln.datasets.pictures import Images, Pictures
@@ -100,9 +101,9 @@ def build_source(arrays: Arrays, roles: Roles, labels: Labels | None = None, col
             raise DataError(f"{arrays.where}: {what} are {list(each.shape)}; wanted one for each of the {n} rows")
     keep = np.ones(n, dtype=np.bool_)
     if labels is not None and found is not None:
-        _leave_out(labels.unlabelled(found), keep, "without a label (-1)", notes)
+        _leave_out(labels.unlabelled(found), keep, "unlabelled", notes)
     if is_test is not None and (is_test & ~validation & keep).any():
-        _leave_out(validation, keep, "for validation", notes, ", as there are others to test on")
+        _leave_out(validation, keep, "validation", notes)
     if images is not None:
         _leave_out_faults(images, keep, arrays.where, notes)
     rows = np.flatnonzero(keep)
@@ -160,12 +161,10 @@ def _marks(arrays: Arrays, name: str | None) -> tuple[npt.NDArray[np.bool_] | No
     return read_marks(marks, f"{arrays.where}: '{name}'"), validation
 
 
-def _leave_out(
-    wrong: npt.NDArray[np.bool_], keep: npt.NDArray[np.bool_], what: str, notes: list[str], why: str = ""
-) -> None:
+def _leave_out(wrong: npt.NDArray[np.bool_], keep: npt.NDArray[np.bool_], what: str, notes: list[str]) -> None:
     """Keep the other rows, if there are any."""
     if (wrong & keep).any() and (keep & ~wrong).any():
-        notes.append(f"Rows {what} were left out{why}: {int((wrong & keep).sum())} of {len(keep)}.")
+        notes.append(message(f"data.left_out.{what}", n=int((wrong & keep).sum()), of=len(keep)))
         keep &= ~wrong
 
 
@@ -216,8 +215,8 @@ def _table(
 
 def _unused(arrays: Arrays, labels: Labels | None, used: Sequence[str | None] | None) -> list[str]:
     """What a reader should know of a table's columns; `used` are those of texts or images."""
-    found = []
+    found: list[str] = []
     if labels is None and len(arrays.names) > 1:
-        found.append("No column has a usual name of labels: there are none. Name it (label) if one holds them.")
+        found.append(message("data.no_labels"))
     rest = [] if used is None else [f"'{name}'" for name in arrays.names if name not in used]
-    return [*found, f"Columns that were not used: {listing(rest)}."] if rest else found
+    return [*found, message("data.unused", names=listed(rest))] if rest else found

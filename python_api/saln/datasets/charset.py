@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from saln.catalogue import message
 from saln.datasets.errors import DataError
 
 BOMS = (
@@ -104,6 +105,12 @@ def is_shift_jis(content: bytes) -> bool:
 def _like_utf8(content: bytes) -> bool:
     """Few characters of UTF-8 are there by chance: where they are most, the rest is damage, not another encoding."""
     return 2 * sum(map(len, UTF8_CHARACTER.findall(content))) > len(HIGH.findall(content))
+
+
+def guess_note(file: str, found: str, encoding: str | None) -> list[str]:
+    """What a reader should know of how a file was read: nothing, unless a guess alone speaks for it."""
+    guessed = encoding is None and found in CALLED
+    return [message("data.encoding", file=file, encoding=CALLED[found])] if guessed else []
 
 
 def _decode(content: bytes, where: str, encoding: str) -> str:

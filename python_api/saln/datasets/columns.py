@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from saln.catalogue import Message, message
 from saln.datasets.arrays import Arrays, as_float32, first_text
-from saln.datasets.errors import Array, DataError, listing
+from saln.datasets.errors import Array, DataError, listed, listing
 from saln.datasets.files import LABEL_KEYS, TEST_KEYS
 from saln.datasets.groups import MISSING
 from saln.datasets.leaks import leaks
@@ -56,7 +57,7 @@ class Table:
     def notes(self) -> list[str]:
         if not self.left_out:
             return []
-        return [f"Columns left out of the features: {listing(self.left_out)}. Naming columns takes others."]
+        return [message("data.columns", names=listed(self.left_out))]
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def feature_columns(
     for name in arrays.names:
         if name in skip:
             continue
-        reason = "an index" if name in index or INDEX.fullmatch(name) else _known(name)
+        reason: str | None = message("data.why.index") if name in index or INDEX.fullmatch(name) else _known(name)
         feature = None
         if reason is None:
             if is_list(arrays.kind(name)):
@@ -136,10 +137,12 @@ def feature_columns(
             found[name] = feature
     telling = leaks({name: each.numbers for name, each in found.items()}, codes, targets)
     left_out |= telling
-    reasons = [f"'{name}' ({left_out[name]})" for name in arrays.names if name in left_out]
+    reasons: list[str] = [
+        message("data.named", name=name, why=left_out[name]) for name in arrays.names if name in left_out
+    ]
     if found:
         used = [name for name in found if name not in telling]
-        reasons += [f"'{name}' (lists)" for name in lists]
+        reasons += [message("data.named", name=name, why=message("data.why.lists")) for name in lists]
         return _side_by_side([found[name] for name in used], reasons)
     if len(lists) == 1:
         x = arrays.read(lists[0])
@@ -179,18 +182,18 @@ def _text_feature(name: str, column: Any, codes: npt.NDArray[np.int64] | None) -
     texts = column.cast("large_string")
     given = texts.drop_null()
     if not len(given):
-        return None, "empty"
+        return None, message("data.why.empty")
     if pc.all(pc.match_substring_regex(given, DATE)).as_py():
-        return None, "dates"
+        return None, message("data.why.dates")
     row, value = first_text(texts.slice(0, 10_000).to_pylist())
-    shown = f"texts, '{value if len(value) <= 40 else value[:39] + '…'}' in row {row}"
+    shown = message("data.why.texts", text=value if len(value) <= 40 else value[:39] + "…", row=row)
     if IDS.fullmatch(name) and not is_category(texts):
-        return None, "names of rows"
+        return None, message("data.why.rows")
     if not is_category(texts) or pc.count_distinct(texts).as_py() == 1:
         return None, shown
     feature = _categories(name, column)
     if codes is not None and _same_classes(feature.numbers, codes):
-        return None, "the label in other words"
+        return None, message("data.why.label_words")
     return feature, None
 
 
@@ -210,25 +213,27 @@ def _side_by_side(features: Sequence[_Feature], left_out: list[str]) -> Table:
     return Table(x, tuple(name for each in features for name in each.names), left_out)
 
 
-def _known(name: str) -> str | None:
+def _known(name: str) -> Message | None:
     plain = name.lower() if len(name) > 1 else name
-    return "another label" if plain in LABEL_KEYS else "another test mark" if plain in TEST_KEYS else None
+    kind = "label" if plain in LABEL_KEYS else "mark" if plain in TEST_KEYS else None
+    return None if kind is None else message(f"data.why.{kind}")
 
 
 def _no_number(name: str, column: Array, codes: npt.NDArray[np.int64] | None) -> str | None:
     """Why a column is no feature; None if it is one."""
     if column.dtype.kind == "M":
-        return "dates"
+        return message("data.why.dates")
     if column.dtype.kind not in "fiub":
         return str(column.dtype)
     if column.dtype.kind == "f" and np.isnan(column).all():
-        return "empty"
+        return message("data.why.empty")
     whole = column.dtype.kind != "f" or bool(np.all(column == np.round(column)))
     if whole and (IDS.fullmatch(name) or (NUMBERS.fullmatch(name) and len(np.unique(column)) == len(column))):
-        return "names of rows"
+        return message("data.why.rows")
     if whole and column.dtype.kind != "b" and DATE_NAMES.fullmatch(name):
-        return "dates"
-    return "the label in other numbers" if codes is not None and whole and _same_classes(column, codes) else None
+        return message("data.why.dates")
+    same = codes is not None and whole and _same_classes(column, codes)
+    return message("data.why.label_numbers") if same else None
 
 
 def _same_classes(column: Array, codes: npt.NDArray[np.int64]) -> bool:

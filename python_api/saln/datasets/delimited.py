@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from saln.datasets.charset import CALLED, decode
+from saln.datasets.charset import decode, guess_note
 from saln.datasets.errors import DataError
 from saln.datasets.tables import BLOCK, Opened
 
@@ -51,7 +51,7 @@ def open_delimited(path: Path, encoding: str | None = None) -> Opened:
         values = pyarrow.compute.utf8_trim_whitespace(values)
         return values if separator == "," else _with_decimal_commas(values)
 
-    notes = [f"{path.name} was read as {CALLED[found]}."] if encoding is None and found in CALLED else []
+    notes = guess_note(path.name, found, encoding)
     return Opened(names, column=column, notes=notes, n_rows=table.num_rows)
 
 

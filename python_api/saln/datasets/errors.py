@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from saln.catalogue import Message, message
+
 Array = npt.NDArray[Any]
 FOREIGN = ("safetensors", "safetensors_rust", "pyarrow", "builtins", "tokenize", "zlib", "struct")
 """Modules of the exceptions that broken files lead readers to, numpy's included."""
@@ -57,6 +59,12 @@ def listing(names: Sequence[str], limit: int = 12) -> str:
     """Names in a row, the first of many."""
     shown = ", ".join(names[:limit]) or "nothing"
     return shown if len(names) <= limit else f"{shown}, … ({len(names)} in all)"
+
+
+def listed(names: Sequence[str], limit: int = 12) -> Message:
+    """The same for a note, in every language."""
+    more = ".more" if len(names) > limit else ""
+    return message(f"data.names{more}", names=list(names[:limit]), n=len(names))
 
 
 def rows_in_words(wrong: npt.NDArray[np.bool_], limit: int = 3) -> str:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from saln.catalogue import message
 from saln.datasets.arrays import Arrays
 from saln.datasets.charset import decode
-from saln.datasets.errors import DataError, listing, one_line
+from saln.datasets.errors import DataError, listed, listing, one_line
 from saln.datasets.files import TABLES, TEST_KEYS, ArrayFile
 from saln.datasets.labels import VALIDATION
 from saln.datasets.pictures import SUFFIXES
@@ -171,16 +172,15 @@ def _class_folders(path: Path, files: list[PurePath], others: list[str], encodin
     columns: dict[str, Any] = {"file": list(map(str, files)), "label": labels}
     if split_up:
         columns[MARK] = [SPLITS.get(parts[0].lower(), "train") for parts in inner]
-    notes = [f"Files that are no {what} were left out: {listing(others, SHOWN)}."] if others else []
+    notes: list[str] = [message(f"data.left_out.other_{what}", names=listed(others, SHOWN))] if others else []
     table = pyarrow.table(columns)
     if len({each for each in labels if each is not None}) < 2:
-        notes.append(f"The {what} of {path} do not lie in a folder a class: there are no labels.")
+        notes.append(message(f"data.no_classes.{what}", path=str(path)))
         table = table.drop_columns("label")
     else:
         outside = [str(each) for each, label in zip(files, labels, strict=True) if label is None]
         if outside:
-            shown = listing(outside, SHOWN)
-            notes.append(f"{what.capitalize()} outside the folders of classes were left out: {shown}.")
+            notes.append(message(f"data.left_out.outside_{what}", names=listed(outside, SHOWN)))
         table = table.filter(table["label"].is_valid())
     if what == "texts":
         whole = [path / each for each in table["file"].to_pylist()]

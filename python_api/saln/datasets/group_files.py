@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saln.catalogue import message
 from saln.datasets.errors import DataError
 from saln.datasets.files import CLASS_NAMES, LABEL_KEYS, NPY_NAME, PREDICTION_KEYS, TEST_KEYS, ArrayFile
 from saln.datasets.groups import MOST_GROUPS, MOST_NUMBERS, Groups, crossed, make_groups
@@ -45,9 +46,7 @@ def read_groups(texts: Sequence[str], *, cross: bool = False) -> tuple[list[Grou
     twice = sorted({name for name in seen if seen.count(name) > 1})
     if twice:
         raise DataError(f"groups: more than one column is called {', '.join(twice)}")
-    notes += [
-        f"{each.column} has more than {MOST_NUMBERS} values and was cut at its quartiles." for each in found if each.cut
-    ]
+    notes += [message("data.groups.cut", column=each.column, most=MOST_NUMBERS) for each in found if each.cut]
     return found, notes
 
 
@@ -81,7 +80,7 @@ def _group_columns(file: ArrayFile, notes: list[str]) -> list[str]:
         if array.ndim != 1 or array.dtype.kind not in "fiubU":
             continue
         if array.dtype.kind == "U" and len(np.unique(array)) > MOST_GROUPS:
-            notes.append(f"Column {name} of {file.path.name} was left out: more than {MOST_GROUPS} different texts.")
+            notes.append(message("data.groups.texts", column=name, file=file.path.name, most=MOST_GROUPS))
             continue
         found.append(name)
     return found

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from saln.catalogue import Message, message
 from saln.datasets.arrays import Arrays
-from saln.datasets.errors import DataError
+from saln.datasets.errors import DataError, listed
 from saln.datasets.images import as_images, read_images
 from saln.datasets.pictures import Images, fault
 from saln.datasets.rows import RowNames
@@ -113,10 +114,10 @@ def faults(images: Images, rows: npt.NDArray[np.int64]) -> dict[int, str]:
     return {row: why for row, why in found.items() if why is not None}
 
 
-def fault_note(found: dict[int, str], images: Images) -> str:
+def fault_note(found: dict[int, str], images: Images) -> Message:
     """How many images were left out, and the first of them."""
-    first = [f"{images.called(row)} ({why})" for row, why in list(found.items())[:SHOWN]]
-    return f"Images left out, {len(found)} of {len(images)}: {', '.join(first)}{', …' if len(found) > SHOWN else ''}."
+    first = [f"{images.called(row)} ({why})" for row, why in found.items()]
+    return message("data.left_out.images", n=len(found), of=len(images), names=listed(first, SHOWN))
 
 
 def image_column(arrays: Arrays, name: str | None) -> Images:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from saln.datasets.charset import CALLED, decode
+from saln.datasets.charset import decode, guess_note
 from saln.datasets.errors import DataError
 from saln.datasets.tables import BLOCK, Opened, open_table
 
@@ -27,7 +27,7 @@ def open_json_lines(path: Path, encoding: str | None = None) -> Opened:
         )
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: {str(error).splitlines()[0]}; wanted a JSON object a line") from error
-    return open_table(table, _notes(path, found, encoding))
+    return open_table(table, guess_note(path.name, found, encoding))
 
 
 def open_json(path: Path, encoding: str | None = None) -> Opened:
@@ -50,7 +50,7 @@ def open_json(path: Path, encoding: str | None = None) -> Opened:
         table = pyarrow.table(rows) if isinstance(rows, dict) else pyarrow.Table.from_pylist(_complete(rows))
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
         raise DataError(f"{path}: a column of several kinds: {str(error).splitlines()[0]}") from error
-    return open_table(table, _notes(path, found, encoding))
+    return open_table(table, guess_note(path.name, found, encoding))
 
 
 def _rows(content: Any) -> list[dict[str, Any]] | dict[str, Any] | None:
@@ -68,7 +68,3 @@ def _complete(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first object with the keys of all: Arrow looks at it alone."""
     names = dict.fromkeys(name for row in rows for name in row)
     return [{name: rows[0].get(name) for name in names}, *rows[1:]]
-
-
-def _notes(path: Path, found: str, encoding: str | None) -> list[str]:
-    return [f"{path.name} was read as {CALLED[found]}."] if encoding is None and found in CALLED else []

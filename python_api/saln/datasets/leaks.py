@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from saln.catalogue import message
 from saln.datasets.errors import Array
 
 NEAR_PERFECT = 0.995
@@ -59,7 +60,8 @@ def _of_classes(columns: Mapping[str, Array], codes: Array) -> dict[str, str]:
     if np.bincount(codes).min() < FEWEST:
         return {}
     rows = _some(len(codes))
-    codes, found = codes[rows], {}
+    codes = codes[rows]
+    found: dict[str, str] = {}
     if np.bincount(codes).min() < FOLDS or len(np.unique(codes)) < 2:
         return {}
     most = MOST_CHANGES * (len(rows) - np.bincount(codes).max())
@@ -68,14 +70,15 @@ def _of_classes(columns: Mapping[str, Array], codes: Array) -> dict[str, str]:
         if _changes(numbers, codes) <= most:
             share = _predicted(numbers, codes)
             if share > NEAR_PERFECT:
-                found[name] = f"alone predicts the label, {100 * share:.3g} % right"
+                found[name] = message("data.why.predicts", share=100 * share)
     return found
 
 
 def _of_targets(columns: Mapping[str, Array], targets: Array) -> dict[str, str]:
     from scipy.stats import spearmanr
 
-    rows, found = _some(len(targets)), {}
+    rows = _some(len(targets))
+    found: dict[str, str] = {}
     if len(rows) < FEWEST:
         return {}
     for name, column in columns.items():

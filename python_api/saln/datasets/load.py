@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from saln.catalogue import message
 from saln.datasets.arrays import Arrays
 from saln.datasets.build import build_source
 from saln.datasets.dataset import Dataset
@@ -103,7 +104,7 @@ def load_dataset(
             raise DataError(f"{arrays.where}: {what} are {list(rows.shape)}; wanted one for each of the {len(x)} rows")
     n_missing = int(x.isnan().sum())
     if n_missing:
-        notes.append(f"{n_missing} of {x.numel()} values are missing, infinite or too large for float32.")
+        notes.append(message("data.missing", n=n_missing, of=x.numel()))
     return Dataset(
         name=source.name,
         x=x,
@@ -146,12 +147,12 @@ def _stacked(pictures: Pictures, size: int | None) -> tuple[torch.Tensor, list[s
     from PIL import Image, ImageOps
 
     sizes = {pictures.size(place) for place in range(len(pictures))}
-    notes = []
+    notes: list[str] = []
     wanted = next(iter(sizes)) if size is None else (size, size)
     if size is None and (len(sizes) > 1 or max(wanted) > LARGEST):
         wanted = (SMALLER, SMALLER)
-        found = f"of {len(sizes)} sizes" if len(sizes) > 1 else "large"
-        notes.append(f"Images are {found}: they were cut to squares and brought to {SMALLER} × {SMALLER} pixels.")
+        how = "sizes" if len(sizes) > 1 else "large"
+        notes.append(message(f"data.images.{how}", n=len(sizes), size=SMALLER))
     out = np.empty((len(pictures), 3, wanted[1], wanted[0]), dtype=np.uint8)
     for place in range(len(pictures)):
         picture = pictures[place]

@@ -22,7 +22,6 @@ def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str 
     command : str, optional
         What to type to repeat it.
     lang : {"en", "ja"}
-        Of verdict and headings; findings and figures are in English.
 
     Raises
     ------
@@ -30,20 +29,21 @@ def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str 
         Another ending.
     """
     if path.suffix.lower() != ".html":
-        return write_picture(panels(audit), path)
+        return write_picture(panels(audit, Words(lang)), path)
     path.write_text(audit_html(audit, command, lang), encoding="utf-8")
     return path
 
 
 def audit_html(audit: Audit, command: str | None = None, lang: str = "en") -> str:
     """The page of an audit, one document that needs no other file and no network."""
+    words = Words(lang)
     return render(
         "pages/audit.html.j2",
-        Words(lang),
+        words,
         audit=audit,
         verdict=verdict(audit),
         summary=summary(audit),
         levels=LEVEL_WORDS,
-        pictures=inline(drawn(panels(audit))),
+        pictures=inline(drawn(panels(audit, words))),
         command=command,
     )

@@ -36,14 +36,15 @@ def headline(found: Explanation) -> Message:
     return message("explain.worth", n=len(found.rows), rank=found.effective_rank, place=place)
 
 
-def repeated_words(found: Explanation) -> str | None:
+def repeated_words(found: Explanation) -> Message | None:
     """Which rows the batch holds more than once."""
     often = [(row, times) for row, times in Counter(found.rows).most_common() if times > 1]
     if not often:
         return None
-    named = ", ".join(f"row {row} ({times} times)" for row, times in often[:REPEATED_NAMED])
-    more = f", and {len(often) - REPEATED_NAMED} more rows repeatedly" if len(often) > REPEATED_NAMED else ""
-    return f"The batch holds {named}{more}; each time counts as a sample of its own."
+    named = [message("explain.repeated.row", row=row, times=times) for row, times in often[:REPEATED_NAMED]]
+    if len(often) > REPEATED_NAMED:
+        named.append(message("explain.repeated.more", n=len(often) - REPEATED_NAMED))
+    return message("explain.repeated", rows=named)
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -56,10 +57,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{round(100 * share, digits) + 0.0:.{digits}f}\u00a0%"
 
 
-def direction_words(direction: Direction) -> str:
+def direction_words(direction: Direction) -> Message:
     """What a direction holds, and who carries it."""
-    who = "; against ".join(", ".join(_carrier_words(each) for each in end) for end in _ends(direction) if end)
-    return f"{percent(direction.share, 1)} of the batch, carried by about {direction.carried_by:.1f} samples: {who}"
+    ends = [", ".join(_carrier_words(each) for each in end) for end in _ends(direction) if end]
+    who = message("explain.against", one=ends[0], other=ends[1]) if len(ends) == 2 else "".join(ends)
+    return message("explain.carried", share=percent(direction.share, 1), samples=direction.carried_by, who=who)
 
 
 def _ends(direction: Direction) -> tuple[list[Carrier], list[Carrier]]:
@@ -73,16 +75,21 @@ def _carrier_words(carrier: Carrier) -> str:
     return f"{carrier.row}{label} {percent(carrier.share)}"
 
 
-def split_words(found: Explanation) -> str | None:
+def split_words(found: Explanation) -> Message | None:
     """Where the batch hangs together least."""
     split = found.split
     if split is None:
         return None
-    sizes = " and ".join(str(len(side)) for side in split.sides)
-    apart = "falls apart" if split.value <= 1e-6 else f"hangs together by {split.value:.4g}"
-    return (
-        f"The batch {apart} ({split.laplacian} Laplacian) and splits into {sizes} samples: mean similarity "
-        f"{split.within:.3f} within a side, {split.across:.3f} across."
+    apart = split.value <= 1e-6
+    hangs = message("explain.split.apart") if apart else message("explain.split.together", value=split.value)
+    one, other = map(len, split.sides)
+    return message(
+        "explain.split",
+        hangs=hangs,
+        laplacian=split.laplacian,
+        sizes=message("explain.split.sizes", one=one, other=other),
+        within=split.within,
+        across=split.across,
     )
 
 
@@ -94,34 +101,31 @@ def mix(found: Explanation, rows: Sequence[int]) -> str:
     return ", ".join(f"{name} ({times}\u00a0×)" for name, times in Counter(label[row] for row in rows).most_common())
 
 
-def panels(found: Explanation) -> Iterator[Panel]:
+def panels(found: Explanation, words: Words) -> Iterator[Panel]:
     """What there is to draw."""
     low, _, high = found.reference_rank
     yield Panel(
         "spectrum",
-        "Spectrum",
-        "Grey: 90 of 100 random batches of the same size, and their median. Effective rank "
-        f"{found.effective_rank:.1f}; random batches {low:.1f} to {high:.1f}. Values below {SMALLEST:g} "
-        "are drawn there.",
-        f"Effective rank {found.effective_rank:.1f}, random batches {low:.1f} to {high:.1f}",
+        words("explain.figure.spectrum"),
+        words("explain.figure.spectrum.caption", rank=found.effective_rank, low=low, high=high, smallest=SMALLEST),
+        words("explain.figure.spectrum.alt", rank=found.effective_rank, low=low, high=high),
         2.9,
-        lambda axes: _draw_spectrum(axes, found),
+        lambda axes: _draw_spectrum(axes, found, words),
     )
     yield Panel(
         "carriers",
-        "Who carries each direction",
-        "Squared loadings of the samples, the largest first; they sum to 1. A steep line is a direction of few "
-        "samples.",
-        "; ".join(direction_words(each) for each in found.directions),
+        words("explain.figure.carriers"),
+        words("explain.figure.carriers.caption"),
+        "; ".join(words.say(direction_words(each)) for each in found.directions),
         2.9,
-        lambda axes: _draw_carriers(axes, found),
+        lambda axes: _draw_carriers(axes, found, words),
     )
-    ordered = "Fiedler vector" if found.split else "first direction"
+    split = split_words(found)
     yield Panel(
         "matrix",
-        "Similarities in the batch",
-        f"Samples ordered by the {ordered}.",
-        split_words(found) or "Similarities of all pairs",
+        words("explain.figure.matrix"),
+        words("explain.figure.matrix.direction" if split is None else "explain.figure.matrix.fiedler"),
+        words("explain.figure.matrix.alt") if split is None else words.say(split),
         4.2,
         lambda axes: _draw_matrix(axes, found),
     )
@@ -145,15 +149,15 @@ def write_explanation(
     images : Tensor, optional
         `[N, C, H, W]` of all rows of the features, to show samples by.
     lang : {"en", "ja"}
-        Of the first sentence and headings; the rest and figures are in English.
 
     Raises
     ------
     DataError
         Another ending.
     """
+    words = Words(lang)
     if path.suffix.lower() != ".html":
-        return write_picture(panels(found), path)
+        return write_picture(panels(found, words), path)
     rows = [[carrier.row for end in _ends(each) for carrier in end] for each in found.directions]
     shown = [
         (each, direction_words(each), None if images is None else thumbnails(images[carriers]))
@@ -162,7 +166,7 @@ def write_explanation(
     sides = [] if found.split is None else [(side, mix(found, side)) for side in found.split.sides]
     page = render(
         "pages/explain.html.j2",
-        Words(lang),
+        words,
         found=found,
         headline=headline(found),
         mix=mix(found, found.rows),
@@ -170,40 +174,46 @@ def write_explanation(
         split=split_words(found),
         sides=[(*each, None if images is None else thumbnails(images[list(each[0])])) for each in sides],
         directions=shown,
-        pictures=inline(drawn(panels(found))),
+        pictures=inline(drawn(panels(found, words))),
         command=command,
     )
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _draw_spectrum(axes: Axes, found: Explanation) -> None:
+def _draw_spectrum(axes: Axes, found: Explanation, words: Words) -> None:
     numbers = np.arange(1, len(found.spectrum) + 1)
     low, middle, high = (np.maximum(np.asarray(each), SMALLEST) for each in found.reference)
-    axes.fill_between(numbers, low, high, color="#c8c8c8", linewidth=0, label="random batches")
+    axes.fill_between(numbers, low, high, color="#c8c8c8", linewidth=0, label=words("explain.figure.spectrum.random"))
     axes.plot(numbers, middle, color=COLOURS[0], linewidth=1)
-    axes.plot(numbers, np.maximum(found.spectrum, SMALLEST), color=COLOURS[2], linewidth=1.8, label="this batch")
+    axes.plot(
+        numbers,
+        np.maximum(found.spectrum, SMALLEST),
+        color=COLOURS[2],
+        linewidth=1.8,
+        label=words("explain.figure.spectrum.this"),
+    )
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("eigenvalue number")
-    axes.set_ylabel("eigenvalue (log)")
+    axes.set_xlabel(words("explain.figure.spectrum.number"))
+    axes.set_ylabel(words("explain.figure.spectrum.value"))
     axes.legend(loc="upper right")
 
 
-def _draw_carriers(axes: Axes, found: Explanation) -> None:
+def _draw_carriers(axes: Axes, found: Explanation, words: Words) -> None:
     for place, each in enumerate(found.directions):
         shares = [carrier.share for carrier in each.carriers]
         axes.plot(
             range(1, len(shares) + 1), shares, marker="o", markersize=4, color=COLOURS[1 + place % (len(COLOURS) - 1)],
-            linewidth=1.6, label=f"direction {place + 1}, {percent(each.share)}",
+            linewidth=1.6, label=words("explain.figure.carriers.direction", n=place + 1, share=percent(each.share)),
         )  # fmt: skip
     axes.axhline(1 / len(found.rows), color=INK, linewidth=0.8, linestyle=":")
     highest = max((carrier.share for each in found.directions for carrier in each.carriers), default=1.0)
     axes.set_ylim(0.0, 1.3 * highest)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("sample of the direction; dotted: all alike")
-    axes.set_ylabel("squared loading")
+    axes.set_xlabel(words("explain.figure.carriers.sample"))
+    axes.set_ylabel(words("explain.figure.carriers.loading"))
     axes.legend(loc="upper right")
 
 

@@ -94,7 +94,7 @@ def report_html(
         money=lambda price: message("money", value=f"{price:g}", currency=result.config.currency),
         assumed=assumed,
         facts=_facts(result.data),
-        settings=[(name.replace("_", " "), _setting(each)) for name, each in result.config.as_dict().items()],
+        settings=[(name, _setting(each)) for name, each in result.config.as_dict().items()],
         machine=[*result.machine.items(), *result.versions.items()],
     )
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from saln.datasets import DataError
 from saln.pages.page import Drawn
-from saln.pages.style import WIDTH, drawing, system_fonts
+from saln.pages.style import WIDTH, drawing, system_fonts, wide_font
 
 PICTURES = (".svg", ".png", ".pdf")
 TITLE = 0.3
@@ -51,7 +51,8 @@ def write_picture(panels: Iterable[Panel], path: Path) -> Path:
     if suffix not in PICTURES:
         raise DataError(f"{path}: unknown ending '{path.suffix}'; wanted .html, {', '.join(PICTURES)}")
     found = list(panels)
-    with drawing("panels"):
+    fonts = () if suffix == ".svg" else wide_font()  # the other two show letters in fonts of this machine
+    with drawing("panels", fonts):
         heights = [panel.height + TITLE for panel in found]
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         places = np.asarray(figure.subplots(len(found), 1, height_ratios=heights, squeeze=False)).ravel()

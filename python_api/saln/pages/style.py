@@ -6,8 +6,9 @@ import io
 import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unicodedata import east_asian_width
 
@@ -18,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findSystemFonts, fontManager
 from matplotlib.text import Text
 
 from saln.catalogue import Message, message
@@ -54,6 +56,11 @@ SHOWN = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Hiragino Sans', 'Yu Gothic', 'Noto Sans CJK JP', 'Noto Sans JP', "
     "Meiryo, 'DejaVu Sans', sans-serif"
 )
+WIDE = (
+    "Hiragino Sans", "Yu Gothic", "Noto Sans CJK JP", "Noto Sans JP", "Meiryo", "MS Gothic", "Noto Serif CJK JP",
+    "IPAexGothic", "Droid Sans Fallback", "WenQuanYi Zen Hei",
+)  # fmt: skip
+"""Fonts with letters of Japanese, for pictures that bring their letters with them."""
 FILL = "\u2002"
 """The measured font has a narrow box for a wide letter of Japanese and the like: with this beside it is wide enough."""
 
@@ -215,10 +222,28 @@ def plain_log_ticks(axis: Axis, low: float, high: float) -> None:
     axis.set_ticks([], minor=True)
 
 
+@cache
+def wide_font() -> tuple[str, ...]:
+    """A font of this machine with letters of Japanese; none where there is none."""
+    known = {each.fname for each in fontManager.ttflist}
+    if not _known_wide():  # what was installed after matplotlib listed the fonts is not in its list
+        for path in sorted(set(findSystemFonts()) - known):
+            with suppress(OSError, RuntimeError, ValueError):
+                fontManager.addfont(path)
+    return _known_wide()
+
+
+def _known_wide() -> tuple[str, ...]:
+    """The first of `WIDE` that matplotlib knows."""
+    names = set(fontManager.get_font_names())
+    return tuple(name for name in WIDE if name in names)[:1]
+
+
 @contextmanager
-def drawing(name: str) -> Iterator[None]:
+def drawing(name: str, more_fonts: Sequence[str] = ()) -> Iterator[None]:
     """The report's style; ids within one HTML file differ by the figure's name, and are the same each time."""
-    with rc_context({**RC, "svg.hashsalt": name}), warnings.catch_warnings():
+    style = {**RC, "font.family": [MEASURED, *more_fonts], "svg.hashsalt": name}
+    with rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 

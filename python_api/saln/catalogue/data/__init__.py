@@ -1,0 +1,1 @@
+"""Messages about what was done to data on the way in, in each language."""

@@ -1,0 +1,1 @@
+"""Messages of an explained batch, in each language."""
