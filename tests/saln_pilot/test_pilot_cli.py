@@ -13,6 +13,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import saln
 import saln_kernels
 from saln.cli import app
 from saln.pilot.config import DEFAULT_METHODS
@@ -46,6 +47,30 @@ def test_pilot_prints_verdicts_and_leaves_a_report(data: Path, tmp_path: Path) -
         assert name in done.stdout
     assert str(report.name) in done.stdout
     assert {each.name for each in (tmp_path / "out.pilot").iterdir()} >= {"result.json", "figures.csv", "chosen"}
+
+
+@pytest.mark.usefixtures("no_report")
+def test_features_are_compared_with_the_texts_they_were_extracted_from(data: Path, tmp_path: Path) -> None:
+    """Only their number was; and what they took to extract was said to be unknown."""
+    arrays = np.load(data)
+    x, names = torch.from_numpy(arrays["features"]), np.array(["ham", "spam", "eggs"])[arrays["labels"]]
+    texts = [f"this is the text of row {row}" for row in range(len(x))]
+    at = {text: row for row, text in enumerate(texts)}
+    tables = {"texts.csv": texts, "others.csv": texts[::-1]}
+    for name, column in tables.items():
+        lines = [f"{text},{label}" for text, label in zip(column, names, strict=True)]
+        (tmp_path / name).write_text("\n".join(["text,label", *lines]))
+    features = tmp_path / "features.npy"
+    saln.extract(lambda batch: x[[at[each] for each in batch]], tmp_path / "texts.csv", features, progress=False)
+    more = [*QUICK, "--methods", "jest", "-o", str(tmp_path / "r.html"), "--features", str(features), "--json"]
+    done = RUNNER.invoke(app, ["pilot", str(tmp_path / "texts.csv"), *more])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["config"]["feature_ms"] > 0
+    assert not [note for note in found["notes"] if "feature_ms" in note]
+    done = RUNNER.invoke(app, ["pilot", str(tmp_path / "others.csv"), *more])
+    assert done.exit_code == 2
+    assert "is not the row 0 that the features were extracted from" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

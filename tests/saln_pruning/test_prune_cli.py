@@ -71,7 +71,7 @@ def test_texts_need_features_only_where_they_are_compared() -> None:
     assert invoke("t.csv", "--method", "el2n", "--history", "run.npz", "--keep", 4).exit_code == 0
     assert np.load("keep.npy").tolist() == [79, 78, 77, 76]
     np.save("few.npy", X[:7])
-    assert "features of 7 rows; wanted 80, the rows of t.csv" in invoke("t.csv", "--features", "few.npy").stderr
+    assert "features of 7 rows; wanted 80, one for each of t.csv" in invoke("t.csv", "--features", "few.npy").stderr
 
 
 @pytest.mark.usefixtures("folder")

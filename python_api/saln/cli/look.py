@@ -141,26 +141,13 @@ def _source(
 
 def _features(source: "Source", data: str, path: Path | None, key: str | None) -> tuple["Tensor", list["Message"]]:
     """Features of the rows, and what to know of them."""
-    import torch
-
     from saln.catalogue import message
+    from saln.cli.features import read_features
     from saln.datasets import DataError
-    from saln.datasets.files import FEATURE_KEYS, ArrayFile
-    from saln.features import load
     from saln.inspection.columns import standardised
 
     if path is not None:
-        if path.suffix.lower() == ".npy":
-            extracted = load(path)
-            x = extracted.tensor()
-            if extracted.fingerprint is not None and len(x) == len(source):
-                extracted.fingerprint.check(source)
-        else:
-            file = ArrayFile(path)
-            x = torch.as_tensor(file.read(file.find("features", FEATURE_KEYS, key)))
-        if len(x) != len(source):
-            raise DataError(f"{path}: features of {len(x)} rows; wanted {len(source)}, one for each of {source.name}")
-        return x, []
+        return read_features(path, source, key).tensor(), []
     if source.kind != "table":
         advice = EXTRACTED.replace("DATA", data)
         raise DataError(f"{data} holds {source.kind}, and a look needs features of them: {advice}")

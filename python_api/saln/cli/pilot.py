@@ -241,9 +241,22 @@ def pilot(
 
 def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
     """The training that comes with the pilot, on a data set."""
-    from saln.datasets import BUILTIN, load_builtin, load_dataset
+    from saln.cli.features import read_features
+    from saln.datasets import BUILTIN, load_builtin, load_dataset, read_source
+    from saln.features.features import sidecar_of
     from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 
+    path = given["features_path"]
+    if path is not None and sidecar_of(path).exists():
+        source = read_source(
+            data,
+            labels=given["labels"],
+            label=given["label_key"],
+            test=given["test_key"],
+            ignore=split(given["ignore"]),
+        )
+        extracted = read_features(path, source)
+        given["feature_ms"] = given["feature_ms"] or 1e3 * (extracted.seconds or 0.0) / len(extracted)
     config = BuiltinConfig(**_settings(BuiltinConfig, {name: each for name, each in given.items() if each is not None}))
     if data in BUILTIN and not Path(data).exists():
         dataset = load_builtin(data)
@@ -251,7 +264,7 @@ def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[A
         dataset = load_dataset(
             Path(data),
             labels_path=given["labels"],
-            features_path=given["features_path"],
+            features_path=path,
             feature_key=given["feature_key"],
             label_key=given["label_key"],
             test_key=given["test_key"],

@@ -59,6 +59,7 @@ def prune(
         import numpy as np
         import torch
 
+        from saln.cli.features import read_features
         from saln.datasets import ArrayFile, DataError, read_source
         from saln.features import load
         from saln.pruning.prune import READ_NO_FEATURES, choose
@@ -67,9 +68,11 @@ def prune(
         writable(output, data, features, labels, chosen, losses, *(history or []))
         if output.suffix != ".npy":
             raise DataError(f"{output}: unknown ending '{output.suffix}' of the output; wanted .npy")
-        mapped = load(data if features is None else features) if features or data.suffix == ".npy" else None
-        rows_of = mapped.array if mapped is not None and features is None else data
+        mapped = load(data) if features is None and data.suffix == ".npy" else None
+        rows_of = data if mapped is None else mapped.array
         source = read_source(rows_of, label=label, columns=split(columns), labels=labels)
+        if features is not None:
+            mapped = read_features(features, source)
         if mapped is not None:
             x = mapped.tensor()
         elif method in READ_NO_FEATURES:
@@ -81,8 +84,6 @@ def prune(
                 f"{data} holds {source.kind}, and {method} needs features of them: saln extract {data} --model NAME "
                 "-o features.npy, and then --features features.npy"
             )
-        if len(x) != len(source):
-            raise DataError(f"{features}: features of {len(x)} rows; wanted {len(source)}, the rows of {source.name}")
         arrays = {"chosen": chosen, "losses": losses}
         given = {}
         for name, path in arrays.items():
