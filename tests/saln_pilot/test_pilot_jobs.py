@@ -177,6 +177,19 @@ def test_the_clock_leaves_evaluations_out_and_sees_what_selection_takes(evaluati
     assert result.longer[0].at(slow.final.seconds).step == pytest.approx(21 * times, rel=0.2)
 
 
+def test_who_makes_fixed_steps_is_told_that_uniform_could_not_be_given_longer() -> None:
+    def fixed(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        batches = (rows for _ in range(99) for rows in sampler)
+        for step, _ in zip(range(1, 9), batches, strict=False):
+            time.sleep(0.002)
+            if step % 4 == 0:
+                yield step, {"accuracy": 0.5}
+
+    said = "The training makes 8 steps however long an epoch is"
+    assert [note for note in run(fixed, methods=[_Slow()], seeds=1).notes if said in note]
+    assert not [note for note in run(timed("a function", []), methods=[_Slow()], seeds=1).notes if said[:18] in note]
+
+
 def test_what_workers_ask_for_early_is_counted_when_it_is_trained_on() -> None:
     def job(sampler: PilotSampler, seed: int) -> Iterator[Any]:
         loader = DataLoader(TensorDataset(X), batch_sampler=sampler, num_workers=2, prefetch_factor=2)

@@ -176,6 +176,7 @@ MESSAGES = {
     "notes.machines": "Seconds were measured on different machines: {names}.",
     "notes.gates_changed": "The gates are not those the pilot began with ({before}): they were not fixed beforehand.",
     "notes.disturbed": "Timings were disturbed: a method's mean step took {weight:.1f} times its median step, so the machine was probably busy with something else. Repeat on an idle one before believing seconds.",
+    "notes.fixed_steps": "The training makes {steps} steps however long an epoch is, so that uniform could not be given as long as slower methods took: what is said of equal time compares these with uniform's end. Train for so many epochs in place of so many steps.",
     "notes.one_seed": "One seed: nothing about differences can be shown. Run at least 5.",
     "notes.few_seeds": "Only {n} seeds: intervals are wide and their coverage is approximate. Run at least 5.",
     "notes.many_methods": "{n} methods were compared: by each figure, their intervals against uniform hold together with 95 % (Bonferroni), and are the wider the more methods there are.",

@@ -14,6 +14,8 @@ from saln.pilot.training.run import Run
 
 DISTURBED = 1.5
 """Mean over median seconds of a step from which the timings are called disturbed; 1.0 to 1.2 on an idle machine."""
+LONGER = 1.1
+"""Times as long as uniform that a method takes from which on uniform must have made more steps in as long."""
 UNLIKE = 0.1
 """Share by which super-batches may differ from the size asked for without a word."""
 
@@ -29,6 +31,7 @@ def notes(
         *(job.about_settings(config, summary) if summary else ()),
         *_of_journal(config, journal, found),
         *_of_timings(runs),
+        *_of_equal_time(journal, runs["uniform"]),
         *caveats(config.seeds, len(runs) - 1),
     )
 
@@ -60,6 +63,18 @@ def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[Message]:
         seconds = torch.cat([run.step_seconds for run in of_method])
         weights.append(float(seconds.mean() / seconds.median()))
     return [] if max(weights) < DISTURBED else [message("notes.disturbed", weight=max(weights))]
+
+
+def _of_equal_time(journal: Journal, uniform: Sequence[Run]) -> list[Message]:
+    """Whether uniform ended after as many steps as ever where a method took longer."""
+    for run in uniform:
+        longer = journal.longer.get(run.seed)
+        if longer is None:
+            continue
+        for budget, point in zip(longer.budgets, longer.curve, strict=True):
+            if budget > LONGER * run.total_seconds and point.step <= run.final.step:
+                return [message("notes.fixed_steps", steps=run.final.step)]
+    return []
 
 
 def caveats(n_seeds: int, n_compared: int) -> tuple[Message, ...]:
