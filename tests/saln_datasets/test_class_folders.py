@@ -89,7 +89,7 @@ def test_images_without_classes(tmp_path: Path) -> None:
     source = read_source(tmp_path)
     assert source.labels is None
     assert source.notes == (f"The images of {tmp_path} do not lie in a folder a class: there are no labels.",)
-    with pytest.raises(DataError, match="which array holds the labels"):
+    with pytest.raises(DataError, match="which column holds the labels"):
         load_dataset(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_images_need_features_and_are_shown() -> None:
         Image.new("RGB", (6, 6), (row % 256, 0, 0)).save(folder / f"{row:03}.png")
         order.append((str(folder / f"{row:03}.png"), row))
     error = run("photos", status=2).stderr
-    assert "photos holds images, and a look needs features of them" in error
+    assert "photos holds images, and features of them are needed" in error
     assert "saln extract photos --model NAME -o features.npy" in error
     from saln.datasets import read_source
 

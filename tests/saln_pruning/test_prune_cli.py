@@ -62,7 +62,7 @@ def test_texts_need_features_only_where_they_are_compared() -> None:
     Path("t.csv").write_text("text,label\n" + "".join(f"sentence {n} is here,{'ab'[n % 2]}\n" for n in range(80)))
     done = invoke("t.csv", "--method", "herding")
     assert done.exit_code == 2
-    assert "t.csv holds texts, and herding needs features of them: saln extract" in done.stderr
+    assert "t.csv holds texts, and features of them are needed: saln extract" in done.stderr
     assert invoke("t.csv", "--method", "herding", "--features", "x.npy", "--keep", 9).exit_code == 0
     assert np.load("keep.npy").tolist() == saln.prune(X, keep=9, method="herding").tolist()
     history = saln.History(80)
@@ -72,6 +72,20 @@ def test_texts_need_features_only_where_they_are_compared() -> None:
     assert np.load("keep.npy").tolist() == [79, 78, 77, 76]
     np.save("few.npy", X[:7])
     assert "features of 7 rows; wanted 80, one for each of t.csv" in invoke("t.csv", "--features", "few.npy").stderr
+
+
+@pytest.mark.parametrize("method", ["credibility", "k_center"])
+@pytest.mark.usefixtures("folder")
+def test_a_table_with_gaps_keeps_as_many_rows_as_one_without(method: str) -> None:
+    """No row without a gap was there, and none was kept, with status 0."""
+    lines = [f"{a:.3f},{'' if n % 2 else f'{b:.3f}'},{'' if n % 2 == 0 else n % 7},{'ab'[n // 40]}"
+             for n, (a, b) in enumerate(X[:, :2].tolist())]  # fmt: skip
+    Path("t.csv").write_text("\n".join(["p,q,r,verdict", *lines]))
+    done = invoke("t.csv", "--label-key", "verdict", "--method", method, "--keep", 0.3)
+    assert done.exit_code == 0, done.output
+    assert len(set(np.load("keep.npy").tolist())) == 24
+    assert "50.0 % of the values" not in done.stdout
+    assert "33.3 % of the values of the table are missing: medians of their columns stand in for them" in done.stdout
 
 
 @pytest.mark.usefixtures("folder")

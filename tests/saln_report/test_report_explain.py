@@ -232,6 +232,18 @@ def test_repeated_rows_are_remarked(folder: Path) -> None:
     assert "The batch holds" not in call(folder / "data.npz", "3,7,5", "--references", 4).stdout
 
 
+def test_the_columns_of_a_table_are_features_on_one_scale(tmp_path: Path) -> None:
+    x = features(60, 3).numpy() * [1.0, 100.0, 0.01]
+    rows = [f"{a},{b if n else ''},{c},{'pq'[n % 2]}" for n, (a, b, c) in enumerate(x.tolist())]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c,verdict", *rows]))
+    table = tmp_path / "t.csv"
+    done = call(table, "0,1,2,3,4,5", "--labels", f"{table}:verdict", "--references", 4, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["labels"] == ["pq"[row % 2] for row in found["rows"]]
+    assert sum(value > 1e-4 for value in found["spectrum"]) == 3  # the verdict is none of them
+
+
 def test_all_of_a_page_is_japanese(folder: Path) -> None:
     """Directions, the cut and the figures were in English."""
     output = folder / "out.html"

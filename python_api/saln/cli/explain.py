@@ -3,18 +3,26 @@
 import json
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, writable
 from saln.cli.options import JsonOption, Lang
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @app.command()
 def explain(
     context: typer.Context,
-    features: Annotated[str, typer.Argument(help="FILE or FILE:ARRAY with features [N, d].")],
+    features: Annotated[
+        str,
+        typer.Argument(
+            help="FILE or FILE:ARRAY with features [N, d]; or a table, whose columns are brought to one scale."
+        ),
+    ],
     batch: Annotated[
         str, typer.Argument(help="Row numbers 3,17,29; or FILE, FILE:ARRAY, FOLDER:RUN of a pilot, with --step.")
     ],
@@ -40,7 +48,7 @@ def explain(
     with one_line_errors():
         import torch
 
-        from saln.audit.inputs import find_run, is_run, read_features, read_pool, read_selection
+        from saln.audit.inputs import find_run, is_run, read_pool, read_selection
         from saln.datasets import ArrayFile, DataError, read_column, read_images
         from saln.explain import explain_batch
         from saln.pages.explain_page import (
@@ -55,7 +63,7 @@ def explain(
         source = batch if numbers else find_run(batch)
         if output is not None:
             writable(output, features, source, labels, images)
-        x = read_features(features)
+        x = _features(features, labels)
         pool = None
         if numbers:
             rows = torch.tensor([int(each) for each in batch.split(",")])
@@ -75,7 +83,7 @@ def explain(
         if pixels is not None and len(pixels) != len(x):
             raise DataError(f"images: {len(pixels)} of them, but the features have {len(x)} rows")
         found = explain_batch(
-            torch.from_numpy(x),
+            x,
             rows,
             similarity=similarity,
             gamma=gamma,
@@ -114,3 +122,21 @@ def explain(
             typer.echo(f"  {len(side)}: {', '.join(map(str, side))}")
     if output is not None:
         typer.echo(f"Written: {output.resolve()}")
+
+
+def _features(text: str, labels: str | None) -> "Tensor":
+    """Those of a file, or the columns of a table but its labels."""
+    import torch
+
+    from saln.audit.inputs import read_features
+    from saln.cli.features import features_of
+    from saln.datasets import read_source
+    from saln.datasets.files import TABLES
+    from saln.datasets.named import split_name
+
+    path, names = split_name(text)
+    if names or path.suffix.lower() not in TABLES:
+        return torch.from_numpy(read_features(text))
+    named = None if labels is None else split_name(labels)
+    ignore = [] if named is None or named[0] != path else named[1]
+    return features_of(read_source(path, ignore=ignore), str(path))[0]

@@ -8,15 +8,10 @@ import typer
 
 from saln.cli.app import app, command_line, one_line_errors, split, writable
 from saln.cli.large_files import counted
-from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
+from saln.cli.options import Columns, FeatureKey, Groups, Ignore, JsonOption, LabelKey, Lang, TestKey
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from saln.catalogue import Message
     from saln.datasets import Source
-
-EXTRACTED = "--features features.npy, which saln extract DATA --model NAME -o features.npy writes"
 
 
 @app.command()
@@ -40,12 +35,12 @@ def look(
         Path | None, typer.Option(help="File with your model's probabilities [N, C], of rows it was not trained on.")
     ] = None,
     groups: Groups = None,
-    label_key: Annotated[str | None, typer.Option(help="Column of the classes, if it has an unusual name.")] = None,
+    label_key: LabelKey = None,
     target: Annotated[str | None, typer.Option(help="Column of numbers to predict, in place of classes.")] = None,
-    test_key: Annotated[str | None, typer.Option(help="Column that marks rows to test on.")] = None,
+    test_key: TestKey = None,
     feature_key: FeatureKey = None,
     columns: Columns = None,
-    ignore: Annotated[str | None, typer.Option(help="Columns to do without, separated by commas.")] = None,
+    ignore: Ignore = None,
     near: Annotated[
         float | None, typer.Option(help="Similarity of near copies, at most 1.  [default: found in the data]")
     ] = None,
@@ -67,6 +62,7 @@ def look(
 
         import saln
         from saln.catalogue import Words
+        from saln.cli.features import features_of
         from saln.datasets import DataError
         from saln.inspection.keep import check_rules
         from saln.pages.look_page import write_look
@@ -78,7 +74,7 @@ def look(
         if keep is not None and keep.suffix != ".npy":
             raise DataError(f"{keep}: unknown ending '{keep.suffix}' of rows to keep; wanted .npy")
         source, several = _source(data, labels, label_key, target, test_key, feature_key, columns, ignore)
-        x, notes = _features(source, data, features, feature_key)
+        x, notes = features_of(source, data, features, feature_key)
         with counted() as progress:
             found = saln.look(
                 x,
@@ -137,26 +133,6 @@ def _source(
     if several is not None:
         return read_source(data, **options), several
     return read_source(data, label=label_key, target=target, labels=labels, **options), None
-
-
-def _features(source: "Source", data: str, path: Path | None, key: str | None) -> tuple["Tensor", list["Message"]]:
-    """Features of the rows, and what to know of them."""
-    from saln.catalogue import message
-    from saln.cli.features import read_features
-    from saln.datasets import DataError
-    from saln.inspection.columns import standardised
-
-    if path is not None:
-        return read_features(path, source, key).tensor(), []
-    if source.kind != "table":
-        advice = EXTRACTED.replace("DATA", data)
-        raise DataError(f"{data} holds {source.kind}, and a look needs features of them: {advice}")
-    x = source.x
-    if source.features_given or (Path(data).suffix.lower() == ".npy" and bool(x.isfinite().all())):
-        return x, []
-    x, missing = standardised(x)
-    notes = [message("look.note.filled", share=f"{100 * missing:.1f}")] if missing else []
-    return x, [message("look.note.standardised"), *notes]
 
 
 def _seen(source: "Source", data: str) -> Any:

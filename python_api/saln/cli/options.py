@@ -8,6 +8,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 FeatureKey = Annotated[
     str | None, typer.Option(help="Array, tensor or list column with the features, if it has an unusual name.")
 ]
+LabelKey = Annotated[str | None, typer.Option(help="Array or column with the labels, if it has an unusual name.")]
+TestKey = Annotated[str | None, typer.Option(help="Array or column that marks test rows, if it has an unusual name.")]
+Ignore = Annotated[str | None, typer.Option(help="Arrays or columns to do without, separated by commas.")]
 Columns = Annotated[str | None, typer.Option(help="Columns of a table to take as features, separated by commas.")]
 Lang = Annotated[str, typer.Option(help="Of the report: en or ja.")]
 Groups = Annotated[

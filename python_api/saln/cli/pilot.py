@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from saln.cli.app import app, command_line, one_line_errors, progress_bar, split, writable
-from saln.cli.options import Columns, FeatureKey, Groups, JsonOption, Lang
+from saln.cli.options import Columns, FeatureKey, Groups, Ignore, JsonOption, LabelKey, Lang, TestKey
 
 FAILED, UNDECIDED = 1, 3
 """Exit statuses where a gate failed, and where none did but one is undecided."""
@@ -93,12 +93,10 @@ def pilot(
         Path | None, typer.Option(help="File with the labels, where they are apart (npy).", rich_help_panel=DATA)
     ] = None,
     feature_key: FeatureKey = None,
-    label_key: Annotated[str | None, typer.Option(help="Array with the labels.", rich_help_panel=DATA)] = None,
-    test_key: Annotated[str | None, typer.Option(help="Array that marks the test rows.", rich_help_panel=DATA)] = None,
+    label_key: LabelKey = None,
+    test_key: TestKey = None,
     columns: Columns = None,
-    ignore: Annotated[
-        str | None, typer.Option(help="Arrays or columns to do without, separated by commas.", rich_help_panel=DATA)
-    ] = None,
+    ignore: Ignore = None,
     groups: Groups = None,
     label_noise: Annotated[
         float, typer.Option(help="Share of training labels made wrong.", rich_help_panel=SPOILED)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from saln.cli.app import app, one_line_errors, split, writable
-from saln.cli.options import JsonOption
+from saln.cli.options import Columns, FeatureKey, Ignore, JsonOption, LabelKey, TestKey
 
 
 @app.command()
@@ -33,8 +33,11 @@ def prune(
         Path | None, typer.Option(help="npy with features [N, d] of a pretrained network, as `saln extract` writes.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="File with labels [N], if they are not in DATA.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column with the labels, if it has an unusual name.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns of numbers to compare, separated by commas.")] = None,
+    label_key: LabelKey = None,
+    test_key: TestKey = None,
+    feature_key: FeatureKey = None,
+    columns: Columns = None,
+    ignore: Ignore = None,
     chosen: Annotated[
         Path | None, typer.Option(help="File with rows that are chosen or labelled already; what comes next is kept.")
     ] = None,
@@ -59,7 +62,7 @@ def prune(
         import numpy as np
         import torch
 
-        from saln.cli.features import read_features
+        from saln.cli.features import features_of
         from saln.datasets import ArrayFile, DataError, read_source
         from saln.features import load
         from saln.pruning.prune import READ_NO_FEATURES, choose
@@ -68,22 +71,22 @@ def prune(
         writable(output, data, features, labels, chosen, losses, *(history or []))
         if output.suffix != ".npy":
             raise DataError(f"{output}: unknown ending '{output.suffix}' of the output; wanted .npy")
-        mapped = load(data) if features is None and data.suffix == ".npy" else None
-        rows_of = data if mapped is None else mapped.array
-        source = read_source(rows_of, label=label, columns=split(columns), labels=labels)
-        if features is not None:
-            mapped = read_features(features, source)
-        if mapped is not None:
-            x = mapped.tensor()
-        elif method in READ_NO_FEATURES:
+        rows_of = load(data).array if features is None and data.suffix == ".npy" else data
+        source = read_source(
+            rows_of,
+            label=label_key,
+            test=test_key,
+            features=feature_key,
+            columns=split(columns),
+            ignore=split(ignore),
+            labels=labels,
+        )
+        notes: list[str] = list(source.notes)
+        if method in READ_NO_FEATURES and features is None:
             x = torch.empty(len(source), 0)
-        elif source.kind == "table":
-            x = source.x
         else:
-            raise DataError(
-                f"{data} holds {source.kind}, and {method} needs features of them: saln extract {data} --model NAME "
-                "-o features.npy, and then --features features.npy"
-            )
+            x, more = features_of(source, str(data), features, feature_key)
+            notes += more
         arrays = {"chosen": chosen, "losses": losses}
         given = {}
         for name, path in arrays.items():
@@ -109,14 +112,14 @@ def prune(
     if as_json:
         shown = {"method": method, "keep": wanted, "balanced": balanced, "seed": seed, "output": str(output)}
         facts = {"rows": len(x), "offered": found.offered, "kept": len(rows), "classes": classes, "seconds": seconds}
-        typer.echo(json.dumps({"schema": "saln.prune/1", **shown, **facts, "notes": list(source.notes)}))
+        typer.echo(json.dumps({"schema": "saln.prune/1", **shown, **facts, "notes": notes}))
         return
     typer.echo(f"{method}: {len(rows)} of {found.offered} rows kept, in {seconds:.2f} s")
     if found.offered < len(x):
         typer.echo(f"{len(x) - found.offered} other rows are test rows, chosen already, not finite or not recorded")
     if classes and len(classes) <= 20:
         typer.echo(", ".join(f"{name} {each['kept']} of {each['rows']}" for name, each in classes.items()))
-    for note in source.notes:
+    for note in notes:
         typer.echo(note)
     typer.echo(f"Rows: {output.resolve()}")
 

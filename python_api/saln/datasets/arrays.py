@@ -118,8 +118,10 @@ class Arrays:
             return name
         found = self.known(keys) or (self.names[0] if only and len(self.names) == 1 else None)
         if found is None:
+            kind = "column" if self.is_table else "array"
+            option = f" ({what.removesuffix('s')}_key)" if what in ("features", "labels") else ""
             raise DataError(
-                f"{self.where}: which array holds the {what}? None of {', '.join(keys)} is in it; name one of "
+                f"{self.where}: which {kind} holds the {what}? None of {', '.join(keys)} is in it; name one{option} of "
                 f"{listing(self.names)}"
             )
         return found
