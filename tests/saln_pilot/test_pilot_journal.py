@@ -10,20 +10,25 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+import saln.pilot
 from pilot_cases import TINY, OneClass, blobs
 from saln.pilot.builtin import BuiltinConfig, BuiltinJob
 from saln.pilot.config import PilotError
 from saln.pilot.output.journal import Journal, fingerprint
 from saln.pilot.output.result import PilotResult
 from saln.pilot.runner import run_pilot
+from saln.pilot.training.methods import make_methods
 from saln.pilot.training.run import Method
 from saln.pilot.training.watch import Watcher
+from saln.selectors import Offer, Selector
 
 METHODS = [Method("uniform", None), Method("sabotage", OneClass(), frozenset({"labels"}))]
 CONFIG = dataclasses.replace(TINY, seeds=2, steps=6, evaluations=2)
@@ -127,7 +132,7 @@ def test_what_a_crash_interrupted_is_taken_back(tmp_path: Path) -> None:
         ("UPDATE run SET arrays = x'00'", r"\.sqlite: cannot be read"),
         ("UPDATE run SET selection = '{}'", "highest"),
         ("DROP TABLE longer", "longer"),
-        ("PRAGMA user_version = 99", "no pilot's journal of format 2"),
+        ("PRAGMA user_version = 99", "no pilot's journal of format 3"),
         ("PRAGMA application_id = 5", "no pilot's journal"),
         ("", "not a database"),
     ],
@@ -235,3 +240,89 @@ def _finished(folder: Path) -> int:
         with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as db, suppress(sqlite3.DatabaseError):
             count += db.execute("SELECT count(*) FROM run").fetchone()[0]
     return count
+
+
+X = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+
+
+class Late(Selector):
+    """Takes the first rows so many milliseconds late, or the last ones."""
+
+    description = "late"
+    paper = "-"
+    reads = ("features",)
+
+    def __init__(self, milliseconds: float = 0.0, last: bool = False) -> None:
+        self.milliseconds, self.last = milliseconds, last
+        self.name = f"late{milliseconds:g}"
+
+    def _choose(self, offer: Offer, size: int) -> Tensor:
+        time.sleep(1e-3 * self.milliseconds)
+        return torch.arange(len(offer.features))[-size:] if self.last else torch.arange(size)
+
+
+class Lengths(Watcher):
+    """Counts the steps of longer runs of uniform, and stops a pilot in the second one."""
+
+    def __init__(self, stop_in: Path | None = None) -> None:
+        self.steps, self.stop_in = 0, stop_in
+
+    def longer(self, seed: int) -> None:
+        if self.stop_in is not None and _longer(self.stop_in):
+            raise KeyboardInterrupt
+        self.steps += 1
+
+
+def test_each_longer_run_of_uniform_is_kept_as_soon_as_it_is_over(tmp_path: Path) -> None:
+    def train(sampler: saln.pilot.PilotSampler, seed: int) -> Iterator[tuple[int, dict[str, float]]]:
+        for _ in sampler:
+            time.sleep(0.004)
+        yield len(sampler), {"accuracy": 0.5}
+
+    def pilot(lengths: Lengths, *late: float) -> PilotResult:
+        methods = [Late(each) for each in late]
+        return saln.pilot.compare(
+            train,
+            features=X,
+            batch_size=16,
+            methods=methods,
+            seeds=1,
+            work=tmp_path,
+            progress=False,
+            watchers=[lengths],
+        )
+
+    stopped, later = Lengths(stop_in=tmp_path), Lengths()
+    with pytest.raises(KeyboardInterrupt):
+        pilot(stopped, 4.0, 12.0)
+    assert _longer(tmp_path) == [stopped.steps]
+    result = pilot(later, 4.0, 12.0)
+    assert _longer(tmp_path) == [stopped.steps, later.steps]
+    assert [point.step for point in result.longer[0].curve[-2:]] == _longer(tmp_path)
+    for methods in ((4.0,), (12.0,), (4.0, 12.0)):  # as long as these takes nothing more
+        again = Lengths()
+        pilot(again, *methods)
+        assert again.steps == 0
+    more = Lengths()
+    pilot(more, 4.0, 12.0, 40.0)
+    assert _longer(tmp_path)[2:] == [more.steps]
+
+
+def _longer(folder: Path) -> list[int]:
+    """Steps of uniform's longer runs in the journal, also while a pilot has it locked."""
+    (path,) = folder.glob("runs-*.sqlite")
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as db:
+        found = db.execute("SELECT json_extract(curve, '$[#-1].step') FROM longer ORDER BY stretch").fetchall()
+    return [steps for (steps,) in found]
+
+
+def test_a_selector_of_one_s_own_that_was_changed_is_run_again(tmp_path: Path) -> None:
+    def steps(*selectors: Selector | str) -> int:
+        counter = Counter()
+        run_pilot(BuiltinJob(blobs()), CONFIG, make_methods(selectors), counter, work=tmp_path)
+        return counter.steps
+
+    assert steps(Late(), "herding") == 36
+    assert steps(Late(), "herding") == 0
+    assert steps(Late(last=True), "herding") == 12
+    assert steps("herding") == 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,6 +22,7 @@ from saln.datasets.labels import class_numbers
 from saln.features import Features, Fingerprint, load
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import ROWS_AT_ONCE, DataSummary, Job, Pool, Problem, Progress, content, order_of
+from saln.pilot.source import source_of
 from saln.sampling.order import EpochOrder
 from saln.superbatch import SuperBatch, as_tensor
 
@@ -159,6 +160,10 @@ class FunctionJob(Job):
             if rows is not None and len(rows) != n_rows:
                 raise PilotError(f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of features")
 
+    @cached_property
+    def _source(self) -> str:
+        return source_of(self.function)
+
     @property
     def provides(self) -> frozenset[str]:
         """As in `Job`; losses and residuals come from the training itself (`sampler.recorder`)."""
@@ -212,35 +217,18 @@ class FunctionJob(Job):
         )
 
     def fingerprint(self) -> Iterator[bytes | str]:
-        """The data, and the source of the function; what that calls in other files is not looked at."""
+        """The data, and all that the function is made of, as it was before the first run."""
         for tensor in (self.features, self.labels, self.reference_losses):
             if tensor is not None:
                 yield from content(tensor)
         yield f"{self.name}{self.class_names}{self.feature_seconds}"
-        yield source_of(self.function)
+        yield self._source
 
     def about_settings(self, config: PilotConfig, data: DataSummary) -> tuple[str, ...]:
         """As in `Job`."""
         if self.feature_seconds:
             return ()
         return (message("notes.extraction_unpriced"),)
-
-
-def source_of(function: Callable[..., Any]) -> str:
-    """A digest of a function's file, or its own lines where it has none; its name where neither can be read.
-
-    >>> from saln.pilot.function import source_of
-    >>> len(source_of(source_of))
-    64
-    """
-    function = inspect.unwrap(getattr(function, "func", function))
-    try:
-        file = inspect.getsourcefile(function)
-        if file is not None and Path(file).is_file():
-            return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
 
 
 def load_function(text: str) -> Train:

@@ -14,7 +14,7 @@ from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import Job, Problem
 from saln.pilot.judging.by_group import describe_groups
 from saln.pilot.judging.costs import reckon
-from saln.pilot.judging.equal_time import LongerUniform, point_at, stretches, time_budgets
+from saln.pilot.judging.equal_time import Longer, LongerUniform, longer_uniform, stretches, time_budgets
 from saln.pilot.judging.gates import check_gates, check_reported, judge_gates, parse_gate
 from saln.pilot.judging.kpi import compute_kpis, target_accuracy
 from saln.pilot.judging.selection import describe_selection, mean_selection
@@ -47,12 +47,14 @@ def run_stage(
     check_gates([parse_gate(each, config.metric) for each in config.gates], names, config.price_per_hour)
     ordered = sorted(methods, key=lambda method: method.name != "uniform")
     used = versions()
-    journal = Journal(work, fingerprint(job, config, used) if work else "", config.gates, fresh=fresh)
+    sources = {method.name: method.source for method in methods}
+    journal = Journal(work, fingerprint(job, config, used) if work else "", config.gates, sources=sources, fresh=fresh)
     with _threads(config.threads):
         hardware = machine(getattr(config, "device", "cpu"))
         try:
             found = len(journal.runs)
-            _Stage(job, config, ordered, journal, hardware["processor"], watcher).run_missing()
+            stage = _Stage(job, config, ordered, journal, hardware["processor"], watcher)
+            stage.run_missing()
         finally:
             journal.close()
     runs = {each.name: [journal.runs[each.name, seed][0] for seed in range(config.seeds)] for each in ordered}
@@ -66,8 +68,8 @@ def run_stage(
     target = target_accuracy(runs["uniform"]) if config.target is None else metric.score(config.target)
     longer = {
         seed: replace(each, curve=_scored(each.curve, metric))
-        for seed, each in sorted(journal.longer.items())
-        if seed < config.seeds and len(ordered) > 1
+        for seed in range(config.seeds)
+        if len(ordered) > 1 and (each := stage.longer(seed)) is not None
     }
     kpis = compute_kpis(runs, target, config.batch_size, longer, config.price_per_hour)
     pools = tuple(job.pool(config, seed) for seed in range(config.seeds))
@@ -81,7 +83,7 @@ def run_stage(
         selections=tuple(
             mean_selection([journal.runs[each.name, seed][1] for seed in range(config.seeds)]) for each in ordered
         ),
-        notes=notes(job, config, journal, runs, found),
+        notes=notes(job, config, journal, runs, longer, found),
         versions=used,
         machine=hardware,
         longer=tuple(longer.values()),
@@ -139,7 +141,7 @@ class _Stage:
             # Another method goes first in each seed, so that a machine that slows down favours none.
             turn = seed % len(methods)
             missing = [each for each in (*methods[turn:], *methods[:turn]) if (each.name, seed) not in journal.runs]
-            if not missing and self._has_longer(seed):
+            if not missing and not self._missing_lengths(seed):
                 continue
             began = time.perf_counter()
             problem = self._job.problem(config, seed)
@@ -152,8 +154,8 @@ class _Stage:
             journal.add_seconds(time.perf_counter() - began)
             for method in missing:
                 self._add_run(method, problem, seed)
-            if not self._has_longer(seed):
-                journal.add_longer(self._longer(problem, seed))
+            for stretch in self._missing_lengths(seed):
+                self._add_longer(problem, seed, stretch)
 
     def _n_steps(self) -> int | None:
         """Of a run, as far as it is known yet."""
@@ -192,38 +194,29 @@ class _Stage:
     def _budgets(self, seed: int) -> tuple[float, ...]:
         return time_budgets([self._journal.runs[each.name, seed][0] for each in self._methods])
 
-    def _has_longer(self, seed: int) -> bool:
-        """Uniform has already been given as long as each of these methods."""
-        if any((each.name, seed) not in self._journal.runs for each in self._methods):
-            return False
-        budgets = self._budgets(seed)
-        return not budgets or (seed in self._journal.longer and set(budgets) <= set(self._journal.longer[seed].budgets))
+    def _missing_lengths(self, seed: int) -> list[float]:
+        """How many times as long as usual uniform is still to train, so that each method's time is given to it."""
+        uniform, there = self._journal.runs["uniform", seed][0], self._journal.longer[seed]
+        wanted = stretches(self._budgets(seed), uniform, anneals=self._job.anneals, there=there)
+        return sorted(set(wanted.values()) - set(there))
 
-    def _longer(self, problem: Problem, seed: int) -> LongerUniform:
-        began = time.perf_counter()
-        budgets, uniform = self._budgets(seed), self._journal.runs["uniform", seed][0]
-        wanted = stretches(budgets, uniform, anneals=self._job.anneals)
-        curves = {}
-        for stretch in sorted(set(wanted.values())):
-            run = run_method(
-                self._uniform,
-                problem,
-                self._config,
-                stretch=stretch,
-                n_steps=round(stretch * uniform.final.step),
-                on_step=lambda: self._watcher.longer(seed),
-            )
-            assert run is not None
-            curves[stretch] = run.curve
-        points = []
-        for budget in budgets:
-            if budget not in wanted:
-                points.append(uniform.final)
-            elif self._job.anneals:
-                points.append(curves[wanted[budget]][-1])
-            else:
-                points.append(point_at(curves[wanted[budget]], budget))
-        return LongerUniform(seed, budgets, tuple(points), time.perf_counter() - began)
+    def _add_longer(self, problem: Problem, seed: int, stretch: float) -> None:
+        uniform = self._journal.runs["uniform", seed][0]
+        run = run_method(
+            self._uniform,
+            problem,
+            self._config,
+            stretch=stretch,
+            n_steps=round(stretch * uniform.final.step),
+            on_step=lambda: self._watcher.longer(seed),
+        )
+        assert run is not None
+        self._journal.add_longer(seed, stretch, Longer(run.curve, run.wall_seconds))
+
+    def longer(self, seed: int) -> LongerUniform | None:
+        """Uniform, given as long as each method of a seed."""
+        uniform, there = self._journal.runs["uniform", seed][0], self._journal.longer[seed]
+        return longer_uniform(seed, self._budgets(seed), uniform, there, anneals=self._job.anneals)
 
 
 def _few(steps: Sequence[int]) -> str:

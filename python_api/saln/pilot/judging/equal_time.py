@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,14 @@ from saln.pilot.training.run import Run
 
 ALIKE = 1.02
 """Runs whose lengths differ by so little are one."""
+
+
+@dataclass(frozen=True)
+class Longer:
+    """A run of uniform that was longer than usual: how it went, and what it took, evaluations and all."""
+
+    curve: tuple[Point, ...]
+    wall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,11 @@ def time_budgets(runs: Sequence[Run]) -> tuple[float, ...]:
     return tuple(sorted(taken | with_setup))
 
 
-def stretches(budgets: Sequence[float], uniform: Run, *, anneals: bool) -> dict[float, float]:
+def stretches(
+    budgets: Sequence[float], uniform: Run, *, anneals: bool, there: Iterable[float] = ()
+) -> dict[float, float]:
     """How many times as long as usual to train uniform for each budget that asks for more; one length serves those
-    that differ by little, and the longest serves all of a training that does not anneal.
+    that differ by little, and the longest serves all of a training that does not anneal. What is there already is used.
 
     >>> import torch
     >>> from saln.pilot.judging.equal_time import stretches
@@ -59,14 +69,37 @@ def stretches(budgets: Sequence[float], uniform: Run, *, anneals: bool) -> dict[
     >>> run = Run("uniform", 0, (Point(100, 0.5, None, 0.0, 10.0),), 0.0, torch.zeros(0), torch.zeros(0), None)
     >>> stretches((9.0, 14.9, 15.0, 20.0), run, anneals=True)
     {14.9: 1.5, 15.0: 1.5, 20.0: 2.0}
+    >>> stretches((9.0, 14.9, 15.0, 20.0), run, anneals=True, there=(1.51, 3.0))
+    {14.9: 1.51, 15.0: 1.51, 20.0: 2.0}
     """
     longer = [each for each in budgets if each > ALIKE * uniform.final.seconds]
     found: dict[float, float] = {}
+    lengths = set(there)
     for budget in reversed(longer):
-        least = min(found.values(), default=0.0)
         times = budget / uniform.final.seconds
-        found[budget] = least if least and (not anneals or least <= ALIKE * times) else times
+        fit = [each for each in lengths if times <= each and (not anneals or each <= ALIKE * times)]
+        found[budget] = min(fit, default=times)
+        lengths.add(found[budget])
     return dict(sorted(found.items()))
+
+
+def longer_uniform(
+    seed: int, budgets: Sequence[float], uniform: Run, runs: Mapping[float, Longer], *, anneals: bool
+) -> LongerUniform | None:
+    """How uniform stands after each budget, by its longer runs; None where one is missing."""
+    wanted = stretches(budgets, uniform, anneals=anneals, there=runs)
+    if not set(wanted.values()) <= set(runs):
+        return None
+    points = []
+    for budget in budgets:
+        if budget not in wanted:
+            points.append(uniform.final)
+        elif anneals:
+            points.append(runs[wanted[budget]].curve[-1])
+        else:
+            points.append(point_at(runs[wanted[budget]].curve, budget))
+    taken = sum(runs[each].wall_seconds for each in set(wanted.values()))
+    return LongerUniform(seed, tuple(budgets), tuple(points), taken)
 
 
 def point_at(curve: Sequence[Point], seconds: float) -> Point:

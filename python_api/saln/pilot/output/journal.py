@@ -7,6 +7,8 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,21 +19,21 @@ import torch
 
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import DataSummary, Job
-from saln.pilot.judging.equal_time import LongerUniform
+from saln.pilot.judging.equal_time import Longer
 from saln.pilot.judging.selection import ScoredBatch, Selection
 from saln.pilot.training.point import Point
 from saln.pilot.training.run import Run
 
-APPLICATION, FORMAT = 0x73616C6E, 2
+APPLICATION, FORMAT = 0x73616C6E, 3
 """What SQLite's `application_id` (in ASCII: saln) and `user_version` say in files of this package."""
 TABLES = (
     "CREATE TABLE pilot (gates TEXT, data TEXT)",
     "CREATE TABLE spent (seconds REAL)",
     "CREATE TABLE run (method TEXT, seed INTEGER, setup_seconds REAL, wall_seconds REAL, processor TEXT, "
-    "curve TEXT, selection TEXT, arrays BLOB, PRIMARY KEY (method, seed))",
-    "CREATE TABLE longer (seed INTEGER PRIMARY KEY, budgets TEXT, curve TEXT, wall_seconds REAL)",
+    "curve TEXT, selection TEXT, arrays BLOB, source TEXT, PRIMARY KEY (method, seed))",
+    "CREATE TABLE longer (seed INTEGER, stretch REAL, curve TEXT, wall_seconds REAL, PRIMARY KEY (seed, stretch))",
 )
-"""Texts but `method` and `processor` are JSON; `arrays` is an npz file."""
+"""Texts but `method`, `processor` and `source` are JSON; `arrays` is an npz file."""
 ARRAYS = {"chosen": np.int32, "step_seconds": np.float64, "predicted": np.int32}
 """Tensors of a run as they are stored."""
 
@@ -51,6 +53,8 @@ class Journal:
     folder : Path or None
         Made where it is missing; None keeps nothing.
     fingerprint : str
+    sources : mapping of str to str
+        Of methods that are the user's own, by name, as `Method.source`; runs of others of these names are forgotten.
     gates : tuple of str
         Written down with the first run, to tell later whether they were changed.
     fresh : bool
@@ -63,10 +67,17 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path | None, fingerprint: str, gates: tuple[str, ...] = (), *, fresh: bool = False
+        self,
+        folder: Path | None,
+        fingerprint: str,
+        gates: tuple[str, ...] = (),
+        *,
+        sources: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> None:
+        self._sources = sources or {}
         self.runs: dict[tuple[str, int], tuple[Run, Selection]] = {}
-        self.longer: dict[int, LongerUniform] = {}
+        self.longer: dict[int, dict[float, Longer]] = defaultdict(dict)  # by seed, and how many times as long
         self.summary: DataSummary | None = None
         self.seconds = 0.0
         self.processors: set[str] = set()
@@ -102,15 +113,16 @@ class Journal:
             arrays, **{name: each.numpy().astype(kind) for name, (each, kind) in found.items() if each is not None}
         )
         self._write(
-            run.wall_seconds, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?)", run.method, run.seed,
+            run.wall_seconds, "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", run.method, run.seed,
             run.setup_seconds, run.wall_seconds, processor, _json(run.curve), _json(selection), arrays.getvalue(),
+            self._sources.get(run.method, ""),
         )  # fmt: skip
 
-    def add_longer(self, longer: LongerUniform) -> None:
-        """Uniform's longer run of a seed, in place of a shorter one."""
-        self.longer[longer.seed] = longer
-        row = longer.seed, _json(longer.budgets), _json(longer.curve), longer.wall_seconds
-        self._write(longer.wall_seconds, "INSERT OR REPLACE INTO longer VALUES (?, ?, ?, ?)", *row)
+    def add_longer(self, seed: int, stretch: float, longer: Longer) -> None:
+        """A run of uniform that was so many times as long as usual."""
+        self.longer[seed][stretch] = longer
+        row = seed, stretch, _json(longer.curve), longer.wall_seconds
+        self._write(longer.wall_seconds, "INSERT INTO longer VALUES (?, ?, ?, ?)", *row)
 
     def add_seconds(self, seconds: float) -> None:
         """Time spent on what belongs to no run: splits, reference networks."""
@@ -134,7 +146,10 @@ class Journal:
         self._db.commit()
         data, self.seconds = self._one("SELECT data FROM pilot"), self._one("SELECT total(seconds) FROM spent")
         self.summary = None if data is None else DataSummary(**_loaded(data))
-        for method, seed, setup, wall, processor, curve, selection, content in self._db.execute("SELECT * FROM run"):
+        for method, source in self._sources.items():
+            self._db.execute("DELETE FROM run WHERE method = ? AND source != ?", (method, source))
+        self._db.commit()
+        for method, seed, setup, wall, processor, curve, selection, content, _ in self._db.execute("SELECT * FROM run"):
             with np.load(io.BytesIO(content)) as stored:
                 found = {name: torch.from_numpy(stored[name]) for name in stored.files}
             arrays: dict[str, Any] = {
@@ -152,8 +167,8 @@ class Journal:
             )
             self.runs[method, seed] = run, _selection(selection)
             self.processors.add(processor)
-        for seed, budgets, curve, wall in self._db.execute("SELECT * FROM longer"):
-            self.longer[seed] = LongerUniform(seed, _loaded(budgets), _curve(curve), wall)
+        for seed, stretch, curve, wall in self._db.execute("SELECT * FROM longer"):
+            self.longer[seed][stretch] = Longer(_curve(curve), wall)
         begun_with: tuple[str, ...] = _loaded(self._one("SELECT gates FROM pilot"))
         return begun_with
 
@@ -182,11 +197,11 @@ def _open(path: Path | None) -> sqlite3.Connection:
 
 
 def fingerprint(job: Job, config: PilotConfig, versions: dict[str, str]) -> str:
-    """Hexadecimal digest of the job, of the settings a run depends on, and of the versions."""
+    """Hexadecimal digest of the job, of the settings a run depends on, of the versions and of the journal's format."""
     digest = hashlib.sha256()
     for part in job.fingerprint():
         digest.update(part.encode() if isinstance(part, str) else part)
-    digest.update(json.dumps([config.run_settings(), versions], sort_keys=True).encode())
+    digest.update(json.dumps([config.run_settings(), versions, FORMAT], sort_keys=True).encode())
     return digest.hexdigest()
 
 

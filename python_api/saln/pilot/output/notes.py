@@ -9,6 +9,7 @@ import torch
 from saln.catalogue import Message, message
 from saln.pilot.config import PilotConfig
 from saln.pilot.job import DataSummary, Job
+from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.output.journal import Journal
 from saln.pilot.training.run import Run
 
@@ -21,7 +22,12 @@ UNLIKE = 0.1
 
 
 def notes(
-    job: Job, config: PilotConfig, journal: Journal, runs: Mapping[str, Sequence[Run]], found: int
+    job: Job,
+    config: PilotConfig,
+    journal: Journal,
+    runs: Mapping[str, Sequence[Run]],
+    longer: Mapping[int, LongerUniform],
+    found: int,
 ) -> tuple[str, ...]:
     """All notes on a stage, of which `found` runs come from an earlier session."""
     summary = journal.summary
@@ -31,7 +37,7 @@ def notes(
         *(job.about_settings(config, summary) if summary else ()),
         *_of_journal(config, journal, found),
         *_of_timings(runs),
-        *_of_equal_time(journal, runs["uniform"]),
+        *_of_equal_time(longer, runs["uniform"]),
         *caveats(config.seeds, len(runs) - 1),
     )
 
@@ -65,10 +71,10 @@ def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[Message]:
     return [] if max(weights) < DISTURBED else [message("notes.disturbed", weight=max(weights))]
 
 
-def _of_equal_time(journal: Journal, uniform: Sequence[Run]) -> list[Message]:
+def _of_equal_time(given: Mapping[int, LongerUniform], uniform: Sequence[Run]) -> list[Message]:
     """Whether uniform ended after as many steps as ever where a method took longer."""
     for run in uniform:
-        longer = journal.longer.get(run.seed)
+        longer = given.get(run.seed)
         if longer is None:
             continue
         for budget, point in zip(longer.budgets, longer.curve, strict=True):

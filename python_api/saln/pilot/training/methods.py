@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saln.pilot.config import PilotError
+from saln.pilot.source import source_of
 from saln.pilot.training.run import Method
 from saln.selectors import DEFAULT, Selector, make_selector
 from saln.selectors.auto import METRICS
@@ -62,4 +63,5 @@ def _method(given: str | Selector, provides: frozenset[str] | None, metric: str 
     wanted = needs | ({REWARD} if selector.wants_reward else set())
     if provides is not None and not wanted <= provides:
         raise PilotError(f"methods: '{name}' needs {', '.join(sorted(wanted - provides))}, which there is not here")
-    return Method(name, selector, needs)
+    source = source_of((type(given), given.get_params())) if isinstance(given, Selector) else ""
+    return Method(name, selector, needs, source)

@@ -32,11 +32,14 @@ class Method:
         None takes the first rows of the super-batch, which shuffled epochs would have given: uniform, at no cost.
     needs : frozenset of str
         Which of `features`, `losses`, `reference_losses`, `labels` and `residuals` the selector reads.
+    source : str
+        A digest of a selector of the user's own, which its name does not tell; empty for a method that is named.
     """
 
     name: str
     selector: Selector | None
     needs: frozenset[str] = field(default_factory=frozenset)
+    source: str = ""
 
 
 class Plain(Selector):
