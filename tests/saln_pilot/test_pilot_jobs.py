@@ -248,10 +248,13 @@ def test_runs_of_other_lengths_are_not_compared() -> None:
     [
         ({"features": X.tolist()}, "features is a list; wanted a tensor or an array"),
         ({"features": X.long()}, r"features are torch.int64 \[200, 4\]; wanted floats \[N, d\]"),
-        ({"labels": Y[:100]}, "labels: 100 values; wanted one for each of the 200 rows of features"),
-        ({"groups": {"site": [0, 1]}}, "groups 'site': 2 values"),
+        ({"labels": Y[:100]}, "labels has 100 values and features 200 rows; wanted as many of both"),
+        ({"groups": {"site": [0, 1]}}, "groups 'site' has 2 values and features 200 rows"),
         ({"batch_size": 400}, r"train: 200 training rows, fewer than a batch of 400 \(batch_size\)"),
-        ({"steps": 5}, "settings: .*'steps'"),
+        ({"steps": 5}, "compare has no setting 'steps'.*; there are features, .*, people_price_per_hour$"),
+        ({"filter_ration": 0.5}, r"no setting 'filter_ration' \(did you mean filter_ratio\?\); there are"),
+        ({"qqq": 5}, "compare has no setting 'qqq'; there are features, .*, people_price_per_hour$"),
+        ({"features": X * np.nan}, "features: none of the 200 rows has finite values only"),
         ({"gates": ["final_rmse <= 1"]}, "the training reports no such metric; there are .*final_loss"),
         ({"gates": ["final_accuracy is good"]}, "gate 'final_accuracy is good'"),
         ({"job": "train"}, "train is a str; wanted a function"),
@@ -260,6 +263,61 @@ def test_runs_of_other_lengths_are_not_compared() -> None:
 def test_what_is_asked_for_is_checked(options: dict[str, Any], words: str) -> None:
     with pytest.raises(PilotError, match=words):
         run(**options)
+
+
+def test_rows_that_are_not_finite_are_left_out_of_every_training() -> None:
+    features = X.clone()
+    features[3] = float("nan")
+    features[100:160, 1] = float("inf")
+    reference = torch.zeros(200)
+    reference[199] = float("nan")
+    SEEN.clear()
+    result = run(features=features, methods=["herding", "uniform"], reference_losses=reference, seeds=1)
+    left_out = {3, *range(100, 160), 199}
+    assert {row for batch in SEEN for row in batch} == set(range(200)) - left_out
+    assert result.steps == 9  # of 138 rows five batches an epoch
+    said = "62 rows of features hold values that are not finite, the first is row 3: every training"
+    assert any(said in note for note in result.notes)
+    with pytest.raises(PilotError, match="138 training rows without 62 whose features are not finite, fewer than"):
+        run(features=features, reference_losses=reference, batch_size=150)
+    with pytest.raises(PilotError, match="the training's dataset has 200 samples and features 199 rows"):
+        run(features=features[:199], labels=Y[:199])
+
+
+@pytest.mark.parametrize("kind", [ValueError, StopIteration, KeyError, SystemExit])
+def test_what_the_training_raises_is_shown_as_it_is(kind: type[BaseException]) -> None:
+    def function(sampler: PilotSampler, seed: int) -> None:
+        for _ in sampler:
+            raise kind("mine")
+
+    with pytest.raises(kind, match="mine"):
+        run(function)
+
+
+def test_ctrl_c_says_what_is_kept(tmp_path: Path) -> None:
+    def stopped(sampler: PilotSampler, seed: int) -> None:
+        for _ in sampler:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=f"interrupted; what is finished is kept in {tmp_path}: the same call"):
+        run(stopped, work=tmp_path)
+    with pytest.raises(KeyboardInterrupt, match="nothing is kept without work="):
+        run(stopped)
+
+
+def test_bars_end_where_runs_do_and_say_what_is_to_come(capsys: pytest.CaptureFixture[str]) -> None:
+    def one_more(sampler: PilotSampler, seed: int) -> Iterator[Any]:
+        for step, _ in enumerate((rows for _ in range(2) for rows in sampler), start=1):
+            if step == 12:
+                yield step, {"accuracy": 0.5}  # and the loop asks for one batch more
+
+    run(one_more, methods=["herding", "uniform"], feature_seconds=0.005, progress=True)
+    shown = capsys.readouterr().err
+    assert "24/24" in shown
+    assert "25/24" not in shown
+    assert "26/24" not in shown
+    said = "3 more follow, and up to 4 of uniform for as long as a method took"
+    assert said in " ".join(shown.split())
 
 
 def test_stages_serve_shares_of_the_rows() -> None:
@@ -304,7 +362,9 @@ def test_methods_that_go_by_losses_take_those_of_the_training() -> None:
 
 
 def test_a_dataset_that_is_not_the_features_is_refused() -> None:
-    with pytest.raises(ValueError, match="the dataset has 200 samples and the batch sampler features of 150"):
+    with pytest.raises(
+        ValueError, match="the training's dataset has 200 samples and features 150 rows; wanted a row for each sample"
+    ):
         run(features=X[:150], labels=Y[:150])
 
 
@@ -381,3 +441,38 @@ def test_options_of_the_built_in_training_are_refused_for_others(tmp_path: Path)
     assert "--features is missing" in refused("job.py:train")
     assert "no function 'fit'; there are train" in refused("job.py:fit", *features)
     assert "other.py: no such file" in refused("other.py:train", *features)
+
+
+STOPPED = """
+import os, signal
+def train(sampler, seed):
+    for _ in sampler:
+        os.kill(os.getpid(), signal.SIGINT)
+    yield 1, {"accuracy": 0.5}
+
+def broken(sampler, seed):
+    raise ValueError("mine")
+
+def wrong(sampler, seed):
+    yield 5, {"accuracy": 0.5}
+"""
+
+
+def test_the_command_ends_in_one_line_but_shows_where_a_training_fails(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(STOPPED)
+    np.save(tmp_path / "x.npy", X.numpy())
+
+    def ends(name: str) -> tuple[int, list[str]]:
+        command = [sys.executable, "-m", "saln.cli", "pilot", f"job.py:{name}", "--features", "x.npy"]
+        command += ["--methods", "herding"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, [line for line in done.stderr.splitlines() if line]
+
+    said = "interrupted; what is finished is kept in report.pilot: the same command goes on"
+    assert ends("train") == (130, [said])
+    status, lines = ends("broken")
+    assert (status, lines[-1]) == (1, "ValueError: mine")
+    assert any("job.py" in line for line in lines)
+    status, lines = ends("wrong")
+    assert status == 2
+    assert len(lines) == 1

@@ -165,6 +165,7 @@ MESSAGES = {
     "notes.features_trained_on": "Features came with the data and are what every method, uniform too, trains on: what it took to extract them is counted for none.",
     "notes.features_unpriced": "Features came with the data, for selection alone: what it took to extract them is not known and not counted. Name it (feature_ms) before believing figures with everything counted.",
     "notes.extraction_unpriced": "What it took to extract the features is not known and not counted. Name it (feature_seconds) before believing figures with everything counted.",
+    "notes.not_finite": "{n:row of features holds|rows of features hold} values that are not finite, the first is row {row}: every training, uniform's too, goes without.",
     "notes.no_classes": "Labels are numbers that are no classes: selectors choose without labels.",
     "notes.spoiled": "The pilot made the training data worse: {how}. Test rows are as they were.",
     "spoiled.labels": "{share:g} % of the labels are another class",

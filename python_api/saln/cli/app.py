@@ -1,6 +1,7 @@
 """The application, and what its commands share."""
 
 import shlex
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +20,40 @@ app = typer.Typer(
 )
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as of what a shell runs."""
+
+
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """A wrong file, column or option ends in one line and status 2, not in a traceback."""
+def one_line_errors(kept: str = "") -> Iterator[None]:
+    """A wrong file, column or option ends in one line and status 2, not in a traceback; Ctrl-C in one and status 130.
+
+    What somebody's own training raises is shown with its traceback: it says where. `kept` says where what is
+    finished by then is found by the same command.
+    """
     try:
         yield
+    except KeyboardInterrupt as error:
+        goes_on = f"; what is finished is kept {kept}: the same command goes on" if kept else ""
+        typer.echo(f"interrupted{goes_on}", err=True)
+        raise typer.Exit(INTERRUPTED) from error
     except (ValueError, TypeError, IndexError, RuntimeError, OSError, ImportError) as error:
+        if _is_of_a_training(error):
+            raise
         from rich.console import Console
         from rich.text import Text
 
         Console(stderr=True, soft_wrap=True).print(Text(f"error: {' '.join(str(error).split())}"))
         raise typer.Exit(2) from error
+
+
+def _is_of_a_training(error: BaseException) -> bool:
+    """Whether it was raised below the user's training, and not by this package there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = str(Path(__file__).parents[1])
+    return any(each.name == "run_method" and each.filename.startswith(ours) for each in frames) and not frames[
+        -1
+    ].filename.startswith(ours)
 
 
 def split(text: str | None) -> list[str]:

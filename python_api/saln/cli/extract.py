@@ -48,7 +48,7 @@ def extract(
     The same model and data are not computed again; a run that was interrupted or killed goes on where it was when it is
     called again. OUTPUT.json says what the features were made from.
     """
-    with one_line_errors():
+    with one_line_errors(kept=f"beside {output}"):
         from saln.features.extraction import run
 
         options = {

@@ -173,7 +173,8 @@ def pilot(
     gate is undecided.
     """
     given = {name: value for name, value in locals().items() if name not in ("context", "data")}
-    with one_line_errors():
+    folder = work or output.with_suffix(".pilot")
+    with one_line_errors(kept=f"in {folder}"):
         from saln.catalogue import Words
         from saln.datasets import read_groups
         from saln.pages import render_report, write_data
@@ -189,7 +190,6 @@ def pilot(
         from saln.pilot.training.watch import Watchers
 
         Words(lang)  # an error before anything is run, not after
-        folder = work or output.with_suffix(".pilot")
         tables = [*((csv or folder) / name for name in TABLES), *(folder / name for name in (RESULT, *DRAWN))]
         features_path = None if features in FEATURE_SOURCES else Path(features)
         if features_path is not None and not features_path.exists():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -108,19 +111,34 @@ def compare(
     >>> result.methods, result.steps
     (('uniform', 'spectral_candidates'), 6)
     """
+    _check_names(settings)
     job = FunctionJob(
         train, features, labels, reference_losses=reference_losses, groups=groups, feature_seconds=feature_seconds,
         name=name,
     )  # fmt: skip
     made = make_methods(methods, job.provides, settings.get("metric"))
-    try:
-        config = PilotConfig(methods=tuple(each.name for each in made), batch_size=batch_size, seeds=seeds, **settings)
-    except TypeError as error:
-        raise PilotError(f"settings: {error}; there are {', '.join(PilotConfig.__dataclass_fields__)}") from error
+    config = PilotConfig(methods=tuple(each.name for each in made), batch_size=batch_size, seeds=seeds, **settings)
     bars = _bars() if progress else nullcontext()
-    with bars as shown:
-        every = [*watchers, *([Bars(shown)] if shown is not None else [])]
-        return run_pilot(job, config, made, Watchers(every), work=None if work is None else Path(work), fresh=fresh)
+    try:
+        with bars as shown:
+            every = [*watchers, *([Bars(shown)] if shown is not None else [])]
+            return run_pilot(job, config, made, Watchers(every), work=None if work is None else Path(work), fresh=fresh)
+    except KeyboardInterrupt:
+        kept = f"what is finished is kept in {work}: the same call goes on" if work else "nothing is kept without work="
+        raise KeyboardInterrupt(f"interrupted; {kept}") from None
+
+
+def _check_names(settings: Mapping[str, Any]) -> None:
+    """A PilotError about the first that there is no such setting of."""
+    names = [each.name for each in dataclasses.fields(PilotConfig) if each.name != "train_share"]
+    unknown = next((name for name in settings if name not in names), None)
+    if unknown is None:
+        return
+    own = [name for name in inspect.signature(compare).parameters if name not in ("train", "settings")]
+    names = [*own, *(name for name in names if name not in own)]
+    alike = difflib.get_close_matches(unknown, names, n=1)
+    hint = f" (did you mean {alike[0]}?)" if alike else ""
+    raise PilotError(f"compare has no setting '{unknown}'{hint}; there are {', '.join(names)}")
 
 
 def _bars() -> Any:

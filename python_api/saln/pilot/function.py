@@ -24,7 +24,8 @@ from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.job import ROWS_AT_ONCE, DataSummary, Job, Pool, Problem, Progress, content, order_of
 from saln.pilot.source import source_of
 from saln.sampling.order import EpochOrder
-from saln.superbatch import SuperBatch, as_tensor
+from saln.selectors.support.range import fits
+from saln.superbatch import FLOATING, SuperBatch, as_tensor
 
 if TYPE_CHECKING:
     from saln.pilot.training.sampler import PilotSampler
@@ -62,13 +63,17 @@ class FunctionProblem(Problem):
         """As in `Problem`."""
         reference = self.job.reference_losses
         features = self.features
-        whole = len(self.pool.rows) == len(self.job.features)  # then its length is compared with the dataset's
         return SuperBatch(
             features if needs else features[:, :0],
             labels=self.pool.labels,
             reference_losses=None if reference is None else self._taken(reference),
-            indices=None if whole else self.pool.rows,
+            indices=self.pool.rows,
         )
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        """As in `Problem`."""
+        return len(self.job.features)
 
     @property
     def fingerprint(self) -> Fingerprint | None:  # type: ignore[override]
@@ -95,6 +100,8 @@ class FunctionJob(Job):
     function : callable
         As `saln.pilot.compare` describes it.
     features : Tensor or ndarray [N, d], Features or path
+        Rows with values that are not finite, as `saln.extract` writes for those that cannot be read, are left out of
+        every training, uniform's too.
     labels : array_like [N], optional
         Classes, by number or name. Numbers that are no classes (a regression's) are no labels to selectors.
     reference_losses : Tensor or ndarray [N], optional
@@ -108,7 +115,7 @@ class FunctionJob(Job):
     Raises
     ------
     PilotError
-        What is given is not of one length, or of another kind.
+        What is given is not of one length, or of another kind, or no row is finite.
     """
 
     def __init__(
@@ -158,7 +165,19 @@ class FunctionJob(Job):
             *((f"groups '{each.column}'", each.codes) for each in self.groups),
         ):
             if rows is not None and len(rows) != n_rows:
-                raise PilotError(f"{what}: {len(rows)} values; wanted one for each of the {n_rows} rows of features")
+                raise PilotError(f"{what} has {len(rows)} values and features {n_rows} rows; wanted as many of both")
+        self.rows = self._finite_rows()
+
+    def _finite_rows(self) -> Tensor:
+        """`[n]`, what a training can be given; methods leave the others out, and uniform has the same rows."""
+        values = SuperBatch(self.features, reference_losses=self.reference_losses)
+        finite = values.finite_rows(FLOATING) & fits(values, {"features": values.reach("features")})
+        if n_left_out := int((~finite).sum()):
+            first = int((~finite).nonzero()[0])
+            self.notes += (message("notes.not_finite", n=n_left_out, row=first),)
+            if n_left_out == len(finite):
+                raise PilotError(f"features: none of the {n_left_out} rows has finite values only")
+        return finite.nonzero().squeeze(1)
 
     @cached_property
     def _source(self) -> str:
@@ -173,18 +192,19 @@ class FunctionJob(Job):
 
     def pool(self, config: PilotConfig, seed: int) -> Pool:
         """As in `Job`; the rows of a smaller share are among those of a larger one."""
-        n_rows = self.features.shape[0]
-        rows = torch.arange(n_rows)
+        rows = self.rows
         if config.train_share < 1.0:
             source = torch.Generator().manual_seed(SHARE_SEED_OFFSET + seed)
-            order = torch.randperm(n_rows, generator=source)
+            order = rows[torch.randperm(len(rows), generator=source)]
             if self.labels is not None:
                 order = order[_place_in_class(self.labels[order]).argsort(stable=True)]
-            rows = order[: round(config.train_share * n_rows)].sort().values
+            rows = order[: round(config.train_share * len(rows))].sort().values
         if len(rows) < config.batch_size:
+            n_left_out = len(self.features) - len(self.rows)
+            left_out = f" without {n_left_out} whose features are not finite" if n_left_out else ""
             raise PilotError(
-                f"{self.name}: {len(rows)} training rows, fewer than a batch of {config.batch_size} (batch_size"
-                f"{', stages' if config.train_share < 1.0 else ''})"
+                f"{self.name}: {len(rows)} training rows{left_out}, fewer than a batch of {config.batch_size} "
+                f"(batch_size{', stages' if config.train_share < 1.0 else ''})"
             )
         labels = None if self.labels is None else self.labels[rows]
         return Pool(seed, rows, labels, None, None, torch.empty(0, dtype=torch.int64))

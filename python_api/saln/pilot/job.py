@@ -88,6 +88,8 @@ class Problem(abc.ABC):
         0 where there are none.
     fingerprint : Fingerprint or None
         Of the dataset that the features are of: what a loader has is compared with it.
+    n_samples : int or None
+        Of that dataset, `pool.rows` and others.
     """
 
     pool: Pool
@@ -95,6 +97,7 @@ class Problem(abc.ABC):
     order: EpochOrder
     n_classes: int
     fingerprint: Fingerprint | None = None
+    n_samples: int | None = None
 
     @abc.abstractmethod
     def samples(self, needs: frozenset[str]) -> SuperBatch:

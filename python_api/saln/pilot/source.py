@@ -122,7 +122,7 @@ def _of_function(function: types.FunctionType) -> tuple[str, list[Any]]:
 
 def _of_code(code: types.CodeType) -> list[Any]:
     names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
-    return [code.co_code, code.co_exceptiontable, code.co_consts, *names]
+    return [code.co_code, getattr(code, "co_exceptiontable", b""), code.co_consts, *names]  # from 3.11 on
 
 
 def _of_class(kind: type) -> tuple[str, list[Any]]:

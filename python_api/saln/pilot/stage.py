@@ -180,6 +180,16 @@ class _Stage:
         self._journal.add_run(run, describe_selection(run, problem), self._processor)
         if before is None:
             self._watcher.known(self._config.seeds * run.final.step)
+        self._watcher.over(method.name, seed, run.final.step)
+        if before is None and (n_left := self._config.seeds * len(self._methods) - 1):
+            self._watcher.left(run.wall_seconds, n_left, self._most_longer(problem))
+
+    def _most_longer(self, problem: Problem) -> int:
+        """Longer runs of uniform that there may be: as long as each method without and with what came before it."""
+        if not self._job.anneals:
+            return self._config.seeds * (len(self._methods) > 1)
+        others = [each for each in self._methods if each.name != "uniform"]
+        return self._config.seeds * sum(1 + (problem.setup_seconds(each.needs) > 0.0) for each in others)
 
     def _check_equal(self, run: Run) -> None:
         for (name, seed), (other, _) in self._journal.runs.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -28,3 +29,14 @@ def library(module: str, extra: str) -> Any:
         raise ImportError(
             f"{extra} models need {extra} ({error}): pip install 'saln-kernels[{extra}]'", name=error.name
         ) from error
+
+
+def cannot_be_had(name: str, error: Exception) -> str:
+    r"""Why there is no model of a name that may be a folder's or the hub's.
+
+    >>> from saln.features.models.needs import cannot_be_had
+    >>> cannot_be_had("models/nosuch", OSError("We couldn't connect.\\nMore"))
+    "no such folder, nor could a model of that name be fetched (We couldn't connect.)"
+    """
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return reason if Path(name).exists() else f"no such folder, nor could a model of that name be fetched ({reason})"

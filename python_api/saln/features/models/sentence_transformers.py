@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from saln.features.models.encoder import Encoder
-from saln.features.models.needs import library
+from saln.features.models.needs import cannot_be_had, library
 from saln.features.models.options import Options
 from saln.features.models.transformers import as_text
 
@@ -23,7 +23,7 @@ def by_name(name: str, options: Options) -> Encoder:
     try:
         model = made(name, device=str(options.of_a_name()))
     except (OSError, ValueError) as error:
-        raise ValueError(f"model is 'sentence-transformers:{name}': {str(error).splitlines()[0]}") from error
+        raise ValueError(f"model is 'sentence-transformers:{name}': {cannot_be_had(name, error)}") from error
     return SentenceEncoder(model, options, name=f"sentence-transformers:{name}")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saln.features.models.collate import padded, prepared
 from saln.features.models.encoder import Encoder, Tokenize
-from saln.features.models.needs import library
+from saln.features.models.needs import cannot_be_had, library
 from saln.features.models.options import Options
 from saln.features.models.timm import as_picture
 
@@ -40,7 +40,7 @@ def by_name(name: str, options: Options, example: Any) -> Encoder:
         make = _of_texts if isinstance(example, str) else _of_pictures
         return make(auto, model.to(options.of_a_name()), name, options)
     except OSError as error:  # neither a folder nor a name that the hub has
-        raise ValueError(f"model is 'transformers:{name}': {str(error).splitlines()[0]}") from error
+        raise ValueError(f"model is 'transformers:{name}': {cannot_be_had(name, error)}") from error
 
 
 def _of_texts(auto: Any, model: Any, name: str, options: Options) -> Encoder:

@@ -60,8 +60,13 @@ def job(
             trainer.fit(module, datamodule=datamodule)
             if reports.n_trained > reports.last:
                 trainer.validate(module, datamodule=datamodule, verbose=False)
+        except SystemExit as error:  # what Lightning makes of Ctrl-C
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
         finally:
             del datamodule.train_dataloader  # back to the class's own
+            datamodule.trainer = None  # as it was given: a pilot knows the training by it
             reports.clock.close()
 
     return train

@@ -142,6 +142,7 @@ def run_method(
         by=method.name,
         needs=method.needs,
         fingerprint=problem.fingerprint,
+        n_samples=problem.n_samples,
         free=method.selector is None,
         stretch=stretch,
         n_steps=n_steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,8 @@ class PilotSampler(SpectralBatchSampler):
         How many times as long as usual this run's epochs are.
     fingerprint : Fingerprint, optional
         Of the dataset that the features are of.
+    n_samples : int, optional
+        Of that dataset, where the samples may be a part of it.
     free : bool
         Batches cost nothing: those of a shuffled loader, which does not go through all this.
     n_steps : int, optional
@@ -84,6 +86,7 @@ class PilotSampler(SpectralBatchSampler):
         by: str = "",
         needs: frozenset[str] = frozenset(),
         fingerprint: Fingerprint | None = None,
+        n_samples: int | None = None,
         free: bool = False,
         stretch: float = 1.0,
         n_steps: int | None = None,
@@ -115,6 +118,7 @@ class PilotSampler(SpectralBatchSampler):
         )
         self._device = samples.device
         self._fingerprint = fingerprint
+        self._n_samples = n_samples
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -134,6 +138,15 @@ class PilotSampler(SpectralBatchSampler):
             raise PilotError(f"{self._by} returned {len(batch)} positions; wanted {self.order.size(at[1])}")
         self._on_step()
         return batch
+
+    def check_dataset(self, dataset: object) -> None:
+        """As `SpectralBatchSampler.check_dataset`; also where stages, or values that are not finite, leave rows out."""
+        if self._n_samples is not None and isinstance(dataset, Sized) and len(dataset) != self._n_samples:
+            raise PilotError(
+                f"the training's dataset has {len(dataset)} samples and features {self._n_samples} rows; wanted a row "
+                "for each sample"
+            )
+        super().check_dataset(dataset)
 
     def served_at(self, epoch: int, step: int) -> ServedBatch:
         """As `SpectralBatchSampler.served_at`, by the places that a loader has."""

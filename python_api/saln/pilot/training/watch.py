@@ -17,6 +17,12 @@ class Watcher:
     def known(self, steps: int) -> None:
         """The first run is over: so many steps it will be in all for each method."""
 
+    def over(self, method: str, seed: int, steps: int) -> None:
+        """A run is over: so many steps of it count, since the last evaluation says where it ends."""
+
+    def left(self, seconds: float, runs: int, longer: int) -> None:
+        """The first run took so long; so many more follow, and at most so many of uniform for as long as a method."""
+
     def step(self, method: str, seed: int) -> None:
         """A method has made a step."""
 
@@ -46,6 +52,14 @@ class Watchers(Watcher):
     def known(self, steps: int) -> None:
         for each in self._watchers:
             each.known(steps)
+
+    def over(self, method: str, seed: int, steps: int) -> None:
+        for each in self._watchers:
+            each.over(method, seed, steps)
+
+    def left(self, seconds: float, runs: int, longer: int) -> None:
+        for each in self._watchers:
+            each.left(seconds, runs, longer)
 
     def step(self, method: str, seed: int) -> None:
         for each in self._watchers:
