@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
 import pickle
 import random
 from pathlib import Path
@@ -18,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 from feature_cases import Counting, Pairs
 from saln import SpectralBatchSampler, extract, select
 from saln.features import Features, Fingerprint
+from saln.features.labels_agree import agreement
 
 N = 150
 ANOTHER = r"row 0 of the dataset is not the row 0 that the features were extracted from"
@@ -174,3 +177,82 @@ def test_contents_are_told_apart() -> None:
 def test_select_takes_features(features: Features) -> None:
     chosen = select(features, 5, "logdet", generator=torch.Generator().manual_seed(0))
     assert torch.equal(chosen, select(features.tensor(), 5, "logdet", generator=torch.Generator().manual_seed(0)))
+
+
+NAMES = ["abbreviation", "entity", "description", "person", "place", "number"]
+
+
+def described(labels: list[int]) -> list[dict[str, object]]:
+    return [{"text": f"text {row}", "label": NAMES[label]} for row, label in enumerate(labels)]
+
+
+def tokenised(labels: list[int]) -> list[dict[str, object]]:
+    return [{"input_ids": [row, 1], "labels": label} for row, label in enumerate(labels)]
+
+
+def test_rows_of_another_kind_and_order_are_known_by_their_labels() -> None:
+    random.seed(0)
+    labels = [random.randrange(6) for _ in range(2000)]
+    found = Fingerprint.from_dict(json.loads(json.dumps(Fingerprint.of(described(labels)).as_dict())))
+    assert len(found.labels) == 253
+    found.check(tokenised(labels))
+    half_wrong = [random.randrange(6) if row % 2 else label for row, label in enumerate(labels)]
+    found.check(tokenised(half_wrong))
+    missing = [-1 if row % 2 else label for row, label in enumerate(labels)]
+    found.check(tokenised(missing))
+    found.check([{"input_ids": [row]} for row in range(2000)])
+    words = (
+        "labels are not those of the rows that the features were extracted from: .* even with half of the labels wrong"
+    )
+    for others in (sorted(labels), labels[::-1], [*labels[1:], labels[0]]):
+        with pytest.raises(ValueError, match=words):
+            found.check(tokenised(others))
+    coarse = Fingerprint.of(tokenised(labels))
+    coarse.check([{"text": "a", "label": str(6 * label + row % 3)} for row, label in enumerate(labels)])
+
+
+def test_augmented_rows_are_known_by_their_labels() -> None:
+    random.seed(0)
+    labels = [random.randrange(6) for _ in range(300)]
+    found = Fingerprint.of([(torch.full((2,), float(row)), label) for row, label in enumerate(labels)])
+
+    class Shifted(Dataset[tuple[Tensor, int]]):
+        def __init__(self, labels: list[int]) -> None:
+            self.labels = labels
+
+        def __len__(self) -> int:
+            return len(self.labels)
+
+        def __getitem__(self, row: int) -> tuple[Tensor, int]:
+            return torch.rand(2), self.labels[row]
+
+    found.check(Shifted(labels))
+    with pytest.raises(ValueError, match="labels are not those of the rows"):
+        found.check(Shifted(labels[::-1]))
+
+
+def test_how_often_labels_are_taken_for_others() -> None:
+    """Of the same rows, half of the labels wrong: never. In another order: nearly always with 4 to 50 classes."""
+    generator = np.random.default_rng(0)
+    noticed = {}
+    for n_classes in (2, 3, 4, 6, 20, 50, 100):
+        noticed[n_classes] = 0.0
+        for _ in range(300):
+            right = generator.integers(0, n_classes, 253)
+            wrong = (right + generator.integers(1, n_classes, 253)) % n_classes
+            given = np.where(generator.random(253) < 0.5, wrong, right)
+            explained, _, least = agreement([(str(a), f"class {b}") for a, b in zip(right, given, strict=True)])
+            assert explained >= least
+            shuffled = generator.permutation(right)
+            explained, _, least = agreement([(str(a), f"class {b}") for a, b in zip(right, shuffled, strict=True)])
+            noticed[n_classes] += (explained < least) / 300
+    assert all(noticed[n_classes] > 0.9 for n_classes in (4, 6, 20, 50))
+    # Too few classes, or too few rows of each, to tell: nothing is said.
+    assert all(noticed[n_classes] < 0.05 for n_classes in (2, 3, 100))
+    # What the simulation is too small to see: of the right labels alone.
+    for n_pairs in (1, 30, 64, 253):
+        *_, least = agreement([("a", "b")] * n_pairs)
+        probability = sum(math.comb(n_pairs, heads) for heads in range(least)) / 2**n_pairs
+        assert probability <= 1e-6
+    assert least == 89
+    assert agreement([("a", "b"), ("b", None), ("c", "-1")]) == (1, 1, 0)

@@ -12,13 +12,20 @@ import numpy as np
 import torch
 
 from saln.features.items import checksum, input_of, kind_of, label_of
+from saln.features.labels_agree import agreement
 
 PROBES = 64
 """Rows whose content is kept."""
 COMPARED = 16
 """Of these, rows that are read again when a dataset is compared."""
+LABELLED = 4 * (PROBES - 1) + 1
+"""Rows whose label is kept; the others' content is among them."""
 ASKED_AGAIN = 8
 """Times that a row is read again which has another content, before it counts as another row."""
+WANTED = (
+    "the dataset's rows and order as they were, or features extracted from this dataset; where you know that each "
+    "row of features is that of its sample, give the features as a tensor, saln.features.load(path).tensor()"
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Fingerprint:
     is_random : bool
         Whether a row has another content whenever it is asked for, as with augmentation.
     probes : tuple of Probe
+    labels : tuple of (int, str)
+        Rows and their labels, of up to 253 rows spread evenly.
 
     Examples
     --------
@@ -73,6 +82,7 @@ that each row of features is that of its sample, give the features as a tensor, 
     input: str | None
     is_random: bool
     probes: tuple[Probe, ...]
+    labels: tuple[tuple[int, str], ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, dataset: Any, input: str | None = None) -> Fingerprint:
@@ -86,12 +96,19 @@ that each row of features is that of its sample, give the features as a tensor, 
         with same_random_numbers():
             first = [_probe(dataset, row, input) for row in rows]
             again = [_probe(dataset, row, input) for row in rows]
-        return cls(n_rows, input, first != again, tuple(probe for probe in first if probe is not None))
+            probes = tuple(probe for probe in first if probe is not None)
+            labels = {probe.row: probe.label for probe in probes}
+            if any(label is not None for label in labels.values()):
+                more = np.linspace(0, n_rows - 1, min(LABELLED, n_rows), dtype=np.int64).tolist()
+                labels |= {row: _label(dataset, row) for row in more if row not in labels}
+        found = tuple((row, label) for row, label in sorted(labels.items()) if label is not None)
+        return cls(n_rows, input, first != again, probes, found)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Fingerprint:
         """The inverse of `as_dict`."""
-        return cls(**{**found, "probes": tuple(Probe(**probe) for probe in found["probes"])})
+        probes = tuple(Probe(**probe) for probe in found["probes"])
+        return cls(**{**found, "probes": probes, "labels": tuple(map(tuple, found.get("labels", ())))})
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -106,11 +123,17 @@ that each row of features is that of its sample, give the features as a tensor, 
         """Raise a ValueError if a dataset has other rows, or the same in another order.
 
         Of up to 16 rows the content is compared, where it is of the kind that it was: a tokenised dataset is not
-        compared with its texts, nor an image of another size. Nothing is said where a row has another content whenever
-        it is asked for, as with augmentation, or where contents differ and all labels agree, as with another transform.
+        compared with its texts, nor an image of another size. Nothing is said where contents differ and all labels
+        agree, as with another transform. Where contents cannot be compared, or a row has another content whenever it is
+        asked for, as with augmentation, labels are (`saln.features.labels_agree`).
         """
-        if self.is_random or not hasattr(dataset, "__getitem__"):
+        if not hasattr(dataset, "__getitem__"):
             return
+        if self.is_random or not self._compare(dataset):
+            self._compare_labels(dataset)
+
+    def _compare(self, dataset: Any) -> bool:
+        """Whether contents could be compared; a ValueError where they are others."""
         places = np.linspace(0, len(self.probes) - 1, min(COMPARED, len(self.probes)), dtype=np.int64).tolist()
         wanted = [self.probes[place] for place in places]
         with same_random_numbers():
@@ -121,16 +144,36 @@ that each row of features is that of its sample, give the features as a tensor, 
                 if theirs is not None and mine.kind == theirs.kind
             ]
             others = [theirs for mine, theirs in same_kind if mine.checksum != theirs.checksum]
-            if not others or _labels_agree(same_kind) or any(_is_random(dataset, each, self.input) for each in others):
-                return
+            if others and any(_is_random(dataset, each, self.input) for each in others):
+                return False
+            if not others or _labels_agree(same_kind):
+                return bool(same_kind)
         more = f", nor are {len(others) - 1} more of {len(same_kind)} compared" if len(others) > 1 else ""
         row, kind = others[0].row, others[0].kind
         raise ValueError(
-            f"row {row} of the dataset is not the row {row} that the features were extracted from ({kind}){more}: "
-            "want the dataset's rows and order as they were, or features extracted from this dataset; where you know "
-            "that each row of features is that of its sample, give the features as a tensor, "
-            "saln.features.load(path).tensor()"
+            f"row {row} of the dataset is not the row {row} that the features were extracted from ({kind}){more}: want "
+            f"{WANTED}"
         )
+
+    def _compare_labels(self, dataset: Any) -> None:
+        """A ValueError where the dataset's labels go with those of the rows extracted no more than by chance."""
+        known = self.labels or tuple((probe.row, probe.label) for probe in self.probes if probe.label is not None)
+        with same_random_numbers():
+            pairs = [(label, _label(dataset, row)) for row, label in known]
+        explained, n_pairs, least = agreement(pairs)
+        if explained < least:
+            raise ValueError(
+                f"the dataset's labels are not those of the rows that the features were extracted from: {explained} of "
+                f"{n_pairs} go together, whatever the classes are called, and of the same rows {least} or more would, "
+                f"even with half of the labels wrong: want {WANTED}; so, too, where these are labels of another task"
+            )
+
+
+def _label(dataset: Any, row: int) -> str | None:
+    try:
+        return label_of(dataset[row])
+    except Exception:  # as of probes
+        return None
 
 
 def _probe(dataset: Any, row: int, input: str | None) -> Probe | None:
