@@ -202,7 +202,10 @@ class TestStages:
             samplers.append(sampler)
             job(sampler, seed)
 
-        saln.pilot.compare(watched, features=x, labels=y, seeds=1, progress=False)
+        result = saln.pilot.compare(watched, features=x, labels=y, seeds=1, progress=False)
+        said = [note for note in result.notes if note.startswith("What auto found and did")]
+        assert "9 batches chosen by gradients that training remembers" in said[0]
+        assert "% of the labels look wrong" in said[0]
         chosen = [each for each in samplers if isinstance(each.selector, Auto)]
         assert {each.selector.figures["batches_gradients"] for each in chosen} == {9.0}
 
@@ -212,6 +215,18 @@ class TestStages:
         with pytest.warns(UserWarning, match="goes on without what training knows.*has no linear layer"):
             train(sampler, x, y, 3, Scaled())
         assert {batch.report.stage for batch in sampler.served} == {"shuffled"}
+
+    def test_losses_without_residuals_are_said_to_be_not_enough(self):
+        """They were taken in silence, and every batch was a shuffled one."""
+        x, y, _ = dataset(600, wrong=0.3)
+        sampler = SpectralBatchSampler(x, 50, labels=y)
+        batches = iter(sampler)
+        first = next(batches)
+        with pytest.warns(UserWarning, match="residuals are left out, want them recorded beside losses"):
+            sampler.recorder.record(torch.rand(len(first)))
+        for rows in batches:
+            sampler.recorder.record(torch.rand(len(rows)))
+        assert {batch.report.stage for batch in sampler.served} == {"features"}
 
     def test_a_selector_that_needs_what_cannot_be_recorded_raises(self):
         x, y, _ = dataset(400)

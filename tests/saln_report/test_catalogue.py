@@ -19,7 +19,7 @@ from saln.pages.page import Explained
 ROOT = Path(saln.__file__).parent
 TEMPLATES = sorted(ROOT.glob("pages/*.j2"))
 OTHERS = [language for language in LANGUAGES if language != "en"]
-MADE_UP = ("question.", "data.", "metric.", "unit.", "audit.")
+MADE_UP = ("question.", "data.", "metric.", "unit.", "audit.", "figure.")
 """Beginnings of keys that programs put together."""
 
 

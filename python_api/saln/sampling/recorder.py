@@ -122,7 +122,8 @@ class Recorder:
         activations : Tensor [B, h], optional
             What the last layer was given; needed where the sampler was made with `activations=True`.
         residuals : Tensor [B, C], optional
-            Softmax minus one-hot; needed where the selector reads residuals.
+            Softmax minus one-hot; needed where the selector reads residuals. One that can do without them goes on
+            with nothing recorded, and a warning says so.
 
         Raises
         ------
@@ -137,10 +138,12 @@ class Recorder:
         values: dict[str, Tensor] = {}
         for name in self.keeps:
             value = given[name]
-            if value is None and name in self._uses:
-                continue
             if value is None:
-                raise ValueError(f"{name} are left out, want them recorded beside losses: {_why(name)}")
+                missing = ValueError(f"{name} are left out, want them recorded beside losses: {_why(name)}")
+                if name not in self._uses:
+                    raise missing
+                self._do_without(missing)
+                return
             wanted = ["B"] if name == "losses" else [losses.shape[0] if losses.dim() else 0, "n"]
             if value.dim() != len(wanted) or (name != "losses" and value.shape[0] != wanted[0]):
                 shown = ", ".join(map(str, wanted))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -78,6 +78,8 @@ class Selection:
         Evenly spaced.
     highest, lowest : tuple of ScoredBatch
         Of those batches, the most extreme first.
+    figures : mapping of str to float
+        What the selector found and did, as in `Selector.figures`.
     """
 
     method: str
@@ -98,6 +100,7 @@ class Selection:
     scored_steps: tuple[int, ...]
     highest: tuple[ScoredBatch, ...]
     lowest: tuple[ScoredBatch, ...]
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def describe_selection(run: Run, problem: Problem) -> Selection:
@@ -135,6 +138,7 @@ def describe_selection(run: Run, problem: Problem) -> Selection:
         scored_steps=tuple(scored.tolist()),
         highest=tuple(_scored(run, pool, int(scored[i]), float(scores[i])) for i in order[:EXTREMES]),
         lowest=tuple(_scored(run, pool, int(scored[i]), float(scores[i])) for i in order.flip(0)[:EXTREMES]),
+        figures=run.figures,
     )
 
 
@@ -146,10 +150,13 @@ def mean_selection(selections: Sequence[Selection]) -> Selection:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """Of numbers, and place by place of tuples; what is None or empty is left out."""
+    """Of numbers, and place by place of tuples, by name of mappings; what is None or empty is left out."""
     known = [value for value in values if value not in (None, ())]
     if not known:
         return values[0]
+    if isinstance(known[0], Mapping):
+        names = dict.fromkeys(name for value in known for name in value)
+        return {name: _mean([value[name] for value in known if name in value]) for name in names}
     if isinstance(known[0], tuple):
         return tuple(_mean(column) for column in zip(*known, strict=True))
     return statistics.fmean(known)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from saln.catalogue import Message, message
+from saln.catalogue.en import MESSAGES
 from saln.pilot.config import PilotConfig
 from saln.pilot.job import DataSummary, Job
 from saln.pilot.judging.equal_time import LongerUniform
+from saln.pilot.judging.selection import mean_selection
 from saln.pilot.output.journal import Journal
 from saln.pilot.training.run import Run
 
@@ -38,6 +40,7 @@ def notes(
         *_of_journal(config, journal, found),
         *_of_timings(runs),
         *_of_equal_time(longer, runs["uniform"]),
+        *_of_findings(journal, runs),
         *caveats(config.seeds, len(runs) - 1),
     )
 
@@ -81,6 +84,23 @@ def _of_equal_time(given: Mapping[int, LongerUniform], uniform: Sequence[Run]) -
             if budget > LONGER * run.total_seconds and point.step <= run.final.step:
                 return [message("notes.fixed_steps", steps=run.final.step)]
     return []
+
+
+def _of_findings(journal: Journal, runs: Mapping[str, Sequence[Run]]) -> list[Message]:
+    """What each selector says that it found and did, mean over seeds."""
+    said = []
+    for method, of_method in runs.items():
+        found = mean_selection([journal.runs[method, run.seed][1] for run in of_method]).figures
+        if found:
+            shown = [_figure(name, value) for name, value in found.items()]
+            said.append(message("notes.figures", method=method, figures=shown, n=len(of_method)))
+    return said
+
+
+def _figure(name: str, value: float) -> Message:
+    """A figure of a selector, in words where the catalogue has them."""
+    key = f"figure.{name}"
+    return message(key, value=value) if key in MESSAGES else message("figure", name=name, value=f"{value:.4g}")
 
 
 def caveats(n_seeds: int, n_compared: int) -> tuple[Message, ...]:

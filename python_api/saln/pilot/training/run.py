@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -75,6 +75,8 @@ class Run:
         `[t]` the class that the last evaluation found for each of `Pool.test_rows`.
     wall_seconds : float
         What the run really took, evaluations and all.
+    figures : mapping of str to float
+        What the selector found and did, as in `Selector.figures`.
     """
 
     method: str
@@ -85,6 +87,7 @@ class Run:
     step_seconds: Tensor
     predicted: Tensor | None
     wall_seconds: float = 0.0
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def final(self) -> Point:
@@ -181,6 +184,7 @@ def run_method(
         torch.tensor(sampler.clock.step_seconds[:steps], dtype=torch.float64),
         sampler.predictions,
         time.perf_counter() - began,
+        selector.figures,
     )
 
 
