@@ -68,8 +68,8 @@ def compare(
     name : str
         Of the data, for people; the function's by default.
     work : str or Path, optional
-        A folder for finished runs. A pilot that was killed goes on there: runs of the same data and settings, and of the
-        same training in all that it is made of (`saln.pilot.source`), are not run again.
+        A folder for finished runs. A pilot that was killed goes on there: runs of the same data and settings, and of
+        the same training in all that it is made of (`saln.pilot.source`), are not run again.
     fresh : bool
         Run them again all the same.
     progress : bool
