@@ -36,6 +36,9 @@ int main(int, char** arguments) {
   std::printf("{\"kernel\": \"%s\", \"threads\": %d, \"grid\": %lld, \"shared_bytes\": %lld, ",
               facts_of(plan.kernel).name, plan.threads, static_cast<long long>(plan.grid),
               static_cast<long long>(plan.shared_bytes));
+  std::printf("\"parts\": %d, \"block_bytes\": %lld, \"split_shared_bytes\": %lld, \"predicted_split\": %.0f, ",
+              plan.choice.parts, static_cast<long long>(plan.block_bytes),
+              static_cast<long long>(plan.split_shared_bytes), predict_split_instructions(p, plan));
   std::printf("\"workspace_bytes\": %lld, \"predicted\": [%.0f, %.0f, %.0f, %.0f]}\n",
               static_cast<long long>(plan.workspace_bytes), n.gram, n.transforms, n.solve, n.values);
   p.n_candidates = interpreted;
