@@ -18,7 +18,14 @@ from cuda_on_cpu.simulator import encode
 from cuda_on_cpu.test_cuda_races import calls
 from programs import ROOT
 
-SIZES = ((7, torch.float32), (33, torch.bfloat16), (66, torch.float16), (130, torch.float32), (20, torch.float64))
+SIZES = (
+    (7, torch.float32),
+    (33, torch.bfloat16),
+    (66, torch.float16),
+    (130, torch.float32),
+    (260, torch.bfloat16),
+    (20, torch.float64),
+)
 
 
 def link(file: Path, build: Path) -> None:
