@@ -21,6 +21,8 @@ struct Costs {
 };
 constexpr Costs kOneWarp = {24, 0, 43, 42, 340, 0, 2.2, 30, 4.8, 300};
 constexpr Costs kWarps = {100, 60, 30, 125, 415, 0, 2.65, 30, 2.7, 1500};
+// 32 entries that are read in place of products.
+constexpr double kReadEntries = 42;
 // Gram matrices by Hopper's matrix unit: a slab, and what is before and behind.
 constexpr double kUnitSlab = 2990, kUnitEnds = 9500;
 // Gram matrices in parts: a slab of 64 bytes in a triangle and in a rectangle, a block's ends; 32 quads of a part that
@@ -41,6 +43,13 @@ constexpr int kPanel = 256;                               // rows that are multi
 
 double up(double x, double unit) { return std::ceil(x / unit); }
 
+// Times that 32 entries of a row are taken, over all rows of a triangle.
+double packed_warps(double order) {
+  double total = 0;
+  for (double i = 1; i <= order; ++i) total += up(i, 32);
+  return total;
+}
+
 // Blocks of 16 rows that are copied, and of products formed, a slab; and how often a slab is taken.
 struct Tiles {
   double rows = 0, blocks = 0, panels = 0;
@@ -60,7 +69,8 @@ Tiles tiles_of(double order, bool one_warp) {
 
 double gram(const Costs& c, const Problem& problem, const CudaPlan& p) {
   const double order = double(p.numbers.order), warps = p.threads / 32, held = facts_of(p.kernel).held_rows;
-  if (!has_products(problem) || p.numbers.side == Side::matrix_free) return 0;
+  if (p.numbers.side == Side::matrix_free) return 0;
+  if (!has_products(problem)) return kReadEntries * packed_warps(order);
   const double element = double(element_bytes(problem));
   if (p.choice.parts > 0) return order * order / 8 / 32 * (p.choice.parts * kPartQuads + kSumQuads);
   if (p.choice.in_panels) return up(double(problem.features.cols) * element, 128) * kUnitSlab + kUnitEnds;
@@ -75,9 +85,8 @@ double gram(const Costs& c, const Problem& problem, const CudaPlan& p) {
 }
 
 double transforms(const Costs& c, const CudaPlan& p) {
-  double total = p.threads / 32 * c.passes;
-  for (double i = 1; i <= double(p.numbers.order); ++i) total += c.row + c.entries * up(i, 32);
-  return total;
+  const double order = double(p.numbers.order);
+  return p.threads / 32 * c.passes + c.row * order + c.entries * packed_warps(order);
 }
 
 // csrc/cuda/solve/multisection.cuh: the first round is at 32 points.
