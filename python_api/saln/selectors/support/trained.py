@@ -55,7 +55,7 @@ class Trained:
         return self._squares[0] / self._squares[1]
 
     def forgotten(self, rows: Tensor) -> Tensor:
-        """Share of what was found of rows `[M]` that holds no longer, float32 `[M]`: 1 - 1/e after a dataset of samples;
+        """Share of what was found of rows `[M]` that holds no longer, float32 `[M]`: 1 - 1/e after N samples more;
         0 where nothing was found.
         """
         at = self._at[rows]
