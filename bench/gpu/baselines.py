@@ -21,6 +21,7 @@ CHUNKS = (None, 1024)  # candidates at once: all, or as many as leave rows and m
 FEW = 64  # candidates: torch loops over matrices above order 32, so that is timed on few and extrapolated
 ALLOWED = 1e-4  # of an exact library path, relative
 _Path = Callable[[Tensor, Tensor, int], Tensor]
+_Form = Callable[[Tensor, Tensor], Tensor]
 
 
 def grams(features: Tensor, candidates: Tensor) -> Tensor:
@@ -38,14 +39,14 @@ def by_chunks(path: Callable[[Tensor, Tensor], Tensor], size: int | None) -> Cal
     return lambda features, candidates: torch.cat([path(features, chunk) for chunk in candidates.split(size)])
 
 
-def stock_path(features: Tensor, candidates: Tensor, k: int) -> Tensor:
+def stock_path(features: Tensor, candidates: Tensor, k: int, form: _Form = grams) -> Tensor:
     """Gather, bmm, torch.linalg.eigvalsh: [C, k]."""
-    return torch.linalg.eigvalsh(grams(features, candidates))[:, -k:].flip(1)
+    return torch.linalg.eigvalsh(form(features, candidates))[:, -k:].flip(1)
 
 
-def cupy_path(features: Tensor, candidates: Tensor, k: int) -> Tensor:
+def cupy_path(features: Tensor, candidates: Tensor, k: int, form: _Form = grams) -> Tensor:
     """The same with CuPy's eigvalsh, which calls cuSOLVER's batched solvers."""
-    return cusolver.cupy_eigvals(grams(features, candidates))[:, -k:].flip(1)
+    return cusolver.cupy_eigvals(form(features, candidates))[:, -k:].flip(1)
 
 
 def svd_path(features: Tensor, candidates: Tensor, k: int) -> Tensor:
@@ -56,8 +57,8 @@ def svd_path(features: Tensor, candidates: Tensor, k: int) -> Tensor:
 class XsyevPath:
     """Gather, bmm, XsyevBatched: [C, k]; its workspaces are made on first sight of a batch size."""
 
-    def __init__(self, k: int) -> None:
-        self._k = k
+    def __init__(self, k: int, form: _Form = grams) -> None:
+        self._k, self._form = k, form
         self._solvers: dict[tuple[int, int], cusolver.Solver] = {}
 
     def __call__(self, features: Tensor, candidates: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class XsyevPath:
         if (count, order) not in self._solvers:
             self._solvers[count, order] = cusolver.Solver(count, order, features.device)
         # the next chunk's values go to the same place
-        return self._solvers[count, order].eigvals(grams(features, candidates))[:, -self._k :].flip(1)
+        return self._solvers[count, order].eigvals(self._form(features, candidates))[:, -self._k :].flip(1)
 
 
 class LanczosPath:

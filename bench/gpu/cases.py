@@ -21,6 +21,7 @@ class Case(cases.Case):
     floor: float = 0.0  # seconds on an H100: the larger of operations and bytes over its rates
     lanczos_ratio: float | None = None  # target over a CUDA-graphed batched Lanczos
     baselines: bool = True
+    kind: str = "spectra"  # of bench/gpu/kinds.py
 
     def smoke(self) -> "Case":
         """The same kind of case, tiny: to try the programs, on a CPU too."""
@@ -34,6 +35,8 @@ CASES = {
         Case("small", 16384, 32, 768, k=4, floor=146e-6, ratio_target=10, lanczos_ratio=5),
         Case("wide", 1024, 256, 1024, floor=172e-6, n_true=32, ratio_target=15, lanczos_ratio=5),
         Case("many", 1 << 20, 64, 512, floor=256 * 50e-6, baselines=False),
+        Case("logits", 64, 512, 151_936, k=512, pool=16384, floor=3.3e-3, n_true=1, kind="logits"),
+        Case("eigvalsh", 4096, 64, 96, k=64, dtype=torch.float32, floor=67e-6, n_true=64, kind="eigvalsh"),
     )
 }
 

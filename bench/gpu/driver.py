@@ -58,6 +58,11 @@ def calls() -> Iterator[Call]:
         if options["similarity"] in ("linear", "cosine"):
             yield "maxvol", (*both, size), {}
             yield "k_center", (*both, size), {"similarity": options["similarity"]}
+    # Gram matrices that many blocks form, in parts of the columns.
+    generator = torch.Generator().manual_seed(1)
+    long = torch.randn(400, 2200, generator=generator), torch.randint(-1, 400, (3, 300), generator=generator)
+    yield "gram", long, {}
+    yield "score_batches", (*long, "nuclear_norm"), {}
     matrices = torch.randn(3, 20, 20, generator=torch.Generator().manual_seed(0))
     yield "eigh", (matrices + matrices.mT, 4), {}
 

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from bench.cases import Inputs
-from bench.gpu import baselines, ours
-from bench.gpu.cases import CASES, Case, make_inputs
+from bench.gpu import ours
+from bench.gpu.cases import CASES, Case
+from bench.gpu.kinds import KINDS
 from bench.gpu.timing import Timing, interleave, prepare
-from bench.ours import exact
 from bench.timing import Variant, ratio
 from bench.truth import WrongResult
 from saln_kernels.backends.dispatch import serving
@@ -28,7 +28,8 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
     """Check, time and summarise every variant of a case; what is known so far is in the file at any time."""
     backend = "cuda" if device.type == "cuda" else "cpu"
     serving(backend, device)  # raises where it does not; where it does, it comes first
-    inputs = make_inputs(case, device)
+    kind = KINDS[case.kind]
+    inputs = kind.inputs(case, device)
     results: dict[str, Any] = {
         **{name: str(value) if name == "dtype" else value for name, value in asdict(case).items()},
         "shape": case.shape,
@@ -39,12 +40,12 @@ def measure_case(case: Case, device: torch.device, file: Path, rounds: int = ROU
         "complete": False,
         "variants": [],
     }
-    results["memory"] = peak_memory(inputs)
+    variants = list(kind.variants(inputs))
+    results["memory"] = peak_memory(variants[0], inputs)
     try:
-        results["plan"] = ours.floor(inputs)
+        results["plan"] = kind.plan(inputs)
     except RuntimeError as error:
         results["left_out"].append(f"plan: {error}")
-    variants = [*ours.variants(inputs), *(baselines.variants(inputs) if case.baselines else ())]
     timings: list[Timing] = []
 
     def prepared(late: bool) -> list[Timing]:
@@ -81,17 +82,16 @@ def _prepared(variant: Variant, inputs: Inputs, results: dict[str, Any]) -> Timi
         return None
 
 
-def peak_memory(inputs: Inputs) -> dict[str, int] | None:
-    """Bytes that a call takes at its peak over inputs and outputs; None where it cannot be told."""
+def peak_memory(variant: Variant, inputs: Inputs) -> dict[str, int] | None:
+    """Bytes that a variant takes at its peak over inputs and outputs; None where it cannot be told."""
     if inputs.device.type != "cuda":
         return None
     features, candidates = inputs.turn(0)
-    k = inputs.case.k
-    exact(features, candidates[:PART], k)  # loads the kernels
+    variant.call(features, candidates[:PART])  # loads the kernels
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    result = exact(features, candidates, k)
+    result = variant.call(features, candidates)
     torch.cuda.synchronize()
     outputs = result.numel() * result.element_size()
     return {"over": torch.cuda.max_memory_allocated() - before - outputs, "outputs": outputs}

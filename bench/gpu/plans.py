@@ -9,22 +9,31 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.gpu import logits
 from bench.gpu.cases import CASES, Case
-from saln_kernels import Plan, plan, topk_eigvals
+from saln_kernels import Plan, eigvalsh, plan, score_batches, topk_eigvals
 
 SOLVERS = ("exact", "randomized")
 
 
 def planned(case: Case, solver: str) -> Plan:
     """The plan of a case, from shapes alone."""
+    if case.kind == "eigvalsh":
+        return plan(eigvalsh, torch.empty(case.n_candidates, case.size, case.size, device="meta"), backend="cuda")
     features = torch.empty(case.pool, case.width, dtype=case.dtype, device="meta")
     candidates = torch.empty(case.n_candidates, case.size, dtype=torch.int64, device="meta")
+    if case.kind == "logits":
+        return plan(score_batches, features, candidates, logits.MAIN, backend="cuda")
     return plan(topk_eigvals, features, candidates, k=case.k, solver=solver, backend="cuda")
 
 
 def main(as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False) -> None:
     """Kernel, occupancy, floor and predicted time of every case."""
-    plans = {(name, solver): planned(case, solver) for name, case in CASES.items() for solver in SOLVERS}
+    plans = {
+        (name, solver): planned(case, solver)
+        for name, case in CASES.items()
+        for solver in (SOLVERS if case.kind == "spectra" else SOLVERS[:1])
+    }
     if as_json:
         rows = [{"case": name, "solver": solver, **asdict(p)} for (name, solver), p in plans.items()]
         print(json.dumps({"schema": "saln.gpu_plans/1", "plans": rows}))

@@ -16,7 +16,7 @@ import typer
 from bench import machine
 from bench.cases import Inputs
 from bench.gpu import __main__ as program
-from bench.gpu import baselines, counted, driver, library, measure, ours, quick, report, stages
+from bench.gpu import baselines, counted, driver, library, logits, measure, ours, quick, report, stages
 from bench.gpu.cases import CASES, make_inputs
 from bench.gpu.timing import Timing, prepare
 from bench.machine import ROOT
@@ -105,6 +105,32 @@ def test_case(measured: dict[str, Any]) -> None:
     assert all(row["n_rounds"] >= 2 and row["median"] > 0 for row in rows.values())
     if not torch.cuda.is_available():
         assert any("XsyevBatched" in text for text in measured["left_out"])
+
+
+@pytest.mark.parametrize("name", ["logits", "eigvalsh"])
+def test_other_kinds(inputs: Inputs, tmp_path: Path, name: str) -> None:
+    """Of a case that is no topk_eigvals of candidates: everybody's values are right, and ours come first."""
+    found = measure.measure_case(CASES[name].smoke(), CPU, tmp_path / "case.json", rounds=2)
+    assert (found["complete"], found["wrong"]) == (True, [])
+    first, *others = found["variants"]
+    assert (first["group"], first["ours"], first["over_ours"]) == (ours.EXACT, True, 1)
+    assert {baselines.STOCK} < {row["group"] for row in others} | {logits.SVDVALS}
+    assert found["plan"]["floor_seconds"] > 0
+    text = report.markdown(a_run(found), [])
+    assert f"## {name}: C=8" in text
+
+
+def test_logits_are_held_against_the_truth() -> None:
+    """A score that is off, and padding that counts, are wrong."""
+    inputs = logits.make_inputs(CASES["logits"].smoke(), CPU)
+    assert (inputs.candidates == -1).any()
+    rows = logits.gathered(*inputs.turn(0)).float()
+    assert (rows[inputs.candidates < 0] == 0).all()
+    truth = logits.Truth(inputs)
+    for name, formula in logits.FORMULAS.items():
+        scores = formula(torch.linalg.svdvals(rows) ** 2)
+        assert truth.check(name, scores).passed
+        assert not truth.check(name, 1.001 * scores).passed
 
 
 def a_run(case: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -50,6 +50,19 @@ ISETP.GE.AND P0, PT, R1, 0x15, PT
     assert (words[:32] == 21).all()
 
 
+def test_blocks_have_numbers_and_constants_bytes() -> None:
+    """Of the second block, with the second byte of its arguments."""
+    memory = Memory(block.SHARED_START + 4 * 256)
+    code = assembled(f"""
+S2R R0, SR_TID.X
+S2R R2, SR_CTAID.X
+LDC.U8 R1, c[0x0][0x211]
+IADD3 R1, R1, R2, RZ
+{STORE}""")
+    block.run(code, bytes([3, 5, 7, 9]), 32, memory, rank=1)
+    assert (memory.shared[4][block.SHARED_START // 4 :][:32] == 6).all()
+
+
 def test_both_sides_of_a_branch_are_issued_and_meet() -> None:
     counts, words = run(f"""
 S2R R0, SR_TID.X

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.gpu.sass import launch
-from bench.gpu.sass.budget import AGREEMENT, BUDGETS
+from bench.gpu.sass import launch, split
+from bench.gpu.sass.budget import AGREEMENT, BUDGETS, SPLIT
 from bench.gpu.sass.launch import CASES
 from bench.gpu.sass.phases import PHASES, shares
 from saln_kernels.backends import cuda
@@ -39,6 +39,18 @@ def test_within_budget(case: str, totals: dict[str, float]) -> None:
 def test_cost_model_agrees(case: str, totals: dict[str, float]) -> None:
     predicted = sum(launch.predicted(CASES[case]).values())
     assert predicted == pytest.approx(count(case, totals), rel=AGREEMENT)
+
+
+def test_gram_in_parts() -> None:
+    """Every unit of a matrix of 512 rows: right, within the budget, and as the model has it."""
+    if not cuda.LIBRARY.exists():
+        pytest.skip("the CUDA library was not built here: SALN_CUDA=1 python setup.py build_ext --inplace")
+    try:
+        total = sum(unit.total for unit in split.execute(split.CASE, [cuda.LIBRARY]))
+    except (LookupError, FileNotFoundError) as error:
+        pytest.skip(str(error))
+    assert total <= SPLIT.most
+    assert launch.planned(split.CASE)[0]["predicted_split"] == pytest.approx(total, rel=AGREEMENT)
 
 
 def test_every_case_has_a_budget() -> None:

@@ -20,7 +20,7 @@ CSRC = ROOT / "csrc"
 PLANS = ("core/plan.cpp", "cuda/plan/plan.cpp", "cuda/plan/cost.cpp", "cuda/plan/instructions.cpp")
 LAUNCHES = [
     *(Source(CSRC / name) for name in PLANS),
-    Source(CSRC / "cuda/launch/run.cu", "-x c++"),
+    *(Source(CSRC / f"cuda/launch/{name}.cu", "-x c++") for name in ("run", "split_gram")),
     *(Source(CSRC / "cuda/launch/kernel.cu", f"-x c++ -DSALN_KERNEL_NAME={name}") for name in tabled()),
     Source(HERE / "runtime/cuda_runtime.cpp"),
 ]

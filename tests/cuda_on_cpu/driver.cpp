@@ -3,6 +3,7 @@
 // shim, and for a GPU, with the same text: cuda_on_cpu/build.py.
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "core/names.h"
+#include "cuda/gram/split_gram.cuh"
 #include "cuda/launch/run.h"
 #include "request.h"
 
@@ -141,6 +143,7 @@ void serve(const Request& r) {
 
   answer.near_is_shared = plan.choice.near_is_shared;
   answer.basis_is_shared = plan.choice.basis_is_shared;
+  answer.parts = plan.choice.parts;
   answer.threads = plan.threads;
   answer.shared_bytes = plan.shared_bytes;
   answer.workspace_bytes = plan.workspace_bytes;
@@ -151,9 +154,13 @@ void serve(const Request& r) {
   // With what guards the pieces of memory, where something does.
   const device::Footprint guarded = facts_of(plan.kernel).measure(call_of(p, t, results, plan, nullptr));
   if (r.grid) plan.grid = r.grid;
+  // In parts, fewer candidates a launch, too.
+  if (r.grid && plan.choice.parts > 0) plan.at_once = std::min(plan.at_once, 2 * r.grid);
   answer.grid = plan.grid;
   plan.shared_bytes = int64_t(guarded.shared);
-  plan.workspace_bytes = plan.grid * int64_t(guarded.workspace);
+  plan.split_shared_bytes = device::SplitGram::shared_bytes(call_of(p, t, results, plan, nullptr));
+  plan.block_bytes = int64_t(guarded.workspace);
+  plan.workspace_bytes = plan.grid * plan.block_bytes + plan.parts_bytes;
   const Block workspace(plan.workspace_bytes);
   simulator::runs_backward = r.backward;
   run_cuda(p, t, plan, results, workspace.data(), 0, nullptr);

@@ -18,12 +18,19 @@ from cuda_on_cpu.simulator import encode
 from cuda_on_cpu.test_cuda_races import calls
 from programs import ROOT
 
-SIZES = ((7, torch.float32), (33, torch.bfloat16), (66, torch.float16), (130, torch.float32), (20, torch.float64))
+SIZES = (
+    (7, torch.float32),
+    (33, torch.bfloat16),
+    (66, torch.float16),
+    (130, torch.float32),
+    (260, torch.bfloat16),
+    (20, torch.float64),
+)
 
 
 def link(file: Path, build: Path) -> None:
     """Make the program, of the objects in a build folder of setup.py."""
-    kernels = [build / f"{name}_cu.o" for name in ("run", *tabled())]
+    kernels = [build / f"{name}_cu.o" for name in ("run", "split_gram", *tabled())]
     plans = [build / f"{name.removesuffix('.cpp').replace('/', '_')}.o" for name in PLANS]
     flags = ["-ccbin", os.environ.get("CXX", "g++"), "-std=c++20", "-O2", f"-I{CSRC}", "-cudart", "static"]
     alone = ["-Xcompiler", "-static-libstdc++,-static-libgcc"]

@@ -154,6 +154,24 @@ def test_launch_is_as_planned(gpu: FakeGpu, kernel: str) -> None:
     assert all(size > 0 and size % (256 * wanted.grid) == 0 for size in workspace)
 
 
+def test_parts(gpu: FakeGpu) -> None:
+    """Two launches on one stream: the blocks that form the matrices, and those that solve them."""
+    call = Call(make(260, 300, count=2, padding=0.9).problem, "score", criterion="nuclear_norm")
+    assert isinstance(call.problem, Problem)
+    features, candidates = call.problem.features, call.problem.candidates
+    planned = saln_kernels.plan(saln_kernels.score_batches, features, candidates, "nuclear_norm", backend="cuda")
+    assert planned.launch is not None
+    gpu.use_stream(3)
+    gpu.allocated.clear()
+    checks.check(Backend("fake GPU", lambda *calls: answer(gpu, 1, *calls)), call)
+    former, latter = gpu.launches()
+    assert (former["grid"], former["threads"]) == (2 * 3, 256)  # two triangles and a rectangle each
+    assert (latter["grid"], latter["threads"]) == (planned.launch.grid, planned.launch.threads) == (2, 512)
+    assert former["kernel"] != latter["kernel"]
+    assert {launch["stream"] for launch in (former, latter)} == {16 + 3}
+    assert planned.workspace_bytes in gpu.allocated
+
+
 @pytest.mark.parametrize("method", GREEDY)
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_greedy(gpu: FakeGpu, method: str, dtype: torch.dtype) -> None:

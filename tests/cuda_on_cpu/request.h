@@ -26,7 +26,7 @@ struct Request {
 // Followed by values, vectors and bounds, of float32 or float64.
 struct Response {
   int64_t values, vectors, bounds;  // bytes
-  int64_t near_is_shared, basis_is_shared;
+  int64_t near_is_shared, basis_is_shared, parts;
   int64_t grid, threads, shared_bytes, workspace_bytes;
   char kernel[32];
 };

@@ -17,7 +17,7 @@ from saln_kernels.matrices import Problem, result_dtype
 
 ARRAY = "7q16s"
 REQUEST = struct.Struct("<" + 5 * ARRAY + "11q2d" + 6 * "32s")
-RESPONSE = struct.Struct("<9q32s")
+RESPONSE = struct.Struct("<10q32s")
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Result(calls.Found):
     workspace_bytes: int = field(kw_only=True)
     near_is_shared: bool = field(kw_only=True)  # a candidate's vectors are in shared memory, not in the workspace
     basis_is_shared: bool = field(kw_only=True)  # so is the Krylov basis
+    parts: int = field(kw_only=True)  # of the columns, by which blocks of their own formed the Gram matrix, or 0
     call: Call = field(kw_only=True, repr=False)
 
     @property
@@ -128,7 +129,7 @@ def encode(call: Call) -> bytes:
 
 def decode(call: Call, data: bytes, at: int) -> tuple[Result, int]:
     """A Result from position `at` on, and where it ends."""
-    *sizes, near, basis, grid, threads, shared_bytes, workspace_bytes, kernel = RESPONSE.unpack_from(data, at)
+    *sizes, near, basis, parts, grid, threads, shared_bytes, workspace_bytes, kernel = RESPONSE.unpack_from(data, at)
     at += RESPONSE.size
     if isinstance(call.problem, Tensor):
         dtype, (count, b) = result_dtype(call.problem.dtype), call.problem.shape[:2]
@@ -156,5 +157,6 @@ def decode(call: Call, data: bytes, at: int) -> tuple[Result, int]:
         workspace_bytes=workspace_bytes,
         near_is_shared=bool(near),
         basis_is_shared=bool(basis),
+        parts=parts,
         call=call,
     ), at

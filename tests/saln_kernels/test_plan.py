@@ -105,6 +105,23 @@ def test_cuda(cpu: str, b: int, d: int, function: Callable[..., Any]) -> None:
     check_launch(found, most=(64 if b <= 256 else 512) * 2**20)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("b", [257, 512, 1024])
+def test_cuda_in_parts(cpu: str, b: int, dtype: torch.dtype) -> None:
+    """Many blocks form a large matrix, as many in any company; memory is bounded; float64 is not served so."""
+    found = {}
+    for count in (1, 64, 5000):
+        found[count] = plan(score_batches, *meta(count, b, 151_936, dtype), "nuclear_norm", backend="cuda")
+        check_launch(found[count], most=1024 * 2**20)
+        assert found[count].layout == "parts"
+    assert len({each.reason for each in found.values()}) == 1
+    assert "blocks a matrix" in found[1].reason
+    assert found[1].seconds < found[64].seconds < found[5000].seconds
+    wide = plan(score_batches, *meta(64, b, 4096, torch.float64), "nuclear_norm", backend="cuda")
+    assert wide.layout == "global_double"
+    assert "blocks a matrix" not in wide.reason
+
+
 def check_launch(found: Plan, most: int) -> None:
     """Of any machine: what a kernel occupies fits an H100, and no prediction is below the floor."""
     assert found.backend == "cuda"

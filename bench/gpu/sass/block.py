@@ -24,12 +24,12 @@ def constants(code: Code, arguments: bytes, threads: int) -> dict[int, bytes]:
     return {0: bytes(bank) + arguments, 2: code.jumps}
 
 
-def run(code: Code, arguments: bytes, threads: int, memory: Memory) -> list[int]:
-    """How often each instruction is issued, over all warps."""
+def run(code: Code, arguments: bytes, threads: int, memory: Memory, rank: int = 0) -> list[int]:
+    """How often each instruction is issued in a block, over all warps."""
     decoder = Decoder(constants(code, arguments, threads))
     counts = [0] * len(code.instructions)
     steps: list[Step | None] = [None] * len(code.instructions)
-    warps = [Warp(first, memory) for first in range(0, threads, LANES)]
+    warps = [Warp(first, memory, rank) for first in range(0, threads, LANES)]
     with np.errstate(all="ignore"):
         while any(w.live for w in warps):
             for w in warps:

@@ -20,5 +20,7 @@ BUDGETS = {
     "small": Budget(10_800, aim=12_500),
     "wide_randomized": Budget(453_000, aim=400_000),
     "wide_exact": Budget(1_690_000),
+    "eigvalsh": Budget(41_800),
 }
+SPLIT = Budget(253_000)  # of the kernel that forms Gram matrices in parts, for what split.py counts
 AGREEMENT = 0.1  # of the cost model with what is counted

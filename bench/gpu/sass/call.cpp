@@ -12,7 +12,8 @@ int main(int, char** arguments) {
   const auto number = [&arguments] { return std::strtoll(*++arguments, nullptr, 0); };
   const auto pointer = [&number] { return reinterpret_cast<void*>(number()); };
   Problem p;
-  p.features.dtype = dtype_of(*++arguments);
+  p.features.dtype = p.matrices.dtype = dtype_of(*++arguments);
+  p.similarity = similarity_of(*++arguments);
   Task t;
   t.solver = solver_of(*++arguments);
   t.output = Output::eigvals;
@@ -26,6 +27,13 @@ int main(int, char** arguments) {
   p.features.col_stride = 1;
   p.features.data = pointer();
   p.candidates = pointer();
+  if (p.similarity == Similarity::given) {
+    p.matrices.data = p.features.data;
+    p.matrices.rows = p.n_candidates * p.size;
+    p.matrices.cols = p.matrices.row_stride = p.size;
+    p.matrices.col_stride = 1;
+    p.matrix_stride = p.size * p.size;
+  }
   Results r;
   r.values = pointer();
   r.bounds = pointer();
@@ -36,6 +44,9 @@ int main(int, char** arguments) {
   std::printf("{\"kernel\": \"%s\", \"threads\": %d, \"grid\": %lld, \"shared_bytes\": %lld, ",
               facts_of(plan.kernel).name, plan.threads, static_cast<long long>(plan.grid),
               static_cast<long long>(plan.shared_bytes));
+  std::printf("\"parts\": %d, \"block_bytes\": %lld, \"split_shared_bytes\": %lld, \"predicted_split\": %.0f, ",
+              plan.choice.parts, static_cast<long long>(plan.block_bytes),
+              static_cast<long long>(plan.split_shared_bytes), predict_split_instructions(p, plan));
   std::printf("\"workspace_bytes\": %lld, \"predicted\": [%.0f, %.0f, %.0f, %.0f]}\n",
               static_cast<long long>(plan.workspace_bytes), n.gram, n.transforms, n.solve, n.values);
   p.n_candidates = interpreted;

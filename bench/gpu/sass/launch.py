@@ -29,7 +29,7 @@ TOLERANCE = 2e-3  # of the largest eigenvalue: an instruction misread is far off
 
 @dataclass(frozen=True)
 class Counted:
-    """A case of bfloat16 rows, and how many of its candidates one block takes here."""
+    """A case of bfloat16 rows, or of given matrices of float32, and how many of its candidates one block takes here."""
 
     candidates: int  # C
     size: int  # b
@@ -37,11 +37,12 @@ class Counted:
     k: int
     solver: str
     taken: int
+    given: bool = False
 
 
 def counted(case: Case, solver: str, taken: int) -> Counted:
     """A case of the benchmarks."""
-    return Counted(case.n_candidates, case.size, case.width, case.k, solver, taken)
+    return Counted(case.n_candidates, case.size, case.width, case.k, solver, taken, case.kind == "eigvalsh")
 
 
 # As many as a block of the launch takes, rounded, where the first differs from those that are looked ahead to.
@@ -50,6 +51,7 @@ CASES = {
     "small": counted(cases.CASES["small"], "exact", 3),
     "wide_randomized": counted(cases.CASES["wide"], "randomized", 1),
     "wide_exact": counted(cases.CASES["wide"], "exact", 1),
+    "eigvalsh": counted(cases.CASES["eigvalsh"], "exact", 3),
 }
 
 
@@ -100,7 +102,8 @@ class Arrays:
 def planned(case: Counted, rows: int = 1, arrays: Arrays = Arrays()) -> tuple[dict[str, Any], bytes]:
     """What the plan says, and the kernel's argument."""
     numbers = (case.k, case.candidates, case.taken, case.size, rows, case.width, *astuple(arrays))
-    command = [str(program()), "bfloat16", case.solver, *map(str, numbers)]
+    kind = ("float32", "given") if case.given else ("bfloat16", "linear")
+    command = [str(program()), *kind, case.solver, *map(str, numbers)]
     said = subprocess.run(command, capture_output=True, check=True).stdout
     head, _, argument = said.partition(b"\n")
     return json.loads(head), argument
@@ -129,22 +132,24 @@ def execute(case: Counted, libraries: Sequence[Path], arch: str = "90a") -> tupl
     decay = np.sqrt(1 + np.arange(case.width))
     stored = bfloat16((rng.standard_normal((rows, case.width)) / decay).astype(np.float32))
     chosen = np.stack([rng.permutation(rows)[: case.size] for _ in range(case.taken)]).astype(np.int64)
+    x = (stored.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
+    grams = np.stack([x[row] @ x[row].T for row in chosen])
+    sources = (grams.astype(np.float32) if case.given else stored, chosen)
     results, workspace = 4 * case.taken * case.k, plan["workspace_bytes"] // plan["grid"]
     memory = Memory(block.SHARED_START + plan["shared_bytes"])
-    inputs = [memory.add(array.reshape(-1).view(np.uint8)) for array in (stored, chosen)]
+    inputs = [memory.add(array.reshape(-1).view(np.uint8)) for array in sources]
     outputs = [memory.add(np.full(size, 0xFF, dtype=np.uint8)) for size in (results, results, workspace)]
     plan, argument = planned(case, rows, Arrays(*inputs, *outputs))
     code = read(tuple(libraries), arch, f"score<saln::device::{class_of(plan['kernel'])}>")
     counts = block.run(code, argument, plan["threads"], memory)
-    check(case, stored, chosen, memory.array(outputs[0])[:results].view(np.float32))
+    check(case, grams, memory.array(outputs[0])[:results].view(np.float32))
     return code, counts
 
 
-def check(case: Counted, stored: NDArray[np.uint16], candidates: NDArray[np.int64], found: NDArray[np.float32]) -> None:
+def check(case: Counted, grams: NDArray[np.float64], found: NDArray[np.float32]) -> None:
     """Eigenvalues against NumPy's."""
-    x = (stored.astype(np.uint32) << np.uint32(16)).view(np.float32).astype(np.float64)
-    for values, chosen in zip(found.reshape(case.taken, case.k), candidates, strict=True):
-        true = np.linalg.eigvalsh(x[chosen] @ x[chosen].T)[::-1][: case.k]
+    for values, gram in zip(found.reshape(case.taken, case.k), grams, strict=True):
+        true = np.linalg.eigvalsh(gram)[::-1][: case.k]
         error = float(np.abs(values - true).max() / true[0])
         if not error < TOLERANCE:
             raise Fault(f"eigenvalues are off by {error:.1e} of the largest")

@@ -40,7 +40,7 @@ SPECIAL: dict[str, Reader] = {
     "SR_TID.Y": lambda w: 0,
     "SR_TID.Z": lambda w: 0,
     "SR_LANEID": lambda w: w.thread % LANES,
-    "SR_CTAID.X": lambda w: 0,
+    "SR_CTAID.X": lambda w: w.block,
     "SR_CTAID.Y": lambda w: 0,
     "SR_CTAID.Z": lambda w: 0,
     "SR_CgaCtaId": lambda w: 0,

@@ -12,6 +12,7 @@ PHASES = (GRAM, TRANSFORMS, SOLVE, VALUES)  # as csrc/cuda/plan/instructions.h h
 # By the part of a candidate's work (`Part` of parts.cuh) that a function is; the kernel itself reduces, or iterates.
 PARTS = {
     "gather": GRAM,
+    "gather_parts": GRAM,
     "prepare": TRANSFORMS,
     "prepare_columns": TRANSFORMS,
     "transform": TRANSFORMS,

@@ -145,6 +145,10 @@ def load_constant(d: Decoder, i: Instruction) -> Step:
     view = "q" if "64" in i.modifiers else "u"
     put = writer(i.operands[0], view)
     read = d.longs(i.operands[1]) if view == "q" else d.words(i.operands[1])
+    byte = re.search(r"\[0x([0-9a-f]+)\]$", i.operands[1])
+    if "U8" in i.modifiers and byte:
+        shift = np.uint32(int(byte[1], 16) % 4 * 8)
+        return lambda w: put(w, read(w) >> shift & np.uint32(0xFF))
     if any(m in SIZES and m != "64" for m in i.modifiers):
         raise Fault("not interpreted")
     return lambda w: put(w, read(w))

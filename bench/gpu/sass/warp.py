@@ -74,8 +74,8 @@ class Memory:
 class Warp:
     """Registers, predicates, and which lanes are where."""
 
-    def __init__(self, first_thread: int, memory: Memory) -> None:
-        self.memory = memory
+    def __init__(self, first_thread: int, memory: Memory, block: int = 0) -> None:
+        self.memory, self.block = memory, block
         self.thread = np.arange(first_thread, first_thread + LANES, dtype=np.uint32)
         file = np.zeros((LANES, COLUMNS), dtype=np.uint32)
         # All columns as words, then all as integers and so on; the parts of it also by name.

@@ -71,6 +71,10 @@ struct StagedColumns {
   }
 };
 
+// How the products of a candidate's rows come into the tile: by its block from the rows, in that of gram/gram.cuh or of
+// gram/unit_panels.cuh, or from the parts that gram/split_gram.cuh formed.
+enum class Way { rows, panels, parts };
+
 template <class T, class G, int kOrder>
 class Builder {
  public:
@@ -122,9 +126,8 @@ class Builder {
     g.sync();
   }
 
-  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile, by UnitPanels if kPanels.
-  // Ends with a barrier.
-  template <bool kPanels>
+  // Reads candidate c and, on the Gram side, puts the products of its rows into the tile. Ends with a barrier.
+  template <Way kWay>
   SALN_DEVICE void gather(const G& g, int64_t c, Tile<T>& tile) const {
     const Problem& p = call_.problem;
     const int ahead = *ahead_;
@@ -135,9 +138,11 @@ class Builder {
     if (g.rank == 0) *ahead_ = 0;
     tile.n = now_.n();
     if (!now_.valid() || tile.n == 0 || (kOrder == 0 && call_.choice.side == Side::covariance)) return;
-    if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
+    if constexpr (kWay == Way::parts)
+      sum_parts(g, c, tile);
+    else if (p.similarity == Similarity::precomputed || p.similarity == Similarity::given)
       read_entries(g, tile);
-    else if constexpr (kPanels)
+    else if constexpr (kWay == Way::panels)
       products_in_panels(g, tile);
     else
       products(g, tile, ahead == 2);
@@ -217,6 +222,26 @@ class Builder {
 
   SALN_DEVICE void products_in_panels(const G& g, const Tile<T>& tile) const {
     UnitPanels<G>(g, call_.problem.features, now_, stages_, tile.data).fill(tile);
+  }
+
+  // What gram/split_gram.cuh left of candidate c.
+  SALN_DEVICE void sum_parts(const G& g, int64_t c, const Tile<T>& tile) const {
+    const int64_t apart = tile_elements(call_.problem.size, true);
+    const int parts = call_.choice.parts, end = tile.extent();
+    const T* const first = call_.parts + (c - call_.first) * parts * apart;
+#pragma unroll 1
+    for (int at = 4 * g.rank; at < end; at += 4 * G::threads) {
+      T sum[4] = {};
+#pragma unroll 4
+      for (int part = 0; part < parts; ++part) {
+        T x[4];
+        load_quad(first + part * apart + at, x);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) sum[e] += x[e];
+      }
+      store_quad(tile.data + at, sum);
+    }
+    g.sync();
   }
 
   SALN_DEVICE void read_entries(const G& g, const Tile<T>& tile) const {

@@ -14,6 +14,7 @@ struct Choice {
   int order = 0;  // of the matrix that is solved
   int count = 0;  // leading eigenvalues computed
   int n_iter = 0;
+  int parts = 0;                 // of the columns, by which gram/split_gram.cuh formed the Gram matrix; 0: it did not
   bool in_panels = false;        // the Gram matrix is formed by gram/unit_panels.cuh
   bool near_is_shared = true;    // vectors of a candidate lie in shared memory, not in the workspace
   bool basis_is_shared = false;  // the Krylov basis takes the place of the Gram stages
@@ -22,11 +23,13 @@ struct Choice {
 
 struct Call {
   Problem problem;
+  int64_t first = 0;  // candidate of the launch
   Task task;
   Results results;
   Choice choice;
   char* workspace = nullptr;
   int64_t workspace_stride = 0;  // bytes from one block's to the next
+  float* parts = nullptr;        // those of the launch's candidates, one after the other
 };
 
 }  // namespace saln::device

@@ -24,10 +24,9 @@ class CandidateKernel {
   template <Part kPart>
   SALN_DEVICE bool run_part(int64_t c) const {
     G g(scratch_);
-    if constexpr (kPart == Part::gather || kPart == Part::gather_panels) {
-      Tile<T> tile = new_tile();
-      builder_.template gather<kPart == Part::gather_panels>(g, c, tile);
-    }
+    if constexpr (kPart == Part::gather) gather<Way::rows>(g, c);
+    if constexpr (kPart == Part::gather_panels) gather<Way::panels>(g, c);
+    if constexpr (kPart == Part::gather_parts) gather<Way::parts>(g, c);
     if constexpr (kPart == Part::transform) transform(g);
     if constexpr (kPart == Part::prepare) build<false>(g, c);
     if constexpr (kPart == Part::prepare_columns) build<true>(g, c);
@@ -87,6 +86,12 @@ class CandidateKernel {
   T *trivial_, *tile_ = nullptr;
 
  private:
+  template <Way kWay>
+  SALN_DEVICE void gather(const G& g, int64_t c) const {
+    Tile<T> tile = new_tile();
+    builder_.template gather<kWay>(g, c, tile);
+  }
+
   SALN_DEVICE void transform(G& g) const {
     Tile<T> tile = new_tile();
     const Built<T> built = builder_.transform(g, tile);

@@ -3,6 +3,7 @@
 #pragma once
 #include "cuda/kernels/matrix_free_kernel.cuh"
 #include "cuda/kernels/memory_kernel.cuh"
+#include "cuda/kernels/parts_kernel.cuh"
 #include "cuda/kernels/register_kernel.cuh"
 
 namespace saln {

@@ -17,6 +17,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
  public:
   static constexpr bool kEstimates = true, kIterates = true, kSolvesInPlace = false, kHasColumns = true, kQuads = true;
   static constexpr bool kStreams = !kShared, kHasPanels = kShared;
+  static constexpr bool kHasProducts = true, kTakesParts = sizeof(T) == sizeof(float);
   static constexpr int blocks = 1, kHeldRows = 0;
 
   SALN_HD MemoryKernel(const Call& call, Memory& shared, Memory& global)
@@ -107,6 +108,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     return kShared && choice.order > Base::Products::kRows ? 1 : Base::Products::kStages;
   }
   static SALN_HD int64_t stages_bytes(const Choice& choice) {
+    if (choice.parts > 0) return 0;
     return choice.in_panels ? UnitPanels<G>::kStages : stages(choice) * Base::Products::kStage;
   }
   static SALN_HD int64_t basis_bytes(const Choice& choice) {

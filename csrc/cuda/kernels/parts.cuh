@@ -25,7 +25,19 @@ SALN_DEVICE K shared_kernel() {
 
 // From `prepare` on a part says whether there is something to solve. The last two are what only some calls ask for, as
 // `transform` is: apart, they are not in the way of the others.
-enum class Part { gather, gather_panels, transform, prepare, prepare_columns, iterate, solve, write, vectors, pivots };
+enum class Part {
+  gather,
+  gather_panels,
+  gather_parts,
+  transform,
+  prepare,
+  prepare_columns,
+  iterate,
+  solve,
+  write,
+  vectors,
+  pivots
+};
 
 // K::run_part<kPart>(c) says whether there is something to solve, from preparing on, and ends with a barrier.
 template <class K, Part kPart>
@@ -37,25 +49,35 @@ SALN_APART bool part() {
   return part_here<K, kPart>();
 }
 
+// From rows to the raw tile, the way the call has it.
+template <class K>
+SALN_DEVICE void gather_rows() {
+  const Choice& choice = shared_call().choice;
+  if constexpr (K::kTakesParts)
+    if (choice.parts > 0 || !K::kHasProducts) {
+      part<K, Part::gather_parts>();
+      return;
+    }
+  if constexpr (K::kHasPanels)
+    if (choice.in_panels) {
+      part_here<K, Part::gather_panels>();
+      return;
+    }
+  if constexpr (K::kHasProducts) part<K, Part::gather>();
+}
+
 template <class K>
 SALN_DEVICE void run_block(const Call& call) {
   static_assert(sizeof(Call) % sizeof(int32_t) == 0);
   for (int i = thread_rank(); i < int(sizeof(Call) / sizeof(int32_t)); i += K::threads)
     reinterpret_cast<int32_t*>(shared_base())[i] = reinterpret_cast<const int32_t*>(&call)[i];
-  if (thread_rank() == 0) shared_candidate() = block_rank();
+  if (thread_rank() == 0) shared_candidate() = call.first + block_rank();
   sync_block();
   shared_kernel<K>().begin();
   while (shared_candidate() < shared_call().problem.n_candidates) {
     bool solve;
     if constexpr (K::kHasMatrix) {
-      if constexpr (K::kHasPanels) {
-        if (shared_call().choice.in_panels)
-          part_here<K, Part::gather_panels>();
-        else
-          part<K, Part::gather>();
-      } else {
-        part<K, Part::gather>();
-      }
+      gather_rows<K>();
       if (shared_call().choice.transforms) part<K, Part::transform>();
     }
     if constexpr (K::kHasColumns)

@@ -21,7 +21,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
 
  public:
   static constexpr bool kEstimates = false, kIterates = false, kHasColumns = false, kQuads = false, kStreams = false,
-                        kHasPanels = false;
+                        kHasPanels = false, kHasProducts = true, kTakesParts = false;
   static constexpr int kHeldRows = kOrder;
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;

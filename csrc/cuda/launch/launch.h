@@ -8,4 +8,7 @@ namespace saln {
 template <Kernel kKernel>
 void launch(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream);
 
+// That of gram/split_gram.cuh, which comes before, where the plan has parts.
+void launch_split_gram(const device::Call& call, int64_t grid, int64_t shared_bytes, int device, void* stream);
+
 }  // namespace saln

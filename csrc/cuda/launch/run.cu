@@ -1,4 +1,6 @@
-// From a call to a launch: the device asked once, the plan, the launcher.
+// From a call to its launches: the device asked once, the plan, the launchers.
+#include <algorithm>
+
 #include "cuda/launch/launch.h"
 #include "cuda/launch/run.h"
 #include "cuda/launch/runtime.h"
@@ -43,7 +45,14 @@ const Gpu& gpu_of(int device) {
 
 void run_cuda(const Problem& problem, const Task& task, const CudaPlan& plan, const Results& results, void* workspace,
               int device, void* stream) {
-  launcher(plan.kernel)(call_of(problem, task, results, plan, workspace), plan.grid, plan.shared_bytes, device, stream);
+  device::Call call = call_of(problem, task, results, plan, workspace);
+  for (; call.first < problem.n_candidates; call.first += plan.at_once) {
+    call.problem.n_candidates = std::min(problem.n_candidates, call.first + plan.at_once);
+    const int64_t count = call.problem.n_candidates - call.first;
+    if (plan.choice.parts > 0)
+      launch_split_gram(call, count * plan.blocks_a_matrix, plan.split_shared_bytes, device, stream);
+    launcher(plan.kernel)(call, std::min(plan.grid, count), plan.shared_bytes, device, stream);
+  }
 }
 
 }  // namespace saln

@@ -1,7 +1,9 @@
 #include "cuda/plan/cost.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "cuda/gram/split_gram.cuh"
 #include "cuda/plan/instructions.h"
 
 namespace saln {
@@ -12,6 +14,9 @@ namespace {
 double issued(double warps) { return warps / (warps + 3.5); }
 // Cycles of a block-wide step that nothing hides: barriers, reductions, a square root and a division.
 constexpr double kStepCycles = 900;
+// Share of Hopper's rate that mma.sync reaches (Luo et al. 2024, "Benchmarking and dissecting the NVIDIA Hopper GPU
+// architecture via microbenchmarking").
+constexpr double kSynchronous = 0.62;
 
 double gram_operations(const Problem& problem, const Plan& n) {
   if (!has_products(problem) || n.side == Side::matrix_free) return 0;
@@ -65,14 +70,33 @@ double steps_of(const Plan& n, bool in_registers) {
   return double(n.order) * (in_registers ? 0.45 : 1) + (n.vectors ? 6 * double(n.count) : 0);  // one sum, two barriers
 }
 
+// Seconds in which Gram matrices are formed in parts: by instructions, by products, or by the rows that each unit
+// reads.
+double splitting(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
+  if (p.choice.parts == 0) return 0;
+  using device::SplitGram;
+  const double candidates = double(problem.n_candidates), blocks = candidates * double(p.blocks_a_matrix);
+  const double busy = std::min(double(gpu.multiprocessors), blocks) * gpu.clock;
+  const double issuing =
+      candidates * predict_split_instructions(problem, p) / (4 * issued(SplitGram::threads / 32 / 4) * busy);
+  const double units = SplitGram::units(p.numbers.order), triangles = SplitGram::triangles(p.numbers.order);
+  const double rows = triangles * SplitGram::kWide + (units - triangles) * (SplitGram::kWide + SplitGram::kTall);
+  const double reading = candidates * rows * double(problem.features.cols * element_bytes(problem)) / gpu.l2;
+  const double rate = (element_bytes(problem) == 2 ? gpu.half_rate : gpu.tf32_rate / (problem.allow_tf32 ? 1 : 3)) *
+                      (gpu.major == 9 ? kSynchronous : 1);
+  return std::max({issuing, reading, gram_operations(problem, p.numbers) / rate});
+}
+
 // Seconds, by instructions that four schedulers issue and by steps whose latency the resident blocks share.
 double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
-  const double machine = gpu.multiprocessors * gpu.clock, candidates = double(problem.n_candidates);
+  const double filled = std::ceil(double(p.grid) / p.blocks), candidates = double(problem.n_candidates);
+  const double machine = std::min(double(gpu.multiprocessors), filled) * gpu.clock;
   const double share = issued(double(p.blocks) * p.threads / 32 / 4);
   const double issuing = candidates * predict_instructions(problem, p).sum() / (4 * share * machine);
   const double steps = steps_of(p.numbers, facts_of(p.kernel).held_rows > 0);
   const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
-  return std::max({p.floor_seconds, issuing, waiting, streaming(problem, gpu, p)});
+  const double solving = std::max({issuing, waiting, streaming(problem, gpu, p)});
+  return std::max(p.floor_seconds, splitting(problem, gpu, p) + solving);
 }
 
 }  // namespace

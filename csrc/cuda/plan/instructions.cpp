@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/gram/split_gram.cuh"
+
 namespace saln {
 namespace {
 
@@ -19,22 +21,34 @@ struct Costs {
 };
 constexpr Costs kOneWarp = {24, 0, 43, 42, 340, 0, 2.2, 30, 4.8, 300};
 constexpr Costs kWarps = {100, 60, 30, 125, 415, 0, 2.65, 30, 2.7, 1500};
+// 32 entries that are read in place of products.
+constexpr double kReadEntries = 42;
 // Gram matrices by Hopper's matrix unit: a slab, and what is before and behind.
 constexpr double kUnitSlab = 2990, kUnitEnds = 9500;
+// Gram matrices in parts: a slab of 64 bytes in a triangle and in a rectangle, a block's ends; 32 quads of a part that
+// is added to the others, and of the tile.
+constexpr double kTriangleSlab = 3770, kRectangleSlab = 2700, kSplitEnds = 11300, kPartQuads = 10, kSumQuads = 36;
 
 // The solvers, an instruction a lane where nothing else is said:
-constexpr double kColumn = 4, kColumnOfTwo = 7.2;        // of the reduction in registers, with one or two rows a lane
-constexpr double kStepOfOne = 115, kStepOfTwo = 150;     // and a step of it, every warp
-constexpr double kProduct = 540, kHalfProduct = 270;     // of Lanczos on a matrix in registers, every warp
-constexpr double kLanczosStep = 60, kLanczosRows = 175;  // and a step of it, every warp, and every warp with rows
-constexpr double kBasisVector = 52;                      // and 256 entries of a vector of the basis
-constexpr double kLanczosStart = 18000;                  // and once
-constexpr double kRitzVector = 810, kRitzEntry = 12.5;   // inverse iteration for one, and an entry of it
-constexpr double kLastEntry = 32;                        // an entry where last components are enough, for up to 32
-constexpr double kSweepStep = 110;                       // of the reduction in memory, every warp
-constexpr int kPanel = 256;                              // rows that are multiplied together where a block has warps
+constexpr double kColumn = 4, kColumnOfTwo = 7.2;         // of the reduction in registers, with one or two rows a lane
+constexpr double kStepOfOne = 115, kStepOfTwo = 150;      // and a step of it, every warp
+constexpr double kProduct = 540, kHalfProduct = 270;      // of Lanczos on a matrix in registers, every warp
+constexpr double kLanczosStep = 60, kLanczosRows = 175;   // and a step of it, every warp, and every warp with rows
+constexpr double kBasisVector = 52;                       // and 256 entries of a vector of the basis
+constexpr double kLanczosStart = 18000;                   // and once
+constexpr double kRitzVector = 810, kRitzEntry = 12.5;    // inverse iteration for one, and an entry of it
+constexpr double kLastEntry = 32;                         // an entry where last components are enough, for up to 32
+constexpr double kSweepStep = 110, kWideSweepStep = 185;  // of the reduction in memory, every warp of 8 or 16
+constexpr int kPanel = 256;                               // rows that are multiplied together where a block has warps
 
 double up(double x, double unit) { return std::ceil(x / unit); }
+
+// Times that 32 entries of a row are taken, over all rows of a triangle.
+double packed_warps(double order) {
+  double total = 0;
+  for (double i = 1; i <= order; ++i) total += up(i, 32);
+  return total;
+}
 
 // Blocks of 16 rows that are copied, and of products formed, a slab; and how often a slab is taken.
 struct Tiles {
@@ -55,8 +69,10 @@ Tiles tiles_of(double order, bool one_warp) {
 
 double gram(const Costs& c, const Problem& problem, const CudaPlan& p) {
   const double order = double(p.numbers.order), warps = p.threads / 32, held = facts_of(p.kernel).held_rows;
-  if (!has_products(problem) || p.numbers.side == Side::matrix_free) return 0;
+  if (p.numbers.side == Side::matrix_free) return 0;
+  if (!has_products(problem)) return kReadEntries * packed_warps(order);
   const double element = double(element_bytes(problem));
+  if (p.choice.parts > 0) return order * order / 8 / 32 * (p.choice.parts * kPartQuads + kSumQuads);
   if (p.choice.in_panels) return up(double(problem.features.cols) * element, 128) * kUnitSlab + kUnitEnds;
   const double inner =
       double(p.numbers.side == Side::covariance ? problem.size : problem.features.cols + problem.residuals.cols);
@@ -69,9 +85,8 @@ double gram(const Costs& c, const Problem& problem, const CudaPlan& p) {
 }
 
 double transforms(const Costs& c, const CudaPlan& p) {
-  double total = p.threads / 32 * c.passes;
-  for (double i = 1; i <= double(p.numbers.order); ++i) total += c.row + c.entries * up(i, 32);
-  return total;
+  const double order = double(p.numbers.order);
+  return p.threads / 32 * c.passes + c.row * order + c.entries * packed_warps(order);
 }
 
 // csrc/cuda/solve/multisection.cuh: the first round is at 32 points.
@@ -98,14 +113,14 @@ double reduction(double n, double threads, double held) {
 // A sweep over the leading m rows in memory (csrc/cuda/solve/tridiagonalize_memory.cuh): 39 for two rows' 32 columns,
 // or 21 without an update; those that cross the diagonal masked; 46 for eight rows and 100 for every warp in each panel
 // of 128 columns.
-double sweep(double m, bool update) {
+double sweep(double m, bool update, double warps) {
   const double entries = m / 64 * (update ? 39 : 21), diagonal = update ? 101 : 60;
-  return m / 8 * (entries + diagonal + 46 * (m / 256 + 0.5)) + 8 * up(m, 128) * 100;
+  return m / 8 * (entries + diagonal + 46 * (m / 256 + 0.5)) + warps * up(m, 128) * 100;
 }
 
-double reduction_in_memory(double n) {
+double reduction_in_memory(double n, double warps) {
   double total = 0;
-  for (double m = n - 1; m > 0; --m) total += sweep(m, true) + 8 * kSweepStep;
+  for (double m = n - 1; m > 0; --m) total += sweep(m, true, warps) + warps * (warps > 8 ? kWideSweepStep : kSweepStep);
   return total;
 }
 
@@ -114,7 +129,7 @@ double lanczos(const Problem& problem, const CudaPlan& p) {
   const double n = double(p.numbers.order), m = double(p.numbers.n_iter), d = double(problem.features.cols), warps = 8;
   const double product = p.numbers.side == Side::matrix_free ? 2 * n * d * 4 / 32
                          : p.choice.in_registers             ? warps * (n > 128 ? kProduct : kHalfProduct)
-                                                             : sweep(n, false);
+                                                             : sweep(n, false, warps);
   return kLanczosStart +
          m * (product + warps * kLanczosStep + up(n, 32) * kLanczosRows + kBasisVector * n / 256 * m / 2);
 }
@@ -147,11 +162,19 @@ Instructions predict_instructions(const Problem& problem, const CudaPlan& p) {
     found.values += multisection(costs, threads, m, count + 1);
     found.values += n.vectors ? count * (kRitzVector + kRitzEntry * m) : up(count, 32) * kLastEntry * m;
   } else {
-    found.solve = held > 0 ? reduction(order, threads, held) : reduction_in_memory(order);
+    found.solve = held > 0 ? reduction(order, threads, held) : reduction_in_memory(order, threads / 32);
     found.values += multisection(costs, threads, order, count);
     if (n.vectors) found.values += count * order * (order / 32 * 10 + 40);
   }
   return found;
+}
+
+double predict_split_instructions(const Problem& problem, const CudaPlan& p) {
+  using device::SplitGram;
+  if (p.choice.parts == 0) return 0;
+  const double units = SplitGram::units(p.numbers.order), triangles = SplitGram::triangles(p.numbers.order);
+  const double slab = triangles * kTriangleSlab + (units - triangles) * kRectangleSlab;
+  return SplitGram::slabs(problem.features) * slab + units * p.choice.parts * kSplitEnds;
 }
 
 }  // namespace saln

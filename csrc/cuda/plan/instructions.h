@@ -19,5 +19,7 @@ bool has_products(const Problem& problem);
 
 // Of a plan whose kernel is chosen.
 Instructions predict_instructions(const Problem& problem, const CudaPlan& plan);
+// Those of the blocks that form its Gram matrix in parts, where the plan has any.
+double predict_split_instructions(const Problem& problem, const CudaPlan& plan);
 
 }  // namespace saln

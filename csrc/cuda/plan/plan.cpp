@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/gram/split_gram.cuh"
 #include "cuda/plan/cost.h"
 
 namespace saln {
@@ -9,8 +10,10 @@ namespace {
 
 using device::Call;
 using device::Footprint;
+using device::SplitGram;
 
-// Workspace of all blocks together stays under this, at the price of fewer blocks.
+// Workspace of all blocks together stays under this, at the price of fewer blocks, and so does that of all parts of
+// Gram matrices, at the price of more launches.
 constexpr int64_t kWorkspace = int64_t(512) << 20;
 
 template <class K>
@@ -33,6 +36,15 @@ bool has_transforms(const Problem& p) {
          p.laplacian != Laplacian::none;
 }
 
+// Into how many parts of the columns the products are split among blocks; 0: a candidate's block forms its own.
+int parts_of(const Problem& problem, const Plan& n) {
+  const bool products = problem.similarity == Similarity::linear || problem.similarity == Similarity::cosine ||
+                        problem.similarity == Similarity::rbf;
+  const bool serves = products && n.side == Side::gram && !is_wide(problem) && n.order >= SplitGram::kSmallest &&
+                      n.order <= SplitGram::kLargest;
+  return serves ? SplitGram::parts(problem.features, n.order) : 0;
+}
+
 // The first kernel that can hold the call, with what lies where.
 void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, CudaPlan& p) {
   const Plan& n = p.numbers;
@@ -41,7 +53,7 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     p.kernel = kernel;
     const Footprint f = facts_of(kernel).measure(call_of(problem, task, Results(), p, nullptr));
     p.shared_bytes = int64_t(f.shared);
-    p.workspace_bytes = int64_t(f.workspace);
+    p.block_bytes = int64_t(f.workspace);
     return p.shared_bytes <= gpu.shared_per_block;
   };
   p.choice.near_is_shared = true;
@@ -52,6 +64,13 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     if (fits(kernel)) return;
     p.choice.near_is_shared = false;
     fits(kernel);
+    return;
+  }
+  if (p.choice.parts > 0 && exact) {
+    p.reason = "the matrix is larger than shared memory, and solved in the workspace";
+    if (fits(Kernel::parts)) return;
+    p.choice.near_is_shared = false;
+    fits(Kernel::parts);
     return;
   }
   if (!wide && exact && n.side == Side::gram && n.order <= 128) {
@@ -80,13 +99,27 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
   fits(kernel);
 }
 
+// Candidates in as few launches, of about as many each, as the workspace allows.
+void split(const Problem& problem, CudaPlan& p) {
+  const int64_t each = SplitGram::elements(problem.size, p.choice.parts) * int64_t(sizeof(float));
+  const int64_t launches = (p.at_once + kWorkspace / each - 1) / (kWorkspace / each);
+  p.at_once = (p.at_once + launches - 1) / launches;
+  p.parts_bytes = p.at_once * each;
+  p.blocks_a_matrix = SplitGram::units(problem.size) * p.choice.parts;
+  p.split_shared_bytes = SplitGram::shared_bytes(call_of(problem, Task(), Results(), p, nullptr));
+  p.reason += "; products by " + std::to_string(p.blocks_a_matrix) + " blocks a matrix, in " +
+              std::to_string(p.choice.parts) + (p.choice.parts > 1 ? " parts" : " part") + " of the columns";
+}
+
 void occupy(const Problem& problem, const Gpu& gpu, CudaPlan& p) {
   p.threads = facts_of(p.kernel).threads;
   p.registers = facts_of(p.kernel).registers;
   p.blocks = resident_blocks(gpu, p.threads, p.registers, p.shared_bytes);
   p.grid = std::max<int64_t>(1, std::min(problem.n_candidates, int64_t(gpu.multiprocessors) * p.blocks));
-  if (p.workspace_bytes > 0) p.grid = std::max<int64_t>(1, std::min(p.grid, kWorkspace / p.workspace_bytes));
-  p.workspace_bytes *= p.grid;
+  if (p.block_bytes > 0) p.grid = std::max<int64_t>(1, std::min(p.grid, kWorkspace / p.block_bytes));
+  p.at_once = std::max<int64_t>(1, problem.n_candidates);
+  if (p.choice.parts > 0) split(problem, p);
+  p.workspace_bytes = p.grid * p.block_bytes + p.parts_bytes;
 }
 
 }  // namespace
@@ -109,7 +142,9 @@ device::Call call_of(const Problem& problem, const Task& task, const Results& re
   call.results = results;
   call.choice = plan.choice;
   call.workspace = static_cast<char*>(workspace);
-  call.workspace_stride = plan.grid > 0 ? plan.workspace_bytes / plan.grid : 0;
+  call.workspace_stride = plan.block_bytes;
+  if (workspace && plan.parts_bytes > 0)
+    call.parts = reinterpret_cast<float*>(call.workspace + plan.grid * plan.block_bytes);
   return call;
 }
 
@@ -126,6 +161,7 @@ CudaPlan make_cuda_plan(const Problem& problem, const Task& task, const Gpu& gpu
   p.choice.order = int(n.order);
   p.choice.count = int(n.count);
   p.choice.n_iter = int(n.n_iter);
+  p.choice.parts = parts_of(problem, n);
   choose_kernel(problem, task, gpu, p);
   occupy(problem, gpu, p);
   predict_cost(problem, gpu, p);

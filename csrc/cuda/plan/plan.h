@@ -31,7 +31,12 @@ struct CudaPlan {
   int registers = 0;         // a thread, as compiled for sm_90a
   int blocks = 0;            // resident on a multiprocessor
   int64_t grid = 0;          // blocks of the launch; each takes every grid-th candidate
-  int64_t workspace_bytes = 0;
+  int64_t block_bytes = 0;   // of the workspace, a block's
+  // Where the Gram matrices are formed in parts: candidates that two launches take, the matrix's blocks and their
+  // shared memory; else all of them, and 0.
+  int64_t at_once = 0, blocks_a_matrix = 0, split_shared_bytes = 0;
+  int64_t parts_bytes = 0;      // of the workspace, behind the blocks'
+  int64_t workspace_bytes = 0;  // all of it
   double floor_seconds = 0;
   std::string floor_by;  // what the floor is made of: "memory", "l2", "matrix units", "arithmetic"
   double seconds = 0;    // predicted

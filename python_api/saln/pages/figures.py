@@ -23,6 +23,9 @@ from saln.pilot.training.run import Run
 Panels = Sequence[tuple[Message, tuple[str, ...]]]
 """Title, and the figures in it: the last of two has everything counted."""
 
+FEWEST_FOR_A_LINE = 3
+"""Evaluations; of fewer each is marked."""
+
 
 def gains(result: PilotResult, words: Words) -> Drawn:
     """Difference to uniform in the metric and in time, with intervals."""
@@ -138,9 +141,11 @@ def curves_by_seconds(result: PilotResult, words: Words) -> Drawn:
 
         data += _curves(axes, result, words, seconds, f"{title}: ")
         axes.set_title(words(title))
+        axes.set_ylabel("")  # one for both
         if longer:
             axes.plot(*zip(*longer, strict=True), color=looks(result.methods)["uniform"].colour, linestyle=":", lw=1.8)
     data += [Datum("uniform trained on", *each) for each in longer]
+    figure.supylabel(words("curves.test", metric=metric_words(result.metric)), fontsize=10)
     panels[1].set_xlabel(words("clock.seconds"))
     legend_above(figure, panels[0])
     return Drawn(
@@ -263,7 +268,8 @@ def _curves(
         low = [each.mean if each.low is None else max(least, each.low) for each in found]
         high = [each.mean if each.high is None else min(most, each.high) for each in found]
         x = places(runs)
-        axes.plot(x, middle, color=look.colour, linestyle=look.line, linewidth=1.8, label=method)
+        marker = look.marker if len(x) < FEWEST_FOR_A_LINE else None
+        axes.plot(x, middle, color=look.colour, linestyle=look.line, linewidth=1.8, marker=marker, label=method)
         axes.fill_between(x, low, high, color=look.colour, alpha=faint, linewidth=0)
         data += [Datum(f"{prefix}{method}", *each) for each in zip(x, middle, low, high, strict=True)]
     axes.set_ylabel(words("curves.test", metric=metric_words(metric)))
@@ -287,7 +293,7 @@ def _capital(text: str) -> str:
 
 
 def _longer(result: PilotResult) -> list[tuple[float, float]]:
-    """Uniform trained on, mean over seeds: seconds and values, from where its run ended."""
+    """Uniform trained on, mean over seeds: seconds and values, from where its run ended, as far as all seeds went."""
     curves = [each.curve for each in result.longer]
     if len({len(curve) for curve in curves}) != 1:
         return []
@@ -299,4 +305,8 @@ def _longer(result: PilotResult) -> list[tuple[float, float]]:
         )
         for of_seeds in (ends, *zip(*curves, strict=True))
     ]
-    return [found[0], *(each for each in found[1:] if each[0] > found[0][0])]
+    went_on = [
+        all(at.seconds > end.seconds for at, end in zip(of_seeds, ends, strict=True))
+        for of_seeds in zip(*curves, strict=True)
+    ]
+    return [found[0], *(each for each, further in zip(found[1:], went_on, strict=True) if further)]

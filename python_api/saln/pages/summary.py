@@ -103,12 +103,15 @@ def _saved(result: PilotResult) -> list[Line]:
         return [message("saved.unknown")]
     if worth.hours_saved is None:
         return [message("saved.short", seconds=short_time(costs.run_seconds), shortest=SHORTEST)]
+    speed = next(each for each in result.verdicts if each.method == worth.method).found("speed_up")
+    if speed is not None and speed.missed == speed.n:
+        return [message("saved.never", method=worth.method, metric=metric_words(result.metric))]
     found: list[Line] = [message("saved.hours", method=worth.method, hours=span(worth.hours_saved))]
     if worth.money_saved is not None:
         found.append(in_money(worth.money_saved, costs, "money a year"))
     if worth.first_year is not None:
         found.append(message("saved.first_year", money=in_money(worth.first_year, costs, sign="+")))
-    prices = {"--price-per-hour": costs.price_per_hour, "--people-price-per-hour": costs.people_cost}
+    prices = {"price_per_hour": costs.price_per_hour, "people_price_per_hour": costs.people_cost}
     lacking = [name for name, price in prices.items() if price is None]
     if lacking:
         found.append(message("saved.prices", options=", ".join(lacking)))

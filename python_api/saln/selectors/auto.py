@@ -18,6 +18,7 @@ from saln.selectors.support.first_sight import DOUBTED, HELD_BACK, FirstSight
 from saln.selectors.support.known import Known, look_at
 from saln.selectors.support.listener import Listener
 from saln.selectors.support.places import Places
+from saln.selectors.support.trained import Trained
 from saln.superbatch import SuperBatch
 
 METRICS = {
@@ -33,6 +34,7 @@ METRICS = {
 }
 """What a model may be judged by, in scikit-learn's names, and the power of the class frequency that quality is over."""
 RIDGE = 0.1
+TINY = 1e-12
 STAGES = ("gradients", "features", "learner", "shuffled")
 
 
@@ -48,8 +50,10 @@ class Auto(Selector):
 
     - "gradients": greedy maximum of log det(I + q_i K_ij q_j / σ²) with K_ij = (r_i·r_j)(h_i·h_j), the Gram matrix of
       last-layer gradients of residuals r and features h. Quality q is sigmoid(loss - out-of-fold loss), how much is
-      left to learn, times the credibility of the label, over the root of the number of near copies. A sixteenth of the
-      batch is drawn at random: nothing is left out for good.
+      left to learn, times the credibility of the label, over the root of the number of near copies, and of 1 + how
+      often training had the sample: a repeat is a copy, too. What is remembered holds the less the longer ago it was
+      (`support.trained`): lengths of residuals go to the mean of late, losses to what they are out of fold. A sixteenth
+      of the batch is drawn at random: nothing is left out for good.
     - "features": nothing is recorded, but there are doubtful labels or copies: the same with K_ij = h_i·h_j, and
       quality without the losses.
     - "learner": the learner has come to name the labels of samples it never saw as often as the look does
@@ -65,9 +69,9 @@ class Auto(Selector):
     metric : str
         What the model is judged by, one of `METRICS`: where classes count alike, quality is over the root of the
         class's frequency.
-    credibility, copies, learnability, spectrum : bool
+    credibility, copies, learnability, spectrum, repeats, forgetting : bool
         Parts that can be left out: doubts of labels; copies that share a sample's worth; the sigmoid; the determinant,
-        without which the rows of largest q² K_ii are taken.
+        without which the rows of largest q² K_ii are taken; repeats that share it, too; that memory fades.
     step_back : bool
         Whether the learner may become the judge.
     seed : int
@@ -105,6 +109,8 @@ class Auto(Selector):
         copies: bool = True,
         learnability: bool = True,
         spectrum: bool = True,
+        repeats: bool = True,
+        forgetting: bool = True,
         step_back: bool = True,
         seed: int = 0,
         backend: str | None = None,
@@ -114,12 +120,15 @@ class Auto(Selector):
         self.copies = copies
         self.learnability = learnability
         self.spectrum = spectrum
+        self.repeats = repeats
+        self.forgetting = forgetting
         self.step_back = step_back
         self.seed = seed
         self.backend = backend
         self.known: Known | None = None
         self._places: Places | None = None
         self._sight: FirstSight | None = None
+        self._trained: Trained | None = None
         self._stages: Counter[str] = Counter()
 
     @property
@@ -140,7 +149,7 @@ class Auto(Selector):
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """As in `Selector`."""
-        return () if self._sight is None else (self._sight,)
+        return tuple(each for each in (self._sight, self._trained) if each is not None)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -164,7 +173,9 @@ class Auto(Selector):
         indices = pool.indices if pool.indices is not None else torch.arange(len(pool), device=pool.device)
         self._places = Places(indices)
         self.known = self._look(pool)
-        self._sight = None
+        self._sight = self._trained = None
+        if self.uses:
+            self._trained = Trained(len(pool), pool.device)
         if self.step_back and self.known.right is not None and pool.labels is not None:
             self._sight = FirstSight(pool.labels, self.known.right, seed=self.seed)
 
@@ -204,9 +215,17 @@ class Auto(Selector):
 
     def _by_gradients(self, offer: Offer, size: int, known: Known, rows: Tensor, residuals: Tensor) -> Tensor:
         quality, reference, directions = known.take(rows)
-        losses = offer.samples.losses
+        losses, trained = offer.samples.losses, self._trained
+        fades = self.forgetting and trained is not None
+        forgotten = trained.forgotten(rows) if trained is not None and fades else torch.zeros_like(quality)
         if self.learnability and losses is not None and reference is not None:
-            quality = quality * (losses.float() - reference).sigmoid()
+            quality = quality * ((1 - forgotten) * (losses.float() - reference)).sigmoid()
+        if trained is not None and fades:
+            squares = residuals.float().square().sum(dim=1)
+            by_now = torch.where(forgotten > 0, squares.lerp(trained.square, forgotten), squares)
+            quality = quality * (by_now / squares.clamp_min(TINY)).sqrt()
+        if trained is not None and self.repeats:
+            quality = quality / (1 + trained.times[rows]).sqrt()
         if self.known is None:
             return self._most_volume(directions, residuals, quality, size)
         drawn, free = self._drawn(rows, size)

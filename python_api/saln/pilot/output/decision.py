@@ -23,7 +23,7 @@ Changes = dict[str, str | None]
 
 FASTER, HIGHER = 1.05, 0.005
 """A speed-up, and a lead in parts of a share or of uniform's value, below which nobody would change a training."""
-ENOUGH_SEEDS, WIDEST, STARVED = 5, 1000.0, 0.5
+ENOUGH_SEEDS, WIDEST, STARVED = 5, 100.0, 0.5
 OWN = "saln pilot my_job.py:train --features features.npy --labels labels.npy --methods {method}"
 SPOILING = ("label_noise", "feature_noise", "imbalance", "duplicates")
 
@@ -154,7 +154,14 @@ def _claim(verdict: Verdict, result: PilotResult) -> Message:
 def _worst(verdict: Verdict, result: PilotResult) -> Message:
     speed, lead = verdict.found("speed_up"), verdict.found("lead_in_own_time")
     metric, name = result.metric, metric_words(result.metric)
-    if speed is None or speed.low is None or lead is None or lead.low is None or 1.0 / speed.low > WIDEST:
+    if (
+        speed is None
+        or speed.low is None
+        or lead is None
+        or lead.low is None
+        or 1.0 / speed.low > WIDEST
+        or (metric.is_share and lead.low < -1.0)
+    ):
         missed, n = (speed.missed, speed.n) if speed else (0, result.config.seeds)
         why = message("risk.missed", missed=missed, n=n, metric=name) if missed else message("risk.few_seeds", n=n)
         return message("risk.unbounded", method=verdict.method, why=why)
@@ -172,17 +179,18 @@ def _starved(method: str, result: PilotResult) -> Iterator[Message]:
     """The class or group that was chosen least often for its size."""
     at = result.methods.index(method)
     chosen = result.selections[at]
-    shares = [
-        (share / offered, name)
+    shares: list[tuple[float, Message]] = [
+        (share / offered, message("risk.class", name=name))
         for name, share, offered in zip(result.data.class_names, chosen.class_share, chosen.pool_share, strict=False)
         if offered
     ]
     for column in result.by_group:
         ratios = zip(column.relative(column.methods[at].share), column.offered, strict=True)
-        shares += [(ratio, f"{column.column} {column.groups[i]}") for ratio, i in ratios]
+        shares += [(ratio, message("risk.group", column=column.column, name=column.groups[i])) for ratio, i in ratios]
     if shares:
-        ratio, name = min(shares)
-        yield message("risk.starved", group=name, ratio=ratio) if ratio < STARVED else message("risk.fed")
+        ratio, group = min(shares)
+        key = "risk.starved" if ratio < STARVED else "risk.fed"
+        yield message(key, method=method, group=group, ratio=ratio)
 
 
 def _too_little(verdict: Verdict, result: PilotResult) -> bool:

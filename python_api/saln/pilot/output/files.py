@@ -146,8 +146,8 @@ def write_chosen(result: PilotResult, job: Job, folder: Path) -> list[Path]:
 
     Each file holds `chosen` int32 `[steps, batch_size]` (-1 where a batch was short), and of all N rows of the data
     set: `pool` bool, could be chosen; where there are classes `labels` int32, as they are, and `told` int32, as methods
-    were told (-1 where a row could not be chosen); `is_test` bool, and where the training predicts classes of these
-    rows, `predictions` int32, of the last evaluation (-1 where `is_test` is false).
+    were told (-1 where a row could not be chosen), and `class_names`; `is_test` bool, and where the training predicts
+    classes of these rows, `predictions` int32, of the last evaluation (-1 where `is_test` is false).
     """
     (folder / CHOSEN).mkdir(parents=True, exist_ok=True)
     return [_write_run(run, result, job, folder / CHOSEN / f"{file_name(run)}.npz") for run in result.runs]
@@ -174,6 +174,7 @@ def _write_run(run: Run, result: PilotResult, job: Job, path: Path) -> Path:
     if job.labels is not None and pool.labels is not None:
         arrays["labels"] = job.labels.numpy().astype(np.int32)
         arrays["told"] = _spread(n_rows, pool.rows, pool.labels)
+        arrays["class_names"] = np.asarray(result.data.class_names, dtype=np.str_)
     if run.predicted is not None:
         arrays["predictions"] = _spread(n_rows, pool.test_rows, run.predicted)
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]

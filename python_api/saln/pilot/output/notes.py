@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -12,11 +13,15 @@ from saln.pilot.config import PilotConfig
 from saln.pilot.job import DataSummary, Job
 from saln.pilot.judging.equal_time import LongerUniform
 from saln.pilot.judging.selection import mean_selection
+from saln.pilot.metric import Metric
 from saln.pilot.output.journal import Journal
+from saln.pilot.output.words import metric_words
 from saln.pilot.training.run import Run
 
 DISTURBED = 1.5
 """Mean over median seconds of a step from which the timings are called disturbed; 1.0 to 1.2 on an idle machine."""
+LEARNED = 0.03
+"""Share of the way from guessing to perfect that uniform must have come for ratios to it to say something."""
 LONGER = 1.1
 """Times as long as uniform that a method takes from which on uniform must have made more steps in as long."""
 UNLIKE = 0.1
@@ -38,6 +43,7 @@ def notes(
         *(_of_size(config, summary) if summary else ()),
         *(job.about_settings(config, summary) if summary else ()),
         *_of_journal(config, journal, found),
+        *_of_guessing(config, summary, runs["uniform"]),
         *_of_timings(runs),
         *_of_equal_time(longer, runs["uniform"]),
         *_of_findings(journal, runs),
@@ -72,6 +78,21 @@ def _of_timings(runs: Mapping[str, Sequence[Run]]) -> list[Message]:
         seconds = torch.cat([run.step_seconds for run in of_method])
         weights.append(float(seconds.mean() / seconds.median()))
     return [] if max(weights) < DISTURBED else [message("notes.disturbed", weight=max(weights))]
+
+
+def _of_guessing(config: PilotConfig, data: DataSummary | None, uniform: Sequence[Run]) -> list[Message]:
+    """Whether uniform itself learned next to nothing."""
+    n_classes = len(data.class_names) if data else 0
+    guessed = {"roc_auc": 0.5} | ({"balanced_accuracy": 1 / n_classes, "accuracy": 1 / n_classes} if n_classes else {})
+    metric = config.metric or next(iter(uniform[0].final.metrics), "")
+    if metric not in guessed:
+        return []
+    reached = statistics.fmean(run.final.score for run in uniform)
+    if reached - guessed[metric] >= LEARNED * (1 - guessed[metric]):
+        return []
+    return [
+        message("notes.guessing", metric=metric_words(Metric.named(metric)), value=reached, guessed=guessed[metric])
+    ]
 
 
 def _of_equal_time(given: Mapping[int, LongerUniform], uniform: Sequence[Run]) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import platform
@@ -63,7 +64,7 @@ class Stage:
     gates: tuple[GateVerdict, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PilotResult:
     """Everything found. Methods stand in the same order everywhere, uniform first.
 
@@ -150,12 +151,27 @@ class PilotResult:
         """Runs of one method in the order of seeds."""
         return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seed)
 
+    def __repr__(self) -> str:
+        size = f"{self.config.seeds} seeds of {self.steps} steps"
+        return f"PilotResult({', '.join(self.methods)}: {size}; {self.decision.outcome})"
+
+    def __str__(self) -> str:
+        """What `saln pilot` prints."""
+        console = import_module("rich.console").Console(file=io.StringIO(), width=100)
+        import_module("saln.pilot.output.screen").print_result(self, console)  # which stands above this module
+        text: str = console.file.getvalue()
+        return text
+
     def to_frame(self) -> Any:
         """A pandas DataFrame, a row for each method and figure: its mean, its interval, and both against uniform.
 
-        Values of the metric are as the training reports them. An ImportError where pandas is not installed.
+        Values of the metric are as the training reports them. An ImportError that says so where pandas is not
+        installed: `print(result)` and `as_dict` need nothing.
         """
-        pandas = import_module("pandas")
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            raise ImportError("a frame needs pandas: pip install pandas; print(result) needs nothing more") from error
         rows = []
         for kpis in self.kpis:
             for name, found in kpis.intervals.items():

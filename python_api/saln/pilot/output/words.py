@@ -21,8 +21,8 @@ from saln.pilot.metric import Metric
 BASELINE = message("baseline")
 NEVER = message("never")
 ACCURACY = Metric()
-BEYOND = 1000
-"""Ends of intervals farther off say no more than that."""
+BEYOND = 100
+"""A ratio that is so large or larger says no more than that."""
 
 
 def metric_words(metric: Metric) -> str:
@@ -50,13 +50,22 @@ def difference(found: Interval | None, metric: Metric = ACCURACY, *, bounds: boo
     >>> found = interval([0.01, 0.02, 0.03])
     >>> difference(found), difference(found, Metric.named("rmse"))
     ('+2.00 [-0.48, +4.48]', '-0.0200 [-0.0448, +0.0048]')
+    >>> difference(interval([-0.9, 0.9])), difference(interval([1200.0, 2000.0]), Metric.named("rmse"))
+    ('+0.00 [-100.00, +100.00]', '-1600 [-6682, +3482]')
     """
     if found is None:
         return BASELINE
-    scale, digits = (100.0, 2) if metric.is_share else (1.0, _digits(found))
+    if metric.is_share:  # no two shares are farther apart than 1
+        scale, digits, farthest = 100.0, 2, 1.0
+    else:
+        scale, digits, farthest = 1.0, _digits(found), math.inf
     shown = found if metric.higher_is_better else -found
-    ends = _bounds(shown, lambda end: _end(scale * end, 0.0, "+", digits)) if bounds else ""
-    return f"{scale * shown.mean:+.{digits}f}{ends}"
+
+    def at(end: float) -> float:
+        return scale * max(-farthest, min(farthest, end))
+
+    ends = _bounds(shown, lambda end: _end(at(end), 0.0, "+", digits)) if bounds else ""
+    return f"{at(shown.mean):+.{digits}f}{ends}"
 
 
 def times(found: Interval | None, *, bounds: bool = True) -> str:
@@ -69,7 +78,7 @@ def times(found: Interval | None, *, bounds: bool = True) -> str:
     if found is None:
         return BASELINE
     most = "≤" if found.missed else ""
-    return f"{most}{found.mean:.2f}" + (_bounds(found, lambda end: _end(end, 1.0)) if bounds else "")
+    return f"{most}{found.mean:.2f}" + (_bounds(found, _ratio) if bounds else "")
 
 
 def gap(found: Interval | None, *, bounds: bool = True) -> str:
@@ -243,10 +252,12 @@ def _bounds(found: Interval, shown: Callable[[float], str]) -> str:
     return "" if found.low is None else f" [≥{shown(found.low)}]"
 
 
+def _ratio(value: float) -> str:
+    return f">{BEYOND}" if value > BEYOND else _end(value, 1.0)
+
+
 def _end(value: float, neutral: float, sign: str = "", digits: int = 2) -> str:
     """So many digits after the point, and more where they would hide on which side of no difference the end lies."""
-    if abs(value) > BEYOND:
-        return f"{'<-' if value < 0 else '>'}{BEYOND}"
     for more in range(digits, digits + 5):
         if value == neutral or round(value, more) != neutral:
             return f"{value:{sign}.{more}f}"

@@ -27,8 +27,9 @@ class Known:
     Attributes
     ----------
     quality : Tensor [N]
-        float32, what each sample is worth by itself, at most 1: the credibility of its label, over the root of its
-        number of near copies, over its class's frequency to the power of `balance`.
+        float32, what each sample is worth by itself, at most 1: by how much more probable it is that its label is right
+        than that it is wrong, over the root of its number of near copies, over its class's frequency to the power of
+        `balance`.
     losses : Tensor [N] or None
         float32, minus the logarithm of the probability of the label out of fold; None without labels.
     right : Tensor [N] or None
@@ -85,12 +86,12 @@ def look_at(
         judged = judge_labels(features, labels, among=among, seed=seed)
         noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
         right = judged.suggested == labels
-        believed = judged.quality.nan_to_num(1.0).clamp_min(LEAST_CREDIBLE)
+        worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(LEAST_CREDIBLE)  # a wrong label unteaches as much
         if credibility:
-            quality = quality * believed
+            quality = quality * worth
         if balance:
             _, classes = torch.unique(labels, return_inverse=True)
-            members = believed.new_zeros(int(classes.max()) + 1).index_add_(0, classes, believed)
+            members = worth.new_zeros(int(classes.max()) + 1).index_add_(0, classes, worth)
             quality = quality / members[classes].pow(balance)
     tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
     directions = leading_directions(features, seed=seed)
