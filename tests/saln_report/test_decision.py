@@ -133,7 +133,7 @@ def test_starved_classes_are_named(pilot: PilotResult) -> None:
     result = result_of(pilot, LONG)
     starved = dataclasses.replace(result.selections[1], class_share=(0.4, 0.4, 0.15, 0.05), pool_share=(0.25,) * 4)
     result = dataclasses.replace(result, selections=(result.selections[0], starved))
-    assert result.decision.risks[1].startswith("class 3 got only 0.20 of its share")
+    assert result.decision.risks[1].startswith("k_center gave class 3 only 0.20 of its share")
 
 
 def test_hours_and_money_by_hand(pilot: PilotResult) -> None:
@@ -165,7 +165,7 @@ def test_without_prices_hours_are_shown_and_money_is_said_to_need_them(pilot: Pi
     result = result_of(pilot, LONG, full_training_hours=40.0)
     shown = re.sub(r"<[^>]*>", "", summary_html(result))
     assert "k_center: 240 h" in shown
-    assert "Money needs prices: --price-per-hour, --people-price-per-hour." in shown
+    assert "Money needs prices: price_per_hour, people_price_per_hour." in shown
     assert result.costs is not None
     assert result.costs.methods[0].money_saved is None
 

@@ -179,8 +179,8 @@ def _starved(method: str, result: PilotResult) -> Iterator[Message]:
     """The class or group that was chosen least often for its size."""
     at = result.methods.index(method)
     chosen = result.selections[at]
-    shares: list[tuple[float, Message]] = [
-        (share / offered, message("risk.class", name=name))
+    shares: list[tuple[float, str]] = [
+        (share / offered, message("risk.class", name=name) if name.isdigit() else name)
         for name, share, offered in zip(result.data.class_names, chosen.class_share, chosen.pool_share, strict=False)
         if offered
     ]

@@ -152,7 +152,7 @@ class PilotResult:
         return sorted((run for run in self.runs if run.method == method), key=lambda run: run.seed)
 
     def __repr__(self) -> str:
-        size = f"{self.config.seeds} seeds of {self.steps} steps"
+        size = f"{self.config.seeds} × {self.steps} steps"
         return f"PilotResult({', '.join(self.methods)}: {size}; {self.decision.outcome})"
 
     def __str__(self) -> str:

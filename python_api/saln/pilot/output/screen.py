@@ -40,7 +40,8 @@ def print_result(result: PilotResult, console: Console, command: str | None = No
     """Key figures, verdicts, gates, costs, and what to know before believing them."""
     data, config = result.data, result.config
     console.print(
-        f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} seeds × "
+        f"{data.name}: {data.n_train} rows to train on, {data.n_test} to test on; {config.seeds} "
+        f"{'seed' if config.seeds == 1 else 'seeds'} × "
         f"{result.steps} steps × {config.batch_size} of {data.n_offered} samples",
         highlight=False,
     )
