@@ -52,7 +52,7 @@ def declared() -> set[str]:
     [("saln_kernels", {"torch", "triton"}), ("python_api/saln", declared() | OPTIONAL | {"saln_kernels"})],
 )
 def test_packages_import_what_is_declared(package: str, allowed: set[str]) -> None:
-    allowed = allowed | {Path(package).name}
+    allowed = allowed | {Path(package).name, "tomllib"}  # which Python 3.10 has not yet, and the pilot does without
     for name, file in imports(ROOT / package):
         assert name in allowed or name in sys.stdlib_module_names, f"{file.relative_to(ROOT)} imports {name}"
 

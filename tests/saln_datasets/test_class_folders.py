@@ -144,7 +144,8 @@ def test_damage_that_only_decoding_finds_names_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff", "bmp", "gif"])
 def test_every_mode_and_format_is_rgb(tmp_path: Path, mode: str, suffix: str) -> None:
-    picture = Image.new(mode, (5, 4))
+    # A palette that holds nothing is written as a broken bmp by Pillow 12.
+    picture = Image.new("RGB", (5, 4)).convert("P") if mode == "P" else Image.new(mode, (5, 4))
     try:
         save(tmp_path / "a" / f"1.{suffix}", picture)
     except (OSError, ValueError):  # a format that has no such mode

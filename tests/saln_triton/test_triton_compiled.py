@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import make_backend
 from triton.runtime.jit import create_function_from_signature
@@ -25,6 +26,7 @@ from saln_kernels.criteria import CRITERIA
 from saln_kernels.matrices import Problem
 from tools.triton_compiled import SHARED_LIMIT, Configuration, build, configurations, row
 
+VERSION = tuple(map(int, triton.__version__.split(".")[:2]))
 # Bytes a thread may spill. Up to B = 64 these are a few addresses, stored before the loop over candidates and loaded
 # once each; a tile of 128 leaves too few registers for addresses beside it, and spills some in every step that moves
 # the tile.
@@ -42,6 +44,10 @@ SAMPLE = [
 ]
 
 
+@pytest.mark.skipif(
+    VERSION < (3, 9),
+    reason=f"figures are of Triton 3.9; {triton.__version__} spills more, and fails on some for sm_100",
+)
 @pytest.mark.parametrize("configuration", SAMPLE, ids=lambda c: f"sm{c.capability}-{c.task.kind}-{c.b}-{c.dtype}")
 def test_resources(configuration: Configuration) -> None:
     assert configuration in list(configurations(configuration.capability))
