@@ -50,10 +50,10 @@ class Auto(Selector):
 
     - "gradients": greedy maximum of log det(I + q_i K_ij q_j / σ²) with K_ij = (r_i·r_j)(h_i·h_j), the Gram matrix of
       last-layer gradients of residuals r and features h. Quality q is sigmoid(loss - out-of-fold loss), how much is
-      left to learn, times the credibility of the label, over the root of the number of near copies, and of 1 + how
-      often training had the sample: a repeat is a copy, too. What is remembered holds the less the longer ago it was
-      (`support.trained`): lengths of residuals go to the mean of late, losses to what they are out of fold. A sixteenth
-      of the batch is drawn at random: nothing is left out for good.
+      left to learn, times the credibility of the label, over the root of the number of near copies, and over 1 + how
+      often training had one of these. What is remembered holds the less the longer ago it was (`support.trained`):
+      lengths of residuals go to the mean of late, losses to what they are out of fold. A sixteenth of the batch is
+      drawn at random: nothing is left out for good.
     - "features": nothing is recorded, but there are doubtful labels or copies: the same with K_ij = h_i·h_j, and
       quality without the losses.
     - "learner": the learner has come to name the labels of samples it never saw as often as the look does
@@ -71,7 +71,7 @@ class Auto(Selector):
         class's frequency.
     credibility, copies, learnability, spectrum, repeats, forgetting : bool
         Parts that can be left out: doubts of labels; copies that share a sample's worth; the sigmoid; the determinant,
-        without which the rows of largest q² K_ii are taken; repeats that share it, too; that memory fades.
+        without which the rows of largest q² K_ii are taken; repeats; that memory fades.
     step_back : bool
         Whether the learner may become the judge.
     seed : int
@@ -175,7 +175,7 @@ class Auto(Selector):
         self.known = self._look(pool)
         self._sight = self._trained = None
         if self.uses:
-            self._trained = Trained(len(pool), pool.device)
+            self._trained = Trained(self.known.groups)
         if self.step_back and self.known.right is not None and pool.labels is not None:
             self._sight = FirstSight(pool.labels, self.known.right, seed=self.seed)
 
@@ -225,7 +225,7 @@ class Auto(Selector):
             by_now = torch.where(forgotten > 0, squares.lerp(trained.square, forgotten), squares)
             quality = quality * (by_now / squares.clamp_min(TINY)).sqrt()
         if trained is not None and self.repeats:
-            quality = quality / (1 + trained.times[rows]).sqrt()
+            quality = quality / (1 + trained.times(rows))
         if self.known is None:
             return self._most_volume(directions, residuals, quality, size)
         drawn, free = self._drawn(rows, size)

@@ -34,6 +34,8 @@ class Known:
         float32, minus the logarithm of the probability of the label out of fold; None without labels.
     right : Tensor [N] or None
         bool, where the label is the likeliest; None without labels.
+    groups : Tensor [N]
+        int64, samples that are near copies of each other have one number, from 0 on.
     directions : Tensor [N, w]
         As in `leading_directions`.
     noise : float
@@ -47,6 +49,7 @@ class Known:
     quality: Tensor
     losses: Tensor | None
     right: Tensor | None
+    groups: Tensor
     directions: Tensor
     noise: float
     surplus: float
@@ -74,14 +77,16 @@ def look_at(
     losses = right = None
     noise = surplus = 0.0
     among = None
+    groups = torch.arange(len(samples), device=features.device)
     if copies and len(samples):
         found = find_copies(features, seed=seed)
+        groups = found.groups
         surplus = 1 - float((1 / found.counts.double()).mean())
         quality = quality / found.counts.sqrt()
         if surplus >= LEAST_SURPLUS:  # copies would judge each other
-            n_groups = int(found.groups.amax()) + 1
+            n_groups = int(groups.amax()) + 1
             first = torch.full((n_groups,), len(samples), device=features.device)
-            among = first.scatter_reduce(0, found.groups, torch.arange(len(samples), device=features.device), "amin")
+            among = first.scatter_reduce(0, groups, torch.arange(len(samples), device=features.device), "amin")
     if labels is not None and len(samples) and bool((labels != labels[0]).any()):
         judged = judge_labels(features, labels, among=among, seed=seed)
         noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
@@ -97,4 +102,4 @@ def look_at(
     directions = leading_directions(features, seed=seed)
     if len(samples):
         quality = quality / quality.amax()
-    return Known(quality, losses, right, directions, noise, surplus, tells)
+    return Known(quality, losses, right, groups, directions, noise, surplus, tells)
