@@ -1,8 +1,9 @@
 """Builds the native parts with ninja: the op libraries `_ops.so` and `_cuda.so`, without Python, and the module `_C`.
 
-SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be, auto leaves it out with one line that
-says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds
-for fewer architectures than all of CUDA_ARCHS. What ptxas says of every kernel is kept in build/*/cuda/*/ptxas.txt.
+SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be; auto leaves it out there, and where
+PyTorch is a build for CPUs, with one line that says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no
+PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds for fewer architectures than all of CUDA_ARCHS. What ptxas says of every
+kernel is kept in build/*/cuda/*/ptxas.txt.
 SALN_PYTHONS="python3.12 python3.13" builds `_C` for those interpreters in place of the one that runs this.
 """
 
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,6 +127,9 @@ def cuda_toolkit() -> Toolkit | None:
         raise SystemExit(f"SALN_CUDA: expected 0, 1 or auto, got {wanted!r}")
     if wanted == "0":
         return None
+    if wanted == "auto" and built_for_cpu():
+        print("CUDA kernels left out: PyTorch here is built for CPUs alone; SALN_CUDA=1 builds them", file=sys.stderr)
+        return None
     try:
         return find_toolkit()
     except FileNotFoundError as error:
@@ -132,6 +137,15 @@ def cuda_toolkit() -> Toolkit | None:
             raise SystemExit(f"SALN_CUDA=1, but the CUDA kernels cannot be built: {error}") from None
         print(f"CUDA kernels left out: {error}", file=sys.stderr)
         return None
+
+
+def built_for_cpu() -> bool:
+    """Whether PyTorch is here, and knows no CUDA: kernels would take minutes to compile and nothing could call them."""
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return False
+    return version.endswith("+cpu")
 
 
 def find_toolkit() -> Toolkit:

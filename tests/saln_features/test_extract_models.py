@@ -57,6 +57,15 @@ def test_a_library_that_is_missing(
         extract(name, ["a text"], out, progress=False)
 
 
+def test_a_library_that_does_not_load(out: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It said only that an operator does not exist."""
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    with pytest.raises(ImportError, match=r"timm does not load: operator torchvision::nms .*install the one of this"):
+        extract("timm:resnet18", torch.zeros(4, 3, 8, 8), out)
+
+
 class Network(nn.Module):
     """Means of the channels, as a model of timm's would give, and the configuration by which one is known."""
 

@@ -37,6 +37,8 @@ def test_wrong_labels_are_ranked_first_with_the_label_that_fits(found: saln.Look
     assert (np.diff(found.label_quality[found.suspects]) >= 0).all()
     assert found.suggested_label is not None
     assert (found.suggested_label[found.suspects] == CASE.truth[found.suspects]).mean() > 0.95
+    believed = found.label_quality >= 0.5
+    assert (found.suggested_label[believed] == CASE.labels[believed]).all()
     assert found.noise == pytest.approx(CASE.wrong / N, abs=0.02)
     assert found.sure is not None
     assert found.sure > 0.8

@@ -323,6 +323,9 @@ def test_stages_serve_shares_of_the_rows() -> None:
 
 def test_figures_come_as_a_frame_and_a_page(tmp_path: Path) -> None:
     result = run(groups={"site": np.arange(200) % 3})
+    assert "uniform" in str(result)
+    assert "Recommendation" in str(result) or result.decision.reason in " ".join(str(result).split())
+    assert len(repr(result)) < 200
     frame = result.to_frame()
     assert set(frame["method"]) == {"uniform", "herding"}
     row = frame[(frame.method == "herding") & (frame.figure == "final_accuracy")].iloc[0]

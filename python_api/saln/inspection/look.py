@@ -16,7 +16,7 @@ from saln.inspection.judge import Judged, judge
 from saln.inspection.little import little
 from saln.inspection.neighbours import nearest_neighbours
 from saln.inspection.outliers import outlier_scores
-from saln.inspection.result import Look
+from saln.inspection.result import DOUBTFUL, Look
 from saln.inspection.words import notes
 
 Floats = npt.NDArray[np.float32]
@@ -122,7 +122,10 @@ def _made(
     counts = numpy_of(copies.counts, np.int64)
     quality = np.full(n, np.nan, np.float32) if judged is None else numpy_of(judged.quality, np.float32)
     codes = None if judged is None else numpy_of(judged.suggested, np.float32 if _is(given, "targets") else np.int64)
-    suggested = codes if given is None or codes is None or given.kind != "classes" else given.classes[codes]
+    suggested = codes
+    if given is not None and codes is not None and given.kind == "classes":
+        codes = np.where(quality >= DOUBTFUL, numpy_of(given.codes, np.int64), codes)  # what is believed fits best
+        suggested = given.classes[codes]
     losses = None if judged is None else numpy_of(judged.losses, np.float32)
     return Look(
         label_quality=quality,

@@ -30,6 +30,7 @@ METRICS = {
     "f1_macro": 0.5,
     "precision_macro": 0.5,
     "recall_macro": 0.5,
+    "roc_auc": 0.5,
     "roc_auc_ovr": 0.5,
 }
 """What a model may be judged by, in scikit-learn's names, and the power of the class frequency that quality is over."""

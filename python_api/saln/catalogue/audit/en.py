@@ -47,7 +47,7 @@ MESSAGES = {
     "audit.rate.depends": "{column}: draws depend on the group ({p}), though no single group stands out; {moved:.1f} % of them would have to move to match the pool.",
     "audit.rate.unclear": "{column}: rows of {group} were drawn {ratio:.2f} × as often as those of the group drawn most, but with {rows:row|rows} chance alone may do that ({p}).",
     "audit.rate.fine": "{column}: no group was drawn more or less often than chance allows; the lowest rate is {ratio:.2f} of the highest.",
-    "audit.change.found": "{column}: what is drawn changes over the run ({p}); most of all {group}, from {first:.2f} × its share of the pool in the first steps to {last:.2f} × in the last.",
+    "audit.change.found": "{column}: what is drawn changes over the run ({p}); most of all {group}, from {first:.2f} × its share of the pool in the first quarter of the steps to {last:.2f} × in the last.",
     "audit.accuracy.group": "{column} = {group}: accuracy {accuracy:.1f} % [{low:.1f}, {high:.1f}] on {rows:row|rows}, {gap:.1f} points {side} ({p}).",
     "audit.accuracy.below_best": "below the best group shown",
     "audit.accuracy.below": "below the others",

@@ -47,7 +47,7 @@ MESSAGES = {
     "audit.rate.depends": "{column}：抽出はグループに左右されていますが（{p}）、目立つグループはありません。母集団と同じ構成にするには、抽出の{moved:.1f}%を移す必要があります。",
     "audit.rate.unclear": "{column}：{group}の行は、最も多く抽出されたグループの{ratio:.2f}倍の頻度で抽出されていますが、{rows}行では偶然でも起こりえます（{p}）。",
     "audit.rate.fine": "{column}：偶然の範囲を超えて多く、または少なく抽出されたグループはありません。最低の率は最高の{ratio:.2f}倍です。",
-    "audit.change.found": "{column}：抽出の構成が途中で変わっています（{p}）。最も変わったのは{group}で、母集団での割合に対して最初のステップでは{first:.2f}倍、最後では{last:.2f}倍です。",
+    "audit.change.found": "{column}：抽出の構成が途中で変わっています（{p}）。最も変わったのは{group}で、母集団での割合に対して、最初の4分の1のステップでは{first:.2f}倍、最後の4分の1では{last:.2f}倍です。",
     "audit.accuracy.group": "{column} = {group}：正解率は{rows}行で{accuracy:.1f}% [{low:.1f}, {high:.1f}]、{side}{gap:.1f}ポイントの差（{p}）。",
     "audit.accuracy.below_best": "最も高い有意なグループより低く、",
     "audit.accuracy.below": "ほかのグループより低く、",

@@ -13,7 +13,8 @@ def library(module: str, extra: str) -> Any:
     Raises
     ------
     ImportError
-        If it is not installed; says which extra installs it.
+        If it is not installed; says which extra installs it. Or if it does not load, as beside a torchvision that was
+        made for another torch.
 
     Examples
     --------
@@ -29,6 +30,11 @@ def library(module: str, extra: str) -> Any:
         raise ImportError(
             f"{extra} models need {extra} ({error}): pip install 'saln-kernels[{extra}]'", name=error.name
         ) from error
+    except RuntimeError as error:
+        fits = (
+            " (a torchvision for another torch? install the one of this release)" if "torchvision" in str(error) else ""
+        )
+        raise ImportError(f"{extra} does not load: {error}{fits}", name=module) from error
 
 
 def cannot_be_had(name: str, error: Exception) -> str:

@@ -36,6 +36,8 @@ class Bars(Watcher):
     def over(self, method: str, seed: int, steps: int) -> None:
         """As in `Watcher`."""
         self._done[method] += steps
+        if not self._progress.console.is_terminal:  # where bars are drawn at the end alone
+            self._progress.console.print(f"{method}, seed {seed}: {steps} steps are over", highlight=False)
         self._progress.update(self._bars[method], completed=self._done[method])
 
     def left(self, seconds: float, runs: int, longer: int) -> None:
