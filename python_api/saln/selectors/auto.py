@@ -69,7 +69,7 @@ class Auto(Selector):
     ----------
     metric : str
         What the model is judged by, one of `METRICS`: where classes count alike, quality is over the root of the
-        class's frequency.
+        class's frequency, and a repeat counts as the class is large.
     credibility, copies, learnability, spectrum, repeats, forgetting : bool
         Parts that can be left out: doubts of labels; copies that share a sample's worth; the sigmoid; the determinant,
         without which the rows of largest q² K_ii are taken; repeats; that memory fades.
@@ -226,7 +226,7 @@ class Auto(Selector):
             by_now = torch.where(forgotten > 0, squares.lerp(trained.square, forgotten), squares)
             quality = quality * (by_now / squares.clamp_min(TINY)).sqrt()
         if trained is not None and self.repeats:
-            quality = quality / (1 + trained.times(rows))
+            quality = quality / (1 + known.turn[rows] * trained.times(rows))
         if self.known is None:
             return self._most_volume(directions, residuals, quality, size)
         drawn, free = self._drawn(rows, size)

@@ -36,6 +36,9 @@ class Known:
         bool, where the label is the likeliest; None without labels.
     groups : Tensor [N]
         int64, samples that are near copies of each other have one number, from 0 on.
+    turn : Tensor [N]
+        float32, what a repeat of the sample counts for: 1, or where classes count alike the size of its class over the
+        mean one, so that a class of few is repeated as often as it takes.
     directions : Tensor [N, w]
         As in `leading_directions`.
     noise : float
@@ -50,6 +53,7 @@ class Known:
     losses: Tensor | None
     right: Tensor | None
     groups: Tensor
+    turn: Tensor
     directions: Tensor
     noise: float
     surplus: float
@@ -73,7 +77,7 @@ def look_at(
     tensor([0.7071, 1.0000, 0.7071])
     """
     features, labels = samples.features, samples.labels
-    quality = torch.ones(len(samples), device=features.device)
+    quality, turn = torch.ones(2, len(samples), device=features.device)
     losses = right = None
     noise = surplus = 0.0
     among = None
@@ -98,8 +102,9 @@ def look_at(
             _, classes = torch.unique(labels, return_inverse=True)
             members = worth.new_zeros(int(classes.max()) + 1).index_add_(0, classes, worth)
             quality = quality / members[classes].pow(balance)
+            turn = (members / members.mean()).pow(2 * balance)[classes]
     tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
     directions = leading_directions(features, seed=seed)
     if len(samples):
         quality = quality / quality.amax()
-    return Known(quality, losses, right, groups, directions, noise, surplus, tells)
+    return Known(quality, losses, right, groups, turn, directions, noise, surplus, tells)
