@@ -52,9 +52,9 @@ class Auto(Selector):
     - "gradients": greedy maximum of log det(I + q_i K_ij q_j / σ²) with K_ij = (r_i·r_j)(h_i·h_j), the Gram matrix of
       last-layer gradients of residuals r and features h. Quality q is sigmoid(loss - out-of-fold loss), how much is
       left to learn, times the credibility of the label, over the root of the number of near copies, and over 1 + how
-      often training had one of these. What is remembered holds the less the longer ago it was (`support.trained`):
-      lengths of residuals go to the mean of late, losses to what they are out of fold. A sixteenth of the batch is
-      drawn at random: nothing is left out for good.
+      often training had one of these, as far as labels are wrong. What is remembered holds the less the longer ago it
+      was (`support.trained`): lengths of residuals go to the mean of late, losses to what they are out of fold. A
+      sixteenth of the batch is drawn at random: nothing is left out for good.
     - "features": nothing is recorded, but there are doubtful labels or copies: the same with K_ij = h_i·h_j, and
       quality without the losses.
     - "learner": the learner has come to name the labels of samples it never saw as often as the look does

@@ -16,6 +16,8 @@ LEAST_CREDIBLE = 1e-3
 """Of every sample: the least believed come last, and not never."""
 LEAST_NOISE = 0.03
 """Estimated share of wrong labels below which nothing is chosen by labels alone."""
+MUCH_NOISE = 0.2
+"""Share of wrong labels from which on a repeat counts in full."""
 LEAST_SURPLUS = 0.05
 """Share of rows that must be copies of others for anything to be chosen by copies alone."""
 
@@ -37,8 +39,9 @@ class Known:
     groups : Tensor [N]
         int64, samples that are near copies of each other have one number, from 0 on.
     turn : Tensor [N]
-        float32, what a repeat of the sample counts for: 1, or where classes count alike the size of its class over the
-        mean one, so that a class of few is repeated as often as it takes.
+        float32, what a repeat of the sample counts for: 0 where labels are right, since what stays hard is then worth a
+        repeat, up to 1 where a fifth of them is wrong, and what stays hard often is; times the size of its class over
+        the mean one where classes count alike, so that a class of few is repeated as often as it takes.
     directions : Tensor [N, w]
         As in `leading_directions`.
     noise : float
@@ -77,7 +80,8 @@ def look_at(
     tensor([0.7071, 1.0000, 0.7071])
     """
     features, labels = samples.features, samples.labels
-    quality, turn = torch.ones(2, len(samples), device=features.device)
+    quality = torch.ones(len(samples), device=features.device)
+    turn = torch.zeros_like(quality)
     losses = right = None
     noise = surplus = 0.0
     among = None
@@ -98,11 +102,13 @@ def look_at(
         worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(LEAST_CREDIBLE)  # a wrong label unteaches as much
         if credibility:
             quality = quality * worth
+        turn = torch.ones_like(quality)
         if balance:
             _, classes = torch.unique(labels, return_inverse=True)
             members = worth.new_zeros(int(classes.max()) + 1).index_add_(0, classes, worth)
             quality = quality / members[classes].pow(balance)
             turn = (members / members.mean()).pow(2 * balance)[classes]
+        turn = turn * min(1.0, noise / MUCH_NOISE)
     tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
     directions = leading_directions(features, seed=seed)
     if len(samples):
