@@ -97,7 +97,7 @@ def _against_uniform(
 
 
 def _sentences(words: Words, said: Sequence[Message]) -> str:
-    return (" " if words.language == "en" else "").join(map(words.say, said))
+    return (" " if words.language == "en" else "").join(_capital(words.say(each)) for each in said)
 
 
 def curves_by_step(result: PilotResult, words: Words) -> Drawn:
