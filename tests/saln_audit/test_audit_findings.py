@@ -112,7 +112,7 @@ def test_a_change_over_time_is_found_though_the_totals_are_even() -> None:
     assert named(found.findings, "rate", "fails") == []
     changes = [each for each in found.findings if each.check == "change"]
     assert [each.level for each in changes] == ["shown"]
-    assert "2.00 × its share of the pool in the first steps to 0.00 × in the last" in changes[0].text
+    assert "2.00 × its share of the pool in the first quarter of the steps to 0.00 × in the last" in changes[0].text
     first = found.coverage[0].groups[1]
     assert (first.first_step, first.longest_gap) == (30, 30)
 

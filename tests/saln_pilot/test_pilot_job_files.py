@@ -92,6 +92,7 @@ def test_options_of_the_built_in_training_are_refused_for_others(tmp_path: Path)
 
 STOPPED = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs are without
 def train(sampler, seed):
     for _ in sampler:
         os.kill(os.getpid(), signal.SIGINT)

@@ -41,7 +41,7 @@ def cannot_be_had(name: str, error: Exception) -> str:
     r"""Why there is no model of a name that may be a folder's or the hub's.
 
     >>> from saln.features.models.needs import cannot_be_had
-    >>> cannot_be_had("models/nosuch", OSError("We couldn't connect.\\nMore"))
+    >>> cannot_be_had("models/nosuch", OSError("We couldn't connect.\nMore"))
     "no such folder, nor could a model of that name be fetched (We couldn't connect.)"
     """
     reason = (str(error).splitlines() or [type(error).__name__])[0]
