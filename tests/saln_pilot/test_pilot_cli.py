@@ -47,6 +47,12 @@ def test_pilot_prints_verdicts_and_leaves_a_report(data: Path, tmp_path: Path) -
         assert name in done.stdout
     assert str(report.name) in done.stdout
     assert {each.name for each in (tmp_path / "out.pilot").iterdir()} >= {"result.json", "figures.csv", "chosen"}
+    assert "uniform, seed 1: 4 steps are over" in done.stderr  # as it goes, where no bar can be drawn
+    with np.load(next((tmp_path / "out.pilot" / "chosen").glob("uniform-*.npz"))) as chosen:
+        assert (
+            chosen["class_names"].tolist()
+            == json.loads((tmp_path / "out.pilot" / "result.json").read_text())["data"]["class_names"]
+        )
 
 
 @pytest.mark.usefixtures("no_report")

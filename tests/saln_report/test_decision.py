@@ -161,6 +161,15 @@ def test_hours_and_money_by_hand(pilot: PilotResult) -> None:
         assert end == pytest.approx(240.0 - 240.0 / of)  # type: ignore[operator]
 
 
+def test_a_method_that_never_got_there_saves_nothing(pilot: PilotResult) -> None:
+    result = result_of(pilot, LONG, finals=[0.3, 0.31, 0.3, 0.32, 0.3], full_training_hours=40.0)
+    speed = result.verdicts[0].found("speed_up")
+    assert speed is not None
+    assert speed.missed == speed.n == 5
+    shown = re.sub(r"<[^>]*>", "", summary_html(result)).replace("&#39;", "'")
+    assert "Nothing: k_center never got to uniform's final accuracy." in shown
+
+
 def test_without_prices_hours_are_shown_and_money_is_said_to_need_them(pilot: PilotResult) -> None:
     result = result_of(pilot, LONG, full_training_hours=40.0)
     shown = re.sub(r"<[^>]*>", "", summary_html(result))
