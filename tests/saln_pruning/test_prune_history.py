@@ -93,6 +93,8 @@ def test_what_it_counted_is_in_the_sampler_s_state() -> None:
         with sampler.recorder(model):
             model(x[batch])
     other, copy = sampler_of("gradient_logdet"), saln.History(N_ROWS)
+    with pytest.raises(ValueError, match="the state holds what 1 listeners heard, want 0"):
+        other.load_state_dict(sampler.state_dict())
     other.recorder.watch(copy)
     other.load_state_dict(sampler.state_dict())
     torch.testing.assert_close(copy.el2n(), history.el2n(), equal_nan=True)

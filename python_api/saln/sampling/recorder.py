@@ -329,6 +329,12 @@ class Recorder:
         self.clear()
         if state_dict is None or not self.keeps:
             return
+        heard, hear = len(state_dict["listeners"]), len(self._values.listeners)
+        if heard != hear:
+            raise ValueError(
+                f"the state holds what {heard} listeners heard, want {hear}: it is of another version or method, or a "
+                "history watched that does not now"
+            )
         self.n_records, self._now = state_dict["n_records"], state_dict["now"]
         self._steps.copy_(state_dict["steps"])
         kept = {name: value for name, value in state_dict["values"].items() if name in self.keeps}
