@@ -112,6 +112,13 @@ inline uint32_t ballot(bool vote, const Where& where = Where::current()) {
   return votes;
 }
 inline int count_bits(uint32_t x) { return std::popcount(x); }
+template <class T>
+T uniform(T x, const Where& where = Where::current()) {
+  const simulator::Slot* said = simulator::meet_warp("uniform", where, {{uint32_t(x)}}, false);
+  for (int lane = 0; lane < 32; ++lane)
+    if (said[lane].words[0] != uint32_t(x)) simulator::fail(where, "uniform: lane %d has another", lane);
+  return x;
+}
 
 template <class T>
 void forget(T&) {}

@@ -139,6 +139,18 @@ def vote(d: Decoder, i: Instruction) -> Step:
     return step
 
 
+@operation("REDUX")
+def reduce_warp(d: Decoder, i: Instruction) -> Step:
+    put, read = writer(i.operands[0]), d.words(i.operands[1])
+    if i.modifiers != ("MAX", "S32"):
+        raise Fault("not interpreted")
+
+    def step(w: Warp) -> None:
+        put(w, U32(read(w).astype(np.int32)[w.mask].max()))
+
+    return step
+
+
 @operation("SHFL")
 def shuffle(d: Decoder, i: Instruction) -> Step:
     out, put = truth_writer(i.operands[0]), writer(i.operands[1])

@@ -80,12 +80,14 @@ class Builder {
  public:
   using Products = Gram<T, G, kOrder>;
 
-  // `count` stages as Products takes them, of which all but the first may be the tile's; the rest is taken from `near`.
+  // `count` stages as Products takes them, of which all but the first may be the tile's, or, if products of two views
+  // are not asked for or have a stage `apart`, all; the rest is taken from `near`.
   // Sizes are constants where kOrder is.
   template <class Near>
   SALN_HD Builder(const Call& call, char* stages, int count, Near& near)
       : call_(call),
         stages_(stages),
+        apart_(stages),
         count_(count),
         now_(near, kOrder ? kOrder : call.problem.size),
         next_(near, kOrder),
@@ -103,6 +105,9 @@ class Builder {
   SALN_HD T* work() const { return work_; }
   SALN_HD T* quality() const { return quality_; }
 
+  // The one stage of the second view's products, which the tile's entries are multiplied by.
+  SALN_HD void set_apart(char* stage) { apart_ = stage; }
+
   // Before the first candidate. Ends with a barrier.
   SALN_DEVICE void begin(const G& g) const {
     if (g.rank == 0) *ahead_ = 0;
@@ -118,11 +123,11 @@ class Builder {
       return;
     next_.read(g, p, c);
     const bool send = next_.valid() && next_.n() > 0;
-    if constexpr (kOrder > 0)
+    if constexpr (Products::kSendsAhead)
       if (send)
         Products(stages_, count_)
             .prefetch(g, typename Products::Rows(p.features, next_.row, Panels{0, next_.n(), -1}, 0));
-    if (g.rank == 0) *ahead_ = send ? 2 : 1;
+    if (g.rank == 0) *ahead_ = send && Products::kSendsAhead ? 2 : 1;
     g.sync();
   }
 
@@ -212,7 +217,7 @@ class Builder {
     for (int factor = 0; factor < (p.similarity == Similarity::gradient ? 2 : 1); ++factor) {
       const View& view = factor ? p.residuals : p.features;
       // What lies in the tile is gone once there are products of the features in it.
-      const Products gram(stages_, factor && kOrder > 0 ? 1 : count_);
+      const Products gram(factor ? apart_ : stages_, factor && kOrder > 0 ? 1 : count_);
       gram.triangle(
           g, [&](const Panels& panels, int slab) { return typename Products::Rows(view, now_.row, panels, slab); },
           [&](const auto& with) { with_kind<T>(view.dtype, p.allow_tf32, with); }, tile, factor > 0,
@@ -389,7 +394,7 @@ class Builder {
 
  private:
   const Call& call_;
-  char* stages_;
+  char *stages_, *apart_;
   int count_;
   Selection now_, next_;
   T *quality_, *work_, *mean_, *live_;

@@ -14,10 +14,11 @@ template <class T, class G, int kOrder>
 class Gram {
  public:
   static constexpr int kRows = kOrder ? kOrder : sizeof(T) == 8 ? 128 : 256;  // of a stage
-  // Bytes of each row in a stage. Of 64 rows in one warp twelve blocks are to be resident, which leaves no room for
-  // more, and whose registers hold no fragments of more.
-  static constexpr int kSlab = kOrder == 64 && G::warps == 1 ? 64 : 128;
-  static constexpr int kStages = kOrder > 32 ? 3 : 2;
+  // Bytes of each row in a stage. Of 64 rows in one warp sixteen blocks are to be resident: there is room for no more,
+  // nor for a stage that is not the tile's.
+  static constexpr bool kCrowded = kOrder == 64 && G::warps == 1, kSendsAhead = kOrder > 0 && !kCrowded;
+  static constexpr int kSlab = kCrowded ? 64 : 128;
+  static constexpr int kStages = kOrder > 64 ? 3 : 2;
   static constexpr int kStage = kRows * kSlab;  // bytes
 
   using Rows = GatheredRows<G::threads, kRows, kSlab>;
@@ -29,7 +30,7 @@ class Gram {
   // Sends the first slab on its way.
   template <class Source>
   SALN_DEVICE void prefetch(const G& g, Source&& source) const {
-    static_assert(kOrder > 0);
+    static_assert(kSendsAhead);
     source.stage(g, 0, stages_);
     commit_copies();
   }

@@ -186,10 +186,11 @@ struct Block {
   }
 };
 
-// All blocks on and under the diagonal of up to kRows rows, in one warp; fragments serve rows and columns.
+// All blocks on and under the diagonal of up to kRows rows, in one warp. Fragments of kAcross strips of columns are held
+// at a time: of more they would crowd the sums.
 template <class T, int kRows, int kSlab>
 struct WarpTriangle {
-  static constexpr int kStrips = kRows / kStrip;
+  static constexpr int kStrips = kRows / kStrip, kAcross = kStrips > 2 ? 1 : 2;
   Block<T> block[kStrips * (kStrips + 1) / 2];
   int n;  // rows there are
 
@@ -202,16 +203,20 @@ struct WarpTriangle {
     using Held = Steps<Kind, kRows, kSlab, 2>;  // more would crowd the registers
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
-      Held columns[kStrips];
 #pragma unroll
-      for (int i = 0; i < kStrips; ++i) {
-        if (i * kStrip >= n) break;
-        const char* strip = stage + i * kStrip * kSheet;
-        Held rows;
-        rows.load_rows(strip, step, lane);
-        columns[i].load_columns(strip, step, lane);
+      for (int left = 0; left < kStrips; left += kAcross) {
+        Held columns[kAcross];
 #pragma unroll
-        for (int j = 0; j <= i; ++j) block[i * (i + 1) / 2 + j].add(rows, columns[j]);
+        for (int i = left; i < kStrips; ++i) {
+          if (i * kStrip >= n) break;
+          const char* strip = stage + i * kStrip * kSheet;
+          Held rows;
+          rows.load_rows(strip, step, lane);
+          if (i < left + kAcross) columns[i - left].load_columns(strip, step, lane);
+#pragma unroll
+          for (int j = left; j <= i && j < left + kAcross; ++j)
+            block[i * (i + 1) / 2 + j].add(rows, columns[j - left]);
+        }
       }
     }
   }

@@ -29,7 +29,7 @@ class GatheredRows {
  public:
   // Of rows number row[…] the slabs from number `slab` on, to be staged one after the other.
   SALN_DEVICE GatheredRows(const View& view, const int64_t* row, const Panels& panels, int slab)
-      : view_(view), row_(row), panels_(panels), pieces_(in_pieces(view)), whole_(int(bytes() / kSlab)) {
+      : view_(view), row_(row), panels_(panels), whole_(in_pieces(view) ? int(bytes() / kSlab) : -1) {
     const int rank = thread_rank(), size = size_of(view.dtype);
     stride_ = uint32_t(view.row_stride) * uint32_t(size);
     from_ = static_cast<const char*>(view.data) + slab * kSlab + rank % 4 * kPiece;
@@ -46,13 +46,14 @@ class GatheredRows {
   // What is asynchronous about it is not committed.
   template <class G>
   SALN_DEVICE void stage(const G& g, int slab, char* to) {
-    char* mine = to + place(g.rank / 4, g.rank % 4);
-    if (!pieces_)
-      copy_elements(g, slab, to);
-    else if (slab < whole_)
+    const uint32_t rank = thread_rank();
+    char* mine = to + place(int(rank / 4), int(rank % 4));
+    if (slab < whole_)
       copy_whole(mine);
+    else if (!in_pieces(view_))
+      copy_elements(g, slab, to);
     else
-      copy_rest(mine, int(bytes() % kSlab) - g.rank % 4 * kPiece);
+      copy_rest(mine, int(bytes() % kSlab) - int(rank % 4) * kPiece);
     from_ += kSlab;
   }
 
@@ -122,8 +123,7 @@ class GatheredRows {
   const View& view_;
   const int64_t* row_;
   const Panels panels_;
-  const bool pieces_;
-  const int whole_;  // slabs that are full
+  const int whole_;  // slabs that are full; −1 where rows do not lie in pieces
   // A thread's rows: their numbers, a bit for each that there is, bytes from one row of the view to the next, and this
   // thread's first piece of the next slab of row 0.
   uint32_t mine_[kEach], real_ = 0, stride_;

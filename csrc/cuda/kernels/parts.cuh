@@ -74,7 +74,7 @@ SALN_DEVICE void run_block(const Call& call) {
   if (thread_rank() == 0) shared_candidate() = call.first + block_rank();
   sync_block();
   shared_kernel<K>().begin();
-  while (shared_candidate() < shared_call().problem.n_candidates) {
+  while (uniform(shared_candidate() < shared_call().problem.n_candidates)) {
     bool solve;
     if constexpr (K::kHasMatrix) {
       gather_rows<K>();
@@ -85,7 +85,7 @@ SALN_DEVICE void run_block(const Call& call) {
           shared_call().choice.side == Side::covariance ? part<K, Part::prepare_columns>() : part<K, Part::prepare>();
     else
       solve = part<K, Part::prepare>();
-    if (solve) {
+    if (uniform(solve)) {
       // In the kernel itself: it takes all registers, and what is called must leave some alone.
       if constexpr (K::kIterates) part_here<K, Part::iterate>();
       if constexpr (K::kSolvesInPlace)

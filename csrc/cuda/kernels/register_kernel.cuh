@@ -2,7 +2,7 @@
 // the next candidate's first rows are in flight meanwhile. What is in shared memory has constant places.
 #pragma once
 #include "cuda/kernels/candidate_kernel.cuh"
-#include "cuda/solve/tridiagonalize_registers.cuh"
+#include "cuda/solve/tridiagonalize_warp.cuh"
 
 namespace saln::device {
 
@@ -26,33 +26,39 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
-  static constexpr int blocks = kOrder <= 32 ? kSmallBlocks : kOrder <= 64 ? 12 : 2;
+  static constexpr int blocks = kOrder <= 32 ? kSmallBlocks : kOrder <= 64 ? 16 : 2;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
-      : RegisterKernel{call, shared, global, shared.take<char>(Products::kStage + kTile)} {}
+      : RegisterKernel(call, shared, global, shared.take<char>(kBefore + kTile)) {}
 
   // Ends with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
-    RegisterMatrix<kOrder, G> matrix(vectors_);
+    Matrix matrix(vectors_);
     matrix.load(g, tile, this->exact_.d);
     matrix.reduce(g, tile.n, this->exact_.d, this->exact_.e, this->exact_.tau, tile.data);
   }
 
  private:
+  using Matrix = std::conditional_t<kThreads == 32, WarpMatrix<kOrder>, RegisterMatrix<kOrder, G>>;
   static constexpr int64_t kMatrix = kOrder * (kOrder + 1) / 2 * int64_t(sizeof(float));
-  static constexpr int64_t kOthers = Products::kStage * (Products::kStages - 1);
+  // The stages that are not the tile's: what is sent ahead is on its way while the tile is in use.
+  static constexpr int64_t kBefore = Products::kSendsAhead ? Products::kStage : 0;
+  static constexpr int64_t kOthers = Products::kStage * Products::kStages - kBefore;
   static constexpr int64_t kTile = kMatrix > kOthers ? kMatrix : kOthers;
 
-  // Nothing is in the tile while rows go through the stages: all but the first of them are there. Nor is anything in
-  // what the values are found with while the matrix is reduced.
+  // Nothing is in the tile while rows go through the stages. Nor is anything in what the values are found with while
+  // the matrix is reduced.
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stages)
       : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder),
         vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values, shared) {
-    this->tile_ = reinterpret_cast<float*>(stages + Products::kStage);
+    this->tile_ = reinterpret_cast<float*>(stages + kBefore);
+    // At the end: few calls need it, and all other places are constants.
+    if (kBefore == 0 && call.problem.similarity == Similarity::gradient)
+      this->builder_.set_apart(shared.take<char>(Products::kStage));
     if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
   }
 
-  typename RegisterMatrix<kOrder, G>::Space vectors_;
+  typename Matrix::Space vectors_;
 };
 
 }  // namespace saln::device

@@ -25,6 +25,8 @@ T shuffle_xor(T value, int mask);
 uint32_t ballot(bool vote);
 int count_bits(uint32_t x);
 template <class T>
+T uniform(T x);
+template <class T>
 void forget(T& x);
 void copy_async(void* shared, const void* global, int bytes);
 void copy_async_if(uint32_t wanted, void* shared, const void* global);
@@ -99,6 +101,10 @@ SALN_DEVICE T shuffle_xor(T value, int mask) {
 }
 SALN_DEVICE uint32_t ballot(bool vote) { return __ballot_sync(0xffffffffu, vote); }
 SALN_DEVICE int count_bits(uint32_t x) { return __popc(x); }
+// What is the same in all lanes, and from here on the compiler knows: of loops and branches by it all lanes come out
+// together, and shuffles behind them need no second way.
+SALN_DEVICE bool uniform(bool x) { return ballot(x) != 0; }
+SALN_DEVICE int uniform(int x) { return __reduce_max_sync(0xffffffffu, x); }
 SALN_DEVICE uint32_t shared_address(const void* shared) { return uint32_t(__cvta_generic_to_shared(shared)); }
 
 // The compiler no longer knows where x comes from: what a loop computes of it is computed anew, and not kept in
