@@ -44,8 +44,11 @@ class Gram {
     const int n = tile.n;
     if constexpr (G::warps == 1) {
       WarpTriangle<T, kRows, kSlab> products(n);
-      each_slab(g, open(Panels{0, n, -1}, int(ready)), ready, [&](const char* stage) {
-        pick([&](auto kind) { products.template add<decltype(kind)>(stage, g.lane); });
+      // A loop for each kind: what one keeps in registers does not crowd the others.
+      auto source = open(Panels{0, n, -1}, int(ready));
+      pick([&](auto kind) {
+        each_slab(g, source, ready,
+                  [&](const char* stage) { products.template add<decltype(kind)>(stage, g.lane); });
       });
       put(products, multiply, [&](int i) { return tile.row(i); });
     } else {
@@ -79,7 +82,7 @@ class Gram {
 
   // add(stage) for every slab in turn. Ends with a barrier.
   template <class Source, class Add>
-  SALN_DEVICE void each_slab(const G& g, Source source, bool ready, const Add& add) const {
+  SALN_DEVICE void each_slab(const G& g, Source&& source, bool ready, const Add& add) const {
     const int slabs = source.slabs(), ahead = count_ - 1, end = count_ * kStage;
     // The stage of number `slab`. Number `slab` + `ahead` is sent for, to the stage of the one before, which is done.
     int now = ahead ? (int(ready) + 1) % kStages * kStage : 0;

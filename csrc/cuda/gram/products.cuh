@@ -34,11 +34,11 @@ struct Halves {
   struct Fragment {
     uint32_t part[4];
   };
-  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
-    load_blocks(row_piece(strip, odd, lane), f.part);
+  static SALN_DEVICE void load_rows(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load_blocks(row_piece(stage, odd, lane) + offset, f.part);
   }
-  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
-    load_blocks(column_piece(strip, odd, lane), f.part);
+  static SALN_DEVICE void load_columns(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load_blocks(column_piece(stage, odd, lane) + offset, f.part);
   }
   static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
 #pragma unroll
@@ -57,11 +57,11 @@ struct Floats {
   struct Fragment {
     uint32_t large[4], small[4];
   };
-  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
-    load(row_piece(strip, odd, lane), f);
+  static SALN_DEVICE void load_rows(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load(row_piece(stage, odd, lane) + offset, f);
   }
-  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
-    load(column_piece(strip, odd, lane), f);
+  static SALN_DEVICE void load_columns(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load(column_piece(stage, odd, lane) + offset, f);
   }
   static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
 #pragma unroll
@@ -91,11 +91,11 @@ struct RoundedFloats {
   struct Fragment {
     uint32_t part[4];
   };
-  static SALN_DEVICE void load_rows(const char* strip, int odd, int lane, Fragment& f) {
-    load(row_piece(strip, odd, lane), f);
+  static SALN_DEVICE void load_rows(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load(row_piece(stage, odd, lane) + offset, f);
   }
-  static SALN_DEVICE void load_columns(const char* strip, int odd, int lane, Fragment& f) {
-    load(column_piece(strip, odd, lane), f);
+  static SALN_DEVICE void load_columns(const char* stage, int offset, int odd, int lane, Fragment& f) {
+    load(column_piece(stage, odd, lane) + offset, f);
   }
   static SALN_DEVICE void multiply(float (&c)[2][4], const Fragment& a, const Fragment& b) {
 #pragma unroll
@@ -116,8 +116,12 @@ struct Doubles {
     const char* strip;
     int odd;
   };
-  static SALN_DEVICE void load_rows(const char* strip, int odd, int, Fragment& f) { f = {strip, odd}; }
-  static SALN_DEVICE void load_columns(const char* strip, int odd, int, Fragment& f) { f = {strip, odd}; }
+  static SALN_DEVICE void load_rows(const char* stage, int offset, int odd, int, Fragment& f) {
+    f = {stage + offset, odd};
+  }
+  static SALN_DEVICE void load_columns(const char* stage, int offset, int odd, int, Fragment& f) {
+    f = {stage + offset, odd};
+  }
   static SALN_DEVICE void multiply(double (&c)[2][4], const Fragment& a, const Fragment& b) {
     const int lane = thread_rank() % 32, i = lane / 4, j = lane % 4 * 2;
 #pragma unroll
@@ -146,14 +150,17 @@ struct Steps {
   static constexpr int kCount = kSlab / kStep, kTogether = Kind::kTogether < kMost ? Kind::kTogether : kMost;
   typename Kind::Fragment step[kTogether];
 
-  static SALN_DEVICE const char* sheet(const char* strip, int step) { return strip + step / 2 * (kRows * kSheet); }
-  SALN_DEVICE void load_rows(const char* strip, int first, int lane) {
+  // Of strip number `strip` of a stage. What is constant of an address is added last, where the load itself adds it.
+  static SALN_DEVICE int offset(int strip, int step) { return strip * kStrip * kSheet + step / 2 * (kRows * kSheet); }
+  SALN_DEVICE void load_rows(const char* stage, int strip, int first, int lane) {
 #pragma unroll
-    for (int q = 0; q < kTogether; ++q) Kind::load_rows(sheet(strip, first + q), (first + q) % 2, lane, step[q]);
+    for (int q = 0; q < kTogether; ++q)
+      Kind::load_rows(stage, offset(strip, first + q), (first + q) % 2, lane, step[q]);
   }
-  SALN_DEVICE void load_columns(const char* strip, int first, int lane) {
+  SALN_DEVICE void load_columns(const char* stage, int strip, int first, int lane) {
 #pragma unroll
-    for (int q = 0; q < kTogether; ++q) Kind::load_columns(sheet(strip, first + q), (first + q) % 2, lane, step[q]);
+    for (int q = 0; q < kTogether; ++q)
+      Kind::load_columns(stage, offset(strip, first + q), (first + q) % 2, lane, step[q]);
   }
 };
 
@@ -209,10 +216,9 @@ struct WarpTriangle {
 #pragma unroll
         for (int i = left; i < kStrips; ++i) {
           if (i * kStrip >= n) break;
-          const char* strip = stage + i * kStrip * kSheet;
           Held rows;
-          rows.load_rows(strip, step, lane);
-          if (i < left + kAcross) columns[i - left].load_columns(strip, step, lane);
+          rows.load_rows(stage, i, step, lane);
+          if (i < left + kAcross) columns[i - left].load_columns(stage, i, step, lane);
 #pragma unroll
           for (int j = left; j <= i && j < left + kAcross; ++j)
             block[i * (i + 1) / 2 + j].add(rows, columns[j - left]);
@@ -269,13 +275,13 @@ struct WarpStrips {
 #pragma unroll 1
     for (int step = 0; step < Held::kCount; step += Held::kTogether) {
       Held low, up, across;
-      low.load_rows(rows + lower * kStrip * kSheet, step, lane);
-      up.load_rows(rows + upper * kStrip * kSheet, step, lane);
+      low.load_rows(rows, lower, step, lane);
+      up.load_rows(rows, upper, step, lane);
 #pragma unroll
       for (int k = 0; k < kColumns; ++k) {
         const int j = k * kSplit + first;
         if (j >= lower_end) break;
-        across.load_columns(columns + j * kStrip * kSheet, step, lane);
+        across.load_columns(columns, j, step, lane);
         block[k].add(low, across);
         if (2 * k < kColumns && j < upper_end) block[kColumns - k].add(up, across);
       }

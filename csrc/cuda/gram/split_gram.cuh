@@ -128,11 +128,11 @@ class SplitGram {
       for (int step = 0; step < Held::kCount; step += Held::kTogether) {
         Held held[kStrips], across;
 #pragma unroll
-        for (int j = 0; j < kStrips; ++j) held[j].load_columns(columns + j * kStrip * kSheet, step, lane);
+        for (int j = 0; j < kStrips; ++j) held[j].load_columns(columns, j, step, lane);
 #pragma unroll
         for (int i = 0; i < kStrips; ++i) {
           if (i * kStrip >= tall) break;
-          across.load_rows(rows + i * kStrip * kSheet, step, lane);
+          across.load_rows(rows, i, step, lane);
 #pragma unroll
           for (int j = 0; j < kStrips; ++j) block[i * kStrips + j].add(across, held[j]);
         }

@@ -18,7 +18,7 @@ struct Choice {
   bool in_panels = false;        // the Gram matrix is formed by gram/unit_panels.cuh
   bool near_is_shared = true;    // vectors of a candidate lie in shared memory, not in the workspace
   bool basis_is_shared = false;  // the Krylov basis takes the place of the Gram stages
-  bool in_registers = false;     // Lanczos takes a shared matrix into registers; its basis is shared then
+  bool in_registers = false;     // a shared matrix is taken into registers to be solved; Lanczos' basis is shared then
 };
 
 struct Call {

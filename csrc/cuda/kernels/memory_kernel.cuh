@@ -1,10 +1,11 @@
 // Any order: the matrix lies in shared memory (kShared), else in the workspace. It is reduced there; from shared memory
-// Lanczos takes it into registers where they suffice.
+// it is taken into registers where they suffice.
 #pragma once
 #include "cuda/gram/spread_matrix.cuh"
 #include "cuda/kernels/candidate_kernel.cuh"
 #include "cuda/solve/lanczos.cuh"
 #include "cuda/solve/tridiagonalize_memory.cuh"
+#include "cuda/solve/tridiagonalize_registers.cuh"
 
 namespace saln::device {
 
@@ -51,6 +52,16 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   SALN_DEVICE void reduce(G& g, const Tile<T>& tile) const {
     const Choice& choice = this->call_.choice;
     if (!randomized(choice)) {
+      if constexpr (kShared) {
+        if (choice.in_registers) {
+          // Where the stages were.
+          const typename Registers::Space space(region_, region_ + kOrder, region_ + 2 * kOrder, region_ + 3 * kOrder);
+          Registers matrix(space);
+          matrix.load(g, tile, this->exact_.d);
+          matrix.reduce(g, tile, this->exact_.d, this->exact_.e, this->exact_.tau);
+          return;
+        }
+      }
       matrix_.complete(g, tile);
       matrix_.reduce(g, tile, this->exact_.d, this->exact_.e, this->exact_.tau);
       return;
@@ -88,12 +99,12 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
         spread_space_{reinterpret_cast<float*>(region + basis_bytes(call.choice))} {
     const Choice& choice = call.choice;
     this->tile_ = !kShared              ? global.take<T>(tile_size(choice))
-                  : choice.in_registers ? reinterpret_cast<T*>(region + stages_bytes(choice))
-                                        : shared.take<T>(tile_size(choice));
+                  : spreads(choice) ? reinterpret_cast<T*>(region + stages_bytes(choice))
+                                    : shared.take<T>(tile_size(choice));
     if (randomized(choice))
       lanczos_ = Lanczos<T>(
           choice.order, choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr,
-          choice.in_registers ? reinterpret_cast<T*>(region + basis_bytes(choice) + spread_bytes(choice)) : nullptr,
+          spreads(choice) ? reinterpret_cast<T*>(region + basis_bytes(choice) + spread_bytes(choice)) : nullptr,
           near, global);
   }
 
@@ -101,6 +112,11 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     if (call.choice.vectors) VectorSpace<T>(call.choice.order, call.choice.count, global);
     return true;
   }
+  static constexpr int kOrder = G::threads;  // that registers hold
+  using Registers = RegisterMatrix<kOrder, G>;
+
+  // Whether Lanczos takes the matrix into registers.
+  static SALN_HD bool spreads(const Choice& choice) { return choice.in_registers && randomized(choice); }
   static SALN_HD bool randomized(const Choice& choice) { return choice.solver == Solver::randomized; }
   // A matrix so large that its rows do not fit a stage at once takes the room of the other stages: it is the solver
   // that takes time.
@@ -121,14 +137,16 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
     return choice.in_panels && tile < UnitPanels<G>::kTotals ? UnitPanels<G>::kTotals : tile;
   }
   static SALN_HD int64_t spread_bytes(const Choice& choice) {
-    return choice.in_registers ? (SpreadSpace<G>::kElements * int64_t(sizeof(float)) + 15) / 16 * 16 : 0;
+    return spreads(choice) ? (SpreadSpace<G>::kElements * int64_t(sizeof(float)) + 15) / 16 * 16 : 0;
   }
   static SALN_HD int64_t region_bytes(const Choice& choice) {
     int64_t before = stages_bytes(choice), after = basis_bytes(choice);
-    if (choice.in_registers) {
+    if (spreads(choice)) {
       before += tile_size(choice) * int64_t(sizeof(T));
       after += spread_bytes(choice) + Lanczos<T>::vector_elements(choice.n_iter, choice.count) * int64_t(sizeof(T));
     }
+    if (kShared && choice.in_registers && !randomized(choice))
+      after = int64_t(sizeof(T)) * (3 * kOrder + Registers::Space::kOthers);
     return before > after ? before : after;
   }
 

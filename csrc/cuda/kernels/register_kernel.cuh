@@ -2,7 +2,7 @@
 // the next candidate's first rows are in flight meanwhile. What is in shared memory has constant places.
 #pragma once
 #include "cuda/kernels/candidate_kernel.cuh"
-#include "cuda/solve/tridiagonalize_warp.cuh"
+#include "cuda/solve/tridiagonalize_registers.cuh"
 
 namespace saln::device {
 
@@ -17,6 +17,7 @@ template <int kOrder, int kThreads>
 class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, float, Group<kThreads>, kOrder> {
   using Base = CandidateKernel<RegisterKernel, float, Group<kThreads>, kOrder>;
   using G = Group<kThreads>;
+  using Space = typename RegisterMatrix<kOrder, G>::Space;
   using Products = typename Base::Products;
 
  public:
@@ -26,20 +27,19 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The solving part is in the kernel itself: what is called must leave some registers alone.
   static constexpr bool kSolvesInPlace = true;
   // resident on a multiprocessor, which bounds the registers
-  static constexpr int blocks = kOrder <= 32 ? kSmallBlocks : kOrder <= 64 ? 16 : 2;
+  static constexpr int blocks = kOrder <= 32 ? kSmallBlocks : kOrder <= 64 ? 16 : 3;
 
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global)
       : RegisterKernel(call, shared, global, shared.take<char>(kBefore + kTile)) {}
 
   // Ends with a barrier.
   SALN_DEVICE void reduce(G& g, const Tile<float>& tile) const {
-    Matrix matrix(vectors_);
+    RegisterMatrix<kOrder, G> matrix(vectors_);
     matrix.load(g, tile, this->exact_.d);
-    matrix.reduce(g, tile.n, this->exact_.d, this->exact_.e, this->exact_.tau, tile.data);
+    matrix.reduce(g, tile, this->exact_.d, this->exact_.e, this->exact_.tau);
   }
 
  private:
-  using Matrix = std::conditional_t<kThreads == 32, WarpMatrix<kOrder>, RegisterMatrix<kOrder, G>>;
   static constexpr int64_t kMatrix = kOrder * (kOrder + 1) / 2 * int64_t(sizeof(float));
   // The stages that are not the tile's: what is sent ahead is on its way while the tile is in use.
   static constexpr int64_t kBefore = Products::kSendsAhead ? Products::kStage : 0;
@@ -50,7 +50,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // the matrix is reduced.
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stages)
       : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder),
-        vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values, shared) {
+        vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values, shared.take<float>(Space::kOthers)) {
     this->tile_ = reinterpret_cast<float*>(stages + kBefore);
     // At the end: few calls need it, and all other places are constants.
     if (kBefore == 0 && call.problem.similarity == Similarity::gradient)
@@ -58,7 +58,7 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
     if (call.choice.vectors) VectorSpace<float>(kOrder, call.choice.count, global);
   }
 
-  typename Matrix::Space vectors_;
+  Space vectors_;
 };
 
 }  // namespace saln::device

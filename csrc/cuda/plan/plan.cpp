@@ -79,18 +79,21 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
   }
   if (!wide) {
     p.choice.in_panels = serves_panels(problem, n, gpu);
-    const bool registers = !exact && n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
+    const bool registers = n.order <= device::SpreadMatrix<device::Group<256>>::kOrder;
     p.choice.basis_is_shared = !exact;
     p.choice.in_registers = registers;
-    p.reason = exact       ? "exact: the matrix fits shared memory"
-               : registers ? "Lanczos on a matrix in registers"
-                           : "Lanczos on a matrix in shared memory";
+    const std::string in = registers ? "registers" : "shared memory";
+    p.reason = exact ? "exact: the matrix fits a block's " + in + " while it is reduced" : "Lanczos on a matrix in " + in;
     if (fits(Kernel::shared)) return;
-    p.choice.basis_is_shared = p.choice.in_registers = false;
-    if (!exact) p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
+    p.choice.basis_is_shared = false;
+    if (!exact) {
+      p.choice.in_registers = false;
+      p.reason = "Lanczos on a matrix in shared memory, its basis in the workspace";
+    }
     if (fits(Kernel::shared)) return;
     p.choice.in_panels = false;
     if (fits(Kernel::shared)) return;
+    p.choice.in_registers = false;
   }
   p.reason = wide ? "float64: the matrix lies in the workspace" : "the matrix is larger than shared memory";
   const Kernel kernel = wide ? Kernel::global_double : Kernel::global;
