@@ -169,7 +169,10 @@ def pythons() -> dict[str, str]:
     found = {}
     ask = "import sysconfig as s; print(s.get_config_var('EXT_SUFFIX'), s.get_paths()['include'])"
     for interpreter in os.environ.get("SALN_PYTHONS", sys.executable).split():
-        said = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=True).stdout
+        try:
+            said = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SystemExit(f"SALN_PYTHONS: expected interpreters that run here, {interpreter!r} does not: {error}") from None
         suffix, _, include = said.strip().partition(" ")
         found[suffix] = include
     return found

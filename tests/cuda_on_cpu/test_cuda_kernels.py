@@ -90,7 +90,7 @@ def test_nothing_there(kernel: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, 84 << 10, 66 << 10])
 def test_large(limit: int) -> None:
-    """Too large for registers: in shared memory, or in the workspace with vectors in either."""
+    """More than a warp holds: from shared memory, or in the workspace with vectors in either."""
     case = make(150, 40, count=1, similarity="rbf")
     graph = make(131, 20, count=1, similarity="cosine", laplacian="symmetric", dtype=torch.bfloat16)
     options = {"shared_limit": limit}

@@ -45,10 +45,8 @@ class Gram {
     if constexpr (G::warps == 1) {
       WarpTriangle<T, kRows, kSlab> products(n);
       // A loop for each kind: what one keeps in registers does not crowd the others.
-      auto source = open(Panels{0, n, -1}, int(ready));
-      pick([&](auto kind) {
-        each_slab(g, source, ready,
-                  [&](const char* stage) { products.template add<decltype(kind)>(stage, g.lane); });
+      each_slab(g, open(Panels{0, n, -1}, int(ready)), ready, [&](const char* stage) {
+        pick([&](auto kind) { products.template add<decltype(kind)>(stage, g.lane); });
       });
       put(products, multiply, [&](int i) { return tile.row(i); });
     } else {

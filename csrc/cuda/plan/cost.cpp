@@ -9,9 +9,9 @@
 namespace saln {
 namespace {
 
-// Share of a scheduler's issue slots that are used, by the warps it has. On an H200 it was 0.31, 0.48 and 0.55 with 2,
-// 3 and 5 of them (docs/log/first-gpu.md).
-double issued(double warps) { return warps / (warps + 3.5); }
+// Share of a scheduler's issue slots that are used, by the warps it has. On an H200 it was 0.31, 0.62 and 0.64 with 2,
+// 4 and 5 of them (docs/log/first-gpu.md).
+double issued(double warps) { return warps / (warps + 3); }
 // Cycles of a block-wide step that nothing hides: barriers, reductions, a square root and a division.
 constexpr double kStepCycles = 900;
 // Share of Hopper's rate that mma.sync reaches (Luo et al. 2024, "Benchmarking and dissecting the NVIDIA Hopper GPU
@@ -93,7 +93,7 @@ double predicted(const Problem& problem, const Gpu& gpu, const CudaPlan& p) {
   const double machine = std::min(double(gpu.multiprocessors), filled) * gpu.clock;
   const double share = issued(double(p.blocks) * p.threads / 32 / 4);
   const double issuing = candidates * predict_instructions(problem, p).sum() / (4 * share * machine);
-  const double steps = steps_of(p.numbers, facts_of(p.kernel).held_rows > 0);
+  const double steps = steps_of(p.numbers, held_rows(p) > 0);
   const double waiting = candidates * steps * kStepCycles / (p.blocks * machine);
   const double solving = std::max({issuing, waiting, streaming(problem, gpu, p)});
   return std::max(p.floor_seconds, splitting(problem, gpu, p) + solving);

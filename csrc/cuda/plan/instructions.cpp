@@ -30,8 +30,8 @@ constexpr double kUnitSlab = 2990, kUnitEnds = 9500;
 constexpr double kTriangleSlab = 3770, kRectangleSlab = 2700, kSplitEnds = 11300, kPartQuads = 10, kSumQuads = 36;
 
 // The solvers, an instruction a lane where nothing else is said:
-constexpr double kColumn = 4, kColumnOfTwo = 7.2;         // of the reduction in registers, with one or two rows a lane
-constexpr double kStepOfOne = 115, kStepOfTwo = 150;      // and a step of it, every warp
+constexpr double kSpreadStep = 105, kSpreadOwn = 20;      // of the reduction in registers a step, and an own entry in it
+constexpr double kSpreadStrip = 10, kSpreadEntry = 3.9;   // a strip of rows in use, and an entry a lane
 constexpr double kProduct = 540, kHalfProduct = 270;      // of Lanczos on a matrix in registers, every warp
 constexpr double kLanczosStep = 60, kLanczosRows = 175;   // and a step of it, every warp, and every warp with rows
 constexpr double kBasisVector = 52;                       // and 256 entries of a vector of the basis
@@ -97,15 +97,18 @@ double multisection(const Costs& c, double threads, double n, double count) {
   return up(count * lanes, 32) * rounds * (c.round + n * c.turn);
 }
 
-// csrc/cuda/solve/tridiagonalize_registers.cuh: a column costs a row three multiply-adds and a load, two rows of a
-// thread share the loads; the pivot's row is stored by one warp.
+// csrc/cuda/solve/tridiagonalize_registers.cuh: an entry takes three or four multiply-adds, a strip is loaded and summed
+// over lanes; every warp works out the reflector.
 double reduction(double n, double threads, double held) {
+  const double side = held <= 64 ? 8 : 16, tall = threads / side, halves = side / tall, own = held / threads;
   double total = 0;
   for (double j = n - 1; j > 0; --j) {
-    const bool two = j > threads;
-    const double busy = up(two ? threads : j, 32), columns = j + held / 16;
-    total += busy * columns * (two ? kColumnOfTwo : kColumn) + threads / 32 * (two ? kStepOfTwo : kStepOfOne) +
-             columns / 4 + 6;
+    double strips = 0, entries = 0;
+    for (double half = 0; half < halves; ++half) {
+      strips = std::floor((up(j, tall) + halves - 1 - half) / halves);
+      entries += strips * (strips + 1) / 2;
+    }
+    total += threads / 32 * (kSpreadStep + kSpreadOwn * own + kSpreadStrip * strips + kSpreadEntry * entries);
   }
   return total;
 }
@@ -145,10 +148,13 @@ bool has_products(const Problem& p) {
   return p.similarity != Similarity::precomputed && p.similarity != Similarity::given;
 }
 
+double held_rows(const CudaPlan& p) {
+  return p.choice.in_registers && p.numbers.solver == Solver::exact ? p.threads : facts_of(p.kernel).held_rows;
+}
+
 Instructions predict_instructions(const Problem& problem, const CudaPlan& p) {
   const Plan& n = p.numbers;
-  const double order = double(n.order), threads = p.threads, count = double(n.count),
-               held = facts_of(p.kernel).held_rows;
+  const double order = double(n.order), threads = p.threads, count = double(n.count), held = held_rows(p);
   const Costs& costs = threads == 32 ? kOneWarp : kWarps;
   Instructions found;
   found.gram = gram(costs, problem, p);

@@ -17,6 +17,8 @@ struct Instructions {
 int64_t element_bytes(const Problem& problem);
 bool has_products(const Problem& problem);
 
+// Rows for which a block's registers have room, where a matrix is reduced there; else 0.
+double held_rows(const CudaPlan& plan);
 // Of a plan whose kernel is chosen.
 Instructions predict_instructions(const Problem& problem, const CudaPlan& plan);
 // Those of the blocks that form its Gram matrix in parts, where the plan has any.
