@@ -172,7 +172,8 @@ def pythons() -> dict[str, str]:
         try:
             said = subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, check=True).stdout
         except (OSError, subprocess.CalledProcessError) as error:
-            raise SystemExit(f"SALN_PYTHONS: expected interpreters that run here, {interpreter!r} does not: {error}") from None
+            wanted = "SALN_PYTHONS: expected interpreters that run here"
+            raise SystemExit(f"{wanted}, {interpreter!r} does not: {error}") from None
         suffix, _, include = said.strip().partition(" ")
         found[suffix] = include
     return found

@@ -97,6 +97,10 @@ def test_library_stands_alone(built: list[Kernel]) -> None:
             "SALN_CUDA_ARCHS: expected some of 80 90a 100a 120, got '70 90a'",
         ),
         ({"SALN_CUDA": "1", "SALN_CUDA_ARCHS": ""}, "SALN_CUDA_ARCHS: expected some of"),
+        (
+            {"SALN_CUDA": "0", "SALN_PYTHONS": "python2.9"},
+            "SALN_PYTHONS: expected interpreters that run here, 'python2.9'",
+        ),
     ],
 )
 def test_build_refuses(environment: dict[str, str], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The exact solver of the CUDA kernels on the CPU: a matrix spread over the registers of a block, or larger than they."""
+"""The exact solver of the CUDA kernels on the CPU: a matrix that the registers of a block hold, or a larger one."""
 
 from dataclasses import replace
 

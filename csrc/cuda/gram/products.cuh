@@ -193,8 +193,8 @@ struct Block {
   }
 };
 
-// All blocks on and under the diagonal of up to kRows rows, in one warp. Fragments of kAcross strips of columns are held
-// at a time: of more they would crowd the sums.
+// All blocks on and under the diagonal of up to kRows rows, in one warp. Fragments of kAcross strips of columns are
+// held at a time: of more they would crowd the sums.
 template <class T, int kRows, int kSlab>
 struct WarpTriangle {
   static constexpr int kStrips = kRows / kStrip, kAcross = kStrips > 2 ? 1 : 2;
@@ -220,8 +220,7 @@ struct WarpTriangle {
           rows.load_rows(stage, i, step, lane);
           if (i < left + kAcross) columns[i - left].load_columns(stage, i, step, lane);
 #pragma unroll
-          for (int j = left; j <= i && j < left + kAcross; ++j)
-            block[i * (i + 1) / 2 + j].add(rows, columns[j - left]);
+          for (int j = left; j <= i && j < left + kAcross; ++j) block[i * (i + 1) / 2 + j].add(rows, columns[j - left]);
         }
       }
     }

@@ -36,6 +36,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
       if constexpr (kShared) {
         Lanczos<T> near = lanczos_;
         near.basis = region_;
+        near.ld = kOrder;  // as it is, and known here
         const SpreadMatrix<G> matrix(g, tile, spread_space_);
         g.sync();
         rest = near.template iterate<true>(g, tile.n, choice.n_iter, seed, norm,
@@ -98,14 +99,14 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
         region_(reinterpret_cast<T*>(region)),
         spread_space_{reinterpret_cast<float*>(region + basis_bytes(call.choice))} {
     const Choice& choice = call.choice;
-    this->tile_ = !kShared              ? global.take<T>(tile_size(choice))
+    this->tile_ = !kShared          ? global.take<T>(tile_size(choice))
                   : spreads(choice) ? reinterpret_cast<T*>(region + stages_bytes(choice))
                                     : shared.take<T>(tile_size(choice));
     if (randomized(choice))
       lanczos_ = Lanczos<T>(
-          choice.order, choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr,
-          spreads(choice) ? reinterpret_cast<T*>(region + basis_bytes(choice) + spread_bytes(choice)) : nullptr,
-          near, global);
+          basis_order(choice), choice.n_iter, choice.count, choice.basis_is_shared ? region_ : nullptr,
+          spreads(choice) ? reinterpret_cast<T*>(region + basis_bytes(choice) + spread_bytes(choice)) : nullptr, near,
+          global);
   }
 
   static SALN_HD bool vector_space(const Call& call, Memory& global) {
@@ -115,6 +116,8 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   static constexpr int kOrder = G::threads;  // that registers hold
   using Registers = RegisterMatrix<kOrder, G>;
 
+  // Rows of its basis: as many as there may be, since addresses that are constants cost less.
+  static SALN_HD int64_t basis_order(const Choice& choice) { return spreads(choice) ? kOrder : choice.order; }
   // Whether Lanczos takes the matrix into registers.
   static SALN_HD bool spreads(const Choice& choice) { return choice.in_registers && randomized(choice); }
   static SALN_HD bool randomized(const Choice& choice) { return choice.solver == Solver::randomized; }
@@ -129,7 +132,7 @@ class MemoryKernel : public CandidateKernel<MemoryKernel<T, kShared>, T, Group<2
   }
   static SALN_HD int64_t basis_bytes(const Choice& choice) {
     if (!randomized(choice) || !choice.basis_is_shared) return 0;
-    return Lanczos<T>::basis_elements(choice.order, choice.n_iter) * int64_t(sizeof(T));
+    return Lanczos<T>::basis_elements(basis_order(choice), choice.n_iter) * int64_t(sizeof(T));
   }
   // Numbers; where the totals of panels lie too.
   static SALN_HD int64_t tile_size(const Choice& choice) {

@@ -1,5 +1,6 @@
-// The Gram side of up to kOrder rows in float32, solved exactly: the matrix lies in registers while it is reduced, and
-// the next candidate's first rows are in flight meanwhile. What is in shared memory has constant places.
+// The Gram side of up to kOrder rows in float32, solved exactly: the matrix lies in registers while it is reduced, and,
+// where there is room for them, the next candidate's first rows are on their way. What is in shared memory has constant
+// places.
 #pragma once
 #include "cuda/kernels/candidate_kernel.cuh"
 #include "cuda/solve/tridiagonalize_registers.cuh"
@@ -44,13 +45,16 @@ class RegisterKernel : public CandidateKernel<RegisterKernel<kOrder, kThreads>, 
   // The stages that are not the tile's: what is sent ahead is on its way while the tile is in use.
   static constexpr int64_t kBefore = Products::kSendsAhead ? Products::kStage : 0;
   static constexpr int64_t kOthers = Products::kStage * Products::kStages - kBefore;
-  static constexpr int64_t kTile = kMatrix > kOthers ? kMatrix : kOthers;
+  // Behind the matrix is what its reduction needs.
+  static constexpr int64_t kReduced = kMatrix + Space::kOthers * int64_t(sizeof(float));
+  static constexpr int64_t kTile = kReduced > kOthers ? kReduced : kOthers;
 
   // Nothing is in the tile while rows go through the stages. Nor is anything in what the values are found with while
   // the matrix is reduced.
   SALN_HD RegisterKernel(const Call& call, Memory& shared, Memory& global, char* stages)
       : Base(call, shared, stages, Products::kStages, shared, kOrder, kOrder),
-        vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values, shared.take<float>(Space::kOthers)) {
+        vectors_(this->builder_.work(), this->exact_.squares, this->exact_.values,
+                 reinterpret_cast<float*>(stages + kBefore + kMatrix)) {
     this->tile_ = reinterpret_cast<float*>(stages + kBefore);
     // At the end: few calls need it, and all other places are constants.
     if (kBefore == 0 && call.problem.similarity == Similarity::gradient)

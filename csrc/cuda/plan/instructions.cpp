@@ -30,14 +30,14 @@ constexpr double kUnitSlab = 2990, kUnitEnds = 9500;
 constexpr double kTriangleSlab = 3770, kRectangleSlab = 2700, kSplitEnds = 11300, kPartQuads = 10, kSumQuads = 36;
 
 // The solvers, an instruction a lane where nothing else is said:
-constexpr double kSpreadStep = 105, kSpreadOwn = 20;      // of the reduction in registers a step, and an own entry in it
-constexpr double kSpreadStrip = 10, kSpreadEntry = 3.9;   // a strip of rows in use, and an entry a lane
-constexpr double kProduct = 540, kHalfProduct = 270;      // of Lanczos on a matrix in registers, every warp
-constexpr double kLanczosStep = 60, kLanczosRows = 175;   // and a step of it, every warp, and every warp with rows
-constexpr double kBasisVector = 52;                       // and 256 entries of a vector of the basis
-constexpr double kLanczosStart = 18000;                   // and once
-constexpr double kRitzVector = 810, kRitzEntry = 12.5;    // inverse iteration for one, and an entry of it
-constexpr double kLastEntry = 32;                         // an entry where last components are enough, for up to 32
+constexpr double kSpreadStep = 110, kSpreadOwn = 20;     // of the reduction in registers a step, and an own entry in it
+constexpr double kSpreadStrip = 10, kSpreadEntry = 4.2;  // a strip of rows in use, and an entry a lane
+constexpr double kProduct = 540, kHalfProduct = 270;     // of Lanczos on a matrix in registers, every warp
+constexpr double kLanczosStep = 60, kLanczosRows = 175;  // and a step of it, every warp, and every warp with rows
+constexpr double kBasisVector = 41;                      // and 256 entries of a vector of the basis
+constexpr double kLanczosStart = 18000;                  // and once
+constexpr double kRitzVector = 810, kRitzEntry = 12.5;   // inverse iteration for one, and an entry of it
+constexpr double kLastEntry = 32;                        // an entry where last components are enough, for up to 32
 constexpr double kSweepStep = 110, kWideSweepStep = 185;  // of the reduction in memory, every warp of 8 or 16
 constexpr int kPanel = 256;                               // rows that are multiplied together where a block has warps
 
@@ -97,8 +97,8 @@ double multisection(const Costs& c, double threads, double n, double count) {
   return up(count * lanes, 32) * rounds * (c.round + n * c.turn);
 }
 
-// csrc/cuda/solve/tridiagonalize_registers.cuh: an entry takes three or four multiply-adds, a strip is loaded and summed
-// over lanes; every warp works out the reflector.
+// csrc/cuda/solve/tridiagonalize_registers.cuh: an entry takes three or four multiply-adds, a strip is loaded and
+// summed over lanes; every warp works out the reflector.
 double reduction(double n, double threads, double held) {
   const double side = held <= 64 ? 8 : 16, tall = threads / side, halves = side / tall, own = held / threads;
   double total = 0;

@@ -83,7 +83,8 @@ void choose_kernel(const Problem& problem, const Task& task, const Gpu& gpu, Cud
     p.choice.basis_is_shared = !exact;
     p.choice.in_registers = registers;
     const std::string in = registers ? "registers" : "shared memory";
-    p.reason = exact ? "exact: the matrix fits a block's " + in + " while it is reduced" : "Lanczos on a matrix in " + in;
+    p.reason =
+        exact ? "exact: the matrix fits a block's " + in + " while it is reduced" : "Lanczos on a matrix in " + in;
     if (fits(Kernel::shared)) return;
     p.choice.basis_is_shared = false;
     if (!exact) {

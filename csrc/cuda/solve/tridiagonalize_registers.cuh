@@ -1,8 +1,8 @@
 // Householder reduction to tridiagonal form (linalg/tridiagonalize.h) of a matrix that the registers of a block hold.
 // Its lower triangle is spread over a square of threads, of which every warp is four rows by eight columns: thread
-// (r, c) has the entries of columns c, c + kSide, … in rows r, r + kTall, …. A square on the diagonal, kSide by kSide, is
-// held whole, of the others there is one triangle. A thread shares its rows and its columns with many others, so that
-// few vectors' entries are read an entry of the matrix.
+// (r, c) has the entries of columns c, c + kSide, … in rows r, r + kTall, …. A square on the diagonal, kSide by kSide,
+// is held whole, of the others there is one triangle. A thread shares its rows and its columns with many others, so
+// that few vectors' entries are read an entry of the matrix.
 //
 // With x the row to be reduced, β its new last entry and s = 1 / (pivot − β), the reflector is u = s (x − β e). So
 // A u = s (A x − β A e) and uᵀA u follow from y = A x, from a row of A, and from xᵀx and xᵀy, all of which are there
@@ -44,10 +44,11 @@ class RegisterMatrix {
  public:
   // Vectors in shared memory, whose entry i is at place(i).
   struct Space {
-    float *x, *u, *w;       // what the matrix is multiplied with next, and what it is updated with before
-    float* row;             // of the pivot
-    float *columns, *rows;  // what warps give to the product: [kDown, kOrder], and if there are several [kAcross, kOrder]
-    float* sums;            // of warps, if there are several
+    float *x, *u, *w;  // what the matrix is multiplied with next, and what it is updated with before
+    float* row;        // of the pivot
+    float *columns,
+        *rows;    // what warps give to the product: [kDown, kOrder], and if there are several [kAcross, kOrder]
+    float* sums;  // of warps, if there are several
     static constexpr int kOthers = (1 + kDown + (kOneWarp ? 0 : kAcross)) * kOrder + (kOneWarp ? 0 : 2 * G::warps);
 
     // [kOrder] each, and [kOthers]; 16-byte aligned
@@ -188,9 +189,9 @@ class RegisterMatrix {
     g.sync();
   }
 
-  // A ← A − u wᵀ − w uᵀ and y = A x: this thread's sums of rows, and what its warp gives to the product in shared memory;
-  // of rows only if there are several. Returns this thread's part of xᵀy, but for the rows that are its own. Four strips
-  // of columns at a time, so that few numbers beside the matrix are held.
+  // A ← A − u wᵀ − w uᵀ and y = A x: this thread's sums of rows, and what its warp gives to the product in shared
+  // memory; of rows only if there are several. Returns this thread's part of xᵀy, but for the rows that are its own.
+  // Four strips of columns at a time, so that few numbers beside the matrix are held.
   template <int kLive>
   SALN_DEVICE float update_and_multiply(const Thread& held, float (&y)[kRows]) {
     constexpr int kLiveStrips = strips(kLive, 0);
