@@ -3,6 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
 NEWEST_PYTHON ?= python3.14
+SALN_EXAMPLES ?= 5000
 # The GPU machine that `make gpu-kit` builds for, and what `make gpu` there hands on.
 GPU_PYTHON ?= python3.12
 GPU_ARCH ?= 90a
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test test-integrations check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
+.PHONY: help install demo test fuzz test-integrations check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -61,6 +62,10 @@ demo: $(VENV)/package  ## the pilot on built-in data, spoiled and clean: report-
 test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
 	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
+
+fuzz: $(VENV)/test  ## the property tests on 5000 examples each, or SALN_EXAMPLES, from seeds that are printed
+	@echo "== properties on SALN_EXAMPLES=$(SALN_EXAMPLES) examples each: about a quarter of an hour"
+	SALN_EXAMPLES=$(SALN_EXAMPLES) $(BIN)/python -m pytest tests/properties $(PARALLEL) --hypothesis-show-statistics
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
