@@ -62,7 +62,8 @@ class Walks(RuleBasedStateMachine):
         if count > left:
             self.rest_at(epoch + 1, 0)
         else:
-            self.begins, self.place, self.under_way = (epoch + 1, 0), (epoch, step + len(batches)), True
+            self.begins, self.under_way = (epoch + 1, 0), True
+            self.place = self.reached = (epoch, step + len(batches))
 
     @rule(other=st.integers(0, 3))
     def resume(self, other: int) -> None:
@@ -84,7 +85,7 @@ class Walks(RuleBasedStateMachine):
         self.sampler.set_epoch(epoch)
         if self.under_way:
             self.begins = (epoch, 0)
-            self.place = self.place if epoch == self.place[0] else (epoch, 0)
+            self.place = self.reached if epoch == self.reached[0] else (epoch, 0)
         elif epoch != self.begins[0]:
             self.rest_at(epoch, 0)
 
