@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from contract.calls import Call, Found
-from contract.checks import norms
+from contract.checks import check_vectors, norms
+from contract.truth import Reference
 from saln_kernels.truth import reference
 
 GROWTH = 16  # times b: of the eigenvalues; products have the terms of a row besides
 
 
 def assert_right(call: Call, found: Found) -> None:
-    """NaN where the truth is, and else within the bound; certificates hold."""
+    """NaN where the truth is, and else within the bound; certificates hold, eigenvectors are some."""
     problem, values = call.problem, found.values
     b, eps = problem.candidates.shape[1], torch.finfo(values.dtype).eps
     terms = b + problem.features.shape[1]
@@ -34,6 +35,8 @@ def assert_right(call: Call, found: Found) -> None:
         exact = reference.eigvals(problem, call.k)[0]
         assert_within(values, exact, GROWTH * unit)
         assert torch.equal(found.bounds.isnan(), exact.isnan())
+        if call.output == "eigh":
+            check_vectors(problem, found, Reference(), converged=True)
         assert_within(values, exact, found.bounds.double() + eps * exact.abs() + reference.eigvals(problem, call.k)[1])
 
 

@@ -44,7 +44,6 @@ class Gram {
     const int n = tile.n;
     if constexpr (G::warps == 1) {
       WarpTriangle<T, kRows, kSlab> products(n);
-      // A loop for each kind: what one keeps in registers does not crowd the others.
       each_slab(g, open(Panels{0, n, -1}, int(ready)), ready, [&](const char* stage) {
         pick([&](auto kind) { products.template add<decltype(kind)>(stage, g.lane); });
       });
