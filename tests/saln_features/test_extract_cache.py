@@ -103,10 +103,28 @@ def test_what_is_no_matrix_of_features(tmp_path: Path) -> None:
         np.save(tmp_path / name, array)
         with pytest.raises(DataError, match=r"wanted floating-point numbers \[N, d\]"):
             load(tmp_path / name)
+    (tmp_path / "f.txt").touch()
     (tmp_path / "c.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:40])
-    for name, message in (("c.npy", "cannot be read"), ("d.npy", "no such file"), ("e.npz", "wanted .npy")):
+    for name, message in (
+        ("c.npy", "cannot be read"),
+        ("d.npy", "no such file"),
+        ("e.npz", "no such file"),
+        ("f.txt", "unknown ending"),
+    ):
         with pytest.raises(DataError, match=message):
             load(tmp_path / name)
+
+
+def test_other_files_of_arrays_hold_features_too(tmp_path: Path) -> None:
+    x, other = np.eye(3, 2), np.eye(3, 4, dtype=np.float32)
+    np.savez(tmp_path / "x.npz", features=x, other=other)
+    np.testing.assert_array_equal(load(tmp_path / "x.npz").array, x)
+    np.testing.assert_array_equal(load(tmp_path / "x.npz", "other").array, other)
+    with pytest.raises(DataError, match=r"no array or column named 'third'; it has features, other"):
+        load(tmp_path / "x.npz", "third")
+    np.savez(tmp_path / "y.npz", features=np.arange(6).reshape(3, 2))
+    with pytest.raises(DataError, match=r"wanted floating-point numbers \[N, d\]"):
+        load(tmp_path / "y.npz")
 
 
 def test_outputs_that_cannot_be_written(net: Counting, images: Tensor, tmp_path: Path) -> None:

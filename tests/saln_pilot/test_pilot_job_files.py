@@ -124,3 +124,20 @@ def test_the_command_ends_in_one_line_but_shows_where_a_training_fails(tmp_path:
     status, lines = ends("wrong")
     assert status == 2
     assert len(lines) == 1
+
+
+def test_features_and_labels_may_be_files_and_the_page_has_the_script_s_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", features=X.numpy())
+    (tmp_path / "y.csv").write_text("label\n" + "\n".join(["no", "yes"][label] for label in Y.tolist()))
+    (tmp_path / "kill").write_text("-1")
+    call = (
+        'compare(train, features="x.npz", labels="y.csv", batch_size=32, methods=["herding"], seeds=1, progress=False)'
+    )
+    last = f"\nimport saln.pilot\nfound = saln.pilot.{call}\nprint(found.data.name, *found.data.class_names)\n"
+    (tmp_path / "my_script.py").write_text(textwrap.dedent(JOB) + last)
+    command = [sys.executable, "my_script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "my_script no yes\n"
+    (tmp_path / "y.csv").unlink()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("PilotError: y.csv: no such file\n")

@@ -253,7 +253,7 @@ MESSAGES = {
     "class": "class",
     "left_out": "The {shown} that depart most; {hidden} others are not shown.",
     "served": "Accuracy by group: {column}",
-    "served.caption": "Mean over seeds with 95 % intervals (Student's t); on the right, test rows of the group; dotted: uniform, all of them.",
+    "served.caption": "Share of right answers, whatever runs are judged by: mean over seeds with 95 % intervals (Student's t); on the right, test rows of the group; dotted: uniform, all of them.",
     "served.gaps": "Highest less lowest of a seed, points: {gaps}. Small groups widen it by chance alone.",
     "served.axis": "right answers among the test rows, %",
     "served.alt": "{method}: from {low:.1f} to {high:.1f} percent",

@@ -60,15 +60,10 @@ def read_features(path: Path, source: "Source", key: str | None = None) -> "Feat
     ValueError
         They were extracted from other rows.
     """
-    from saln.datasets import ArrayFile, DataError
-    from saln.datasets.files import FEATURE_KEYS
-    from saln.features import Features, load
+    from saln.datasets import DataError
+    from saln.features import load
 
-    if path.suffix.lower() == ".npy":
-        found = load(path)
-    else:
-        file = ArrayFile(path)
-        found = Features(path, file.read(file.find("features", FEATURE_KEYS, key)))
+    found = load(path, key)
     if len(found) != len(source):
         raise DataError(f"{path}: features of {len(found)} rows; wanted {len(source)}, one for each of {source.name}")
     if found.fingerprint is not None:

@@ -127,8 +127,7 @@ def _source(
     }
     several = None
     if labels is not None:
-        file = ArrayFile(labels)
-        array = file.read(file.find("labels", MORE_LABEL_KEYS, target or label_key))
+        array = ArrayFile(labels).take("labels", MORE_LABEL_KEYS, target or label_key)
         several = array if array.ndim == 2 else None
     if several is not None:
         return read_source(data, **options), several

@@ -275,11 +275,10 @@ def _builtin(data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[A
 
 def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[str, Any]) -> tuple[Any, Any]:
     """The user's training."""
-    from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, ArrayFile
     from saln.features import load
     from saln.pilot.builtin import BuiltinConfig
     from saln.pilot.config import PilotConfig
-    from saln.pilot.function import FunctionJob, load_function
+    from saln.pilot.function import FunctionJob, load_function, load_labels
 
     ours = set(BuiltinConfig.__dataclass_fields__) - set(PilotConfig.__dataclass_fields__) - {"features", "feature_ms"}
     named = [name for name in sorted(ours) if str(context.get_parameter_source(name)).endswith("COMMANDLINE")]
@@ -288,17 +287,9 @@ def _own(context: typer.Context, data: str, groups: Sequence[Any], given: dict[s
         raise ValueError(f"--{option} is of the training that comes with the pilot; {data} decides that by itself")
     if given["features_path"] is None:
         raise ValueError(f"--features is missing; wanted a file with a row for each sample that {data} trains on")
-    features = given["features_path"]
-    if features.suffix.lower() != ".npy":
-        file = ArrayFile(features)
-        features = file.read(file.find("features", FEATURE_KEYS, given["feature_key"]))
-    else:
-        features = load(features)
+    features = load(given["features_path"], given["feature_key"])
     seconds = 1e-3 * given["feature_ms"] * len(features) if given["feature_ms"] else None
-    labels = None
-    if given["labels"] is not None:
-        file = ArrayFile(given["labels"])
-        labels = file.read(file.find("labels", LABEL_KEYS, given["label_key"]))
+    labels = None if given["labels"] is None else load_labels(given["labels"], given["label_key"])
     job = FunctionJob(load_function(data), features, labels, groups=groups, feature_seconds=seconds, name=data)
     return job, PilotConfig(**_settings(PilotConfig, given))
 

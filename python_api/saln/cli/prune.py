@@ -90,8 +90,7 @@ def prune(
         arrays = {"chosen": chosen, "losses": losses}
         given = {}
         for name, path in arrays.items():
-            file = None if path is None else ArrayFile(path)
-            given[name] = None if file is None else file.read(file.find(name, (name,)))
+            given[name] = None if path is None else ArrayFile(path).take(name, (name,))
         wanted = _keep(keep)
         found = choose(
             x, source.labels, keep=wanted, method=method, among=None if source.is_test is None else ~source.is_test,

@@ -126,6 +126,10 @@ class Arrays:
             )
         return found
 
+    def take(self, what: str, keys: Sequence[str], name: str | None = None) -> Array:
+        """What `find` names."""
+        return self.read(self.find(what, keys, name))
+
     def read_columns(self, names: Sequence[str]) -> Array:
         """Columns of one number a row side by side, `[rows, len(names)]` float32; what is missing is NaN."""
         columns = []

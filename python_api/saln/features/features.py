@@ -17,6 +17,7 @@ from torch import Tensor
 
 from saln.datasets import DataError
 from saln.datasets.errors import describe, one_line
+from saln.datasets.files import FEATURE_KEYS, ArrayFile
 from saln.features.fingerprint import Fingerprint
 
 SCHEMA = "saln.features/1"
@@ -32,7 +33,7 @@ class Features:
     ----------
     path : Path
     array : ndarray [N, d]
-        Mapped: nothing is read before it is used.
+        Of an npy file mapped: nothing is read before it is used.
     fingerprint : Fingerprint or None
         Of the dataset; None where nothing is known of it.
     seconds : float or None
@@ -71,14 +72,16 @@ class Features:
         return torch.from_numpy(self.array)
 
 
-def load(path: str | os.PathLike[str]) -> Features:
-    """Open features that `saln.extract` wrote, or any npy file of a matrix.
+def load(path: str | os.PathLike[str], key: str | None = None) -> Features:
+    """Open features that `saln.extract` wrote, or a matrix in any file of arrays.
 
     Parameters
     ----------
     path : path
-        An npy file [N, d] of float16, float32 or float64. What it was made from is read from the file beside it,
-        `features.npy.json`, if there is one.
+        An npy file [N, d] of float16, float32 or float64, which is mapped. What it was made from is read from the file
+        beside it, `features.npy.json`, if there is one. Other files of arrays (npz, safetensors, ...) are read.
+    key : str, optional
+        The array's name there, where it is not a usual one (features, X, embeddings, ...).
 
     Raises
     ------
@@ -95,16 +98,18 @@ def load(path: str | os.PathLike[str]) -> Features:
     (3, 3, None, tensor([0., 1., 0.]))
     """
     path = Path(path)
-    if path.suffix.lower() != ".npy":
-        raise DataError(f"{path}: unknown ending '{path.suffix}' of features; wanted .npy")
-    if not path.is_file():
+    mapped = path.suffix.lower() == ".npy"
+    if not mapped:
+        array = ArrayFile(path).take("features", FEATURE_KEYS, key)
+    elif not path.is_file():
         raise DataError(f"{path}: no such file")
-    with one_line(path):
-        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    else:
+        with one_line(path):
+            array = np.load(path, mmap_mode="c", allow_pickle=False)
     if array.ndim != 2 or array.dtype not in (np.float16, np.float32, np.float64):
         raise DataError(f"{path}: features are {describe(array)}; wanted floating-point numbers [N, d]")
     sidecar = sidecar_of(path)
-    if not sidecar.exists():
+    if not (mapped and sidecar.exists()):
         return Features(path, array)
     with one_line(sidecar):
         found = json.loads(sidecar.read_text(encoding="utf-8"))

@@ -52,8 +52,8 @@ def compare(
         and random are seeded with `seed`; every run has to evaluate after the same steps.
     features : Tensor or ndarray [N, d], Features or path
         Of the training set, row i for index i; what `saln.extract` wrote, by its path, is compared with the dataset.
-    labels : array_like [N], optional
-        Classes, by number or name.
+    labels : array_like [N] or path, optional
+        Classes, by number or name; or a file of them (npy, npz, csv, ...).
     batch_size : int
     methods : sequence of str or Selector
         By name as in `saln methods`, or selectors; uniform is always compared.
@@ -66,7 +66,7 @@ def compare(
     feature_seconds : float, optional
         What it took to extract the features: counted for methods that look at them. `saln.extract` writes it down.
     name : str
-        Of the data, for people; the function's by default.
+        Of the training, for people; by default that of the script that was started, else the function's.
     work : str or Path, optional
         A folder for finished runs. A pilot that was killed goes on there: runs of the same data and settings, and of
         the same training in all that it is made of (`saln.pilot.source`), are not run again.

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from saln.catalogue import message
 from saln.datasets import DataError, Groups, make_groups
+from saln.datasets.files import LABEL_KEYS, ArrayFile
 from saln.datasets.labels import class_numbers
 from saln.features import Features, Fingerprint, load
 from saln.pilot.config import PilotConfig, PilotError
@@ -102,8 +103,9 @@ class FunctionJob(Job):
     features : Tensor or ndarray [N, d], Features or path
         Rows with values that are not finite, as `saln.extract` writes for those that cannot be read, are left out of
         every training, uniform's too.
-    labels : array_like [N], optional
-        Classes, by number or name. Numbers that are no classes (a regression's) are no labels to selectors.
+    labels : array_like [N] or path, optional
+        Classes, by number or name, or a file of them. Numbers that are no classes (a regression's) are no labels to
+        selectors.
     reference_losses : Tensor or ndarray [N], optional
     groups : dict of str to array_like [N], or sequence of Groups, optional
     feature_seconds : float, optional
@@ -147,8 +149,9 @@ class FunctionJob(Job):
             raise PilotError(f"features are {self.features.dtype} {list(self.features.shape)}; wanted floats [N, d]")
         self.reference_losses = None if reference_losses is None else _tensor("reference_losses", reference_losses)
         self.feature_seconds = feature_seconds or 0.0
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name = name or _script() or getattr(function, "__name__", type(function).__name__)
         self.notes = tuple(notes)
+        labels = load_labels(labels) if isinstance(labels, str | os.PathLike) else labels
         self.labels, self.class_names = _classes(labels)
         if labels is not None and self.labels is None:
             self.notes += (message("notes.no_classes"),)
@@ -278,6 +281,20 @@ def load_function(text: str) -> Train:
         there = [each for each in vars(module) if inspect.isfunction(getattr(module, each))]
         raise PilotError(f"{place}: no function '{name}'; there are {', '.join(there) or 'none'}")
     return found  # type: ignore[no-any-return]
+
+
+def load_labels(path: str | os.PathLike[str], key: str | None = None) -> Any:
+    """Labels in a file of arrays or a table, under a usual name or the one given; a PilotError where there are none."""
+    try:
+        return ArrayFile(Path(path)).take("labels", LABEL_KEYS, key)
+    except DataError as error:
+        raise PilotError(str(error)) from error
+
+
+def _script() -> str:
+    """The name of the script that was started; empty in a notebook, under a command and in a started module."""
+    file = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    return file.stem if file.suffix == ".py" and not file.stem.startswith("__") else ""
 
 
 def _tensor(name: str, values: Any) -> Tensor:

@@ -1,0 +1,1 @@
+"""Does selection pay where people train? Trainings, ways to spoil their data, methods, runs, tables."""
