@@ -36,7 +36,8 @@ def cells(tasks: list[str], conditions: list[str], methods: list[str], seeds: in
     for seed in all_seeds:
         for task in tasks:
             for condition in conditions:
-                yield from (Cell(task, condition, method, seed) for method in methods if method in BASE)
+                base = [each for each in methods if each in BASE and (condition != "clean" or each != ORACLE)]
+                yield from (Cell(task, condition, method, seed) for method in base)
                 if "auto" in methods:
                     yield from (Cell(task, condition, "auto", seed, each) for each in LENGTHS.get(condition, ()))
     for seed in all_seeds:

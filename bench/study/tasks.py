@@ -37,12 +37,12 @@ def steel(data: Path, model: Path) -> Task:
 
 def trec(data: Path, model: Path) -> Task:
     """Questions of TREC: all-MiniLM-L6-v2 is fine-tuned, its frozen embeddings choose."""
-    return _texts("trec", load(data, "text_trec_questions.npz"), model, n_tokens=24, n_test=None)
+    return _texts("trec", load(data, "text_trec_questions.npz"), model, steps=100, n_tokens=24, n_test=None)
 
 
 def imdb(data: Path, model: Path) -> Task:
-    """Reviews of IMDb, their first 64 tokens; the same encoder."""
-    return _texts("imdb", load(data, "text_imdb_8k_4k.npz"), model, n_tokens=64, n_test=1000)
+    """Reviews of IMDb, their first 48 tokens; the same encoder."""
+    return _texts("imdb", load(data, "text_imdb_8k_4k.npz"), model, steps=80, n_tokens=48, n_test=1000)
 
 
 def secom(data: Path, model: Path) -> Task:
@@ -129,7 +129,7 @@ class Encoder(nn.Module):
         return logits
 
 
-def _texts(name: str, file: Any, model: Path, *, n_tokens: int, n_test: int | None) -> Task:
+def _texts(name: str, file: Any, model: Path, *, steps: int, n_tokens: int, n_test: int | None) -> Task:
     from transformers import AutoTokenizer
 
     raw, offsets = file["text_utf8"].tobytes(), file["offsets"]
@@ -151,5 +151,5 @@ def _texts(name: str, file: Any, model: Path, *, n_tokens: int, n_test: int | No
         make=lambda: Encoder(model, int(labels.max()) + 1),
         logits=lambda network, rows: logits(network, train[rows]),
         predict=lambda network: torch.cat([logits(network, part) for part in test.split(125)]),
-        steps=150, batch_size=32, rate=2e-4,
+        steps=steps, batch_size=32, rate=2e-4,
     )  # fmt: skip
