@@ -173,6 +173,29 @@ class TestStages:
         assert {batch.report.stage for batch in sampler.served} == {"shuffled"}
         assert sampler.selector.figures["batches_shuffled"] == 40
 
+    def test_features_that_say_nothing_of_labels_choose_nothing(self):
+        _, y, _ = dataset(1000, wrong=0.2)
+        x = torch.randn(1000, 8, generator=generator(5))
+        sampler = SpectralBatchSampler(x, 50, labels=y)
+        assert sampler.selector.abstains
+        assert not sampler.recorder.keeps
+        assert sorted(index for batch in sampler for index in batch) == list(range(1000))
+
+    def test_what_features_say_nothing_of_is_drawn(self):
+        _, y, _ = dataset(1000)
+        x = torch.randn(1000, 8, generator=generator(5))
+        rare = torch.cat([torch.arange(1000)[y > 0], torch.arange(1000)[y == 0][:25]])
+        x, y = x[rare], y[rare]
+        sampler = SpectralBatchSampler(x, 50, labels=y, metric="balanced_accuracy")
+        served = y[[index for batch in sampler for index in batch]].bincount() / y.bincount()
+        assert served[0] > 1.5 * served[1:].max()  # a tenth as many, so that one is worth three
+        assert {batch.report.stage for batch in sampler.served} == {"drawn"}
+        copied = torch.cat([x, x[25:50].repeat(20, 1)])
+        sampler = SpectralBatchSampler(copied, 50, labels=torch.cat([y, y[25:50].repeat(20)]))
+        chosen = torch.tensor([index for batch in sampler for index in batch])
+        assert (chosen >= len(x)).float().mean() < 0.3  # of what is offered two fifths are copies
+        assert {batch.report.stage for batch in sampler.served} == {"drawn"}
+
     def test_with_one_class_it_chooses_as_without_labels(self):
         x, _, _ = dataset(200)
         selector = Auto()
@@ -294,8 +317,8 @@ class TestWhoJudges:
         assert len(served & set(spoiled.nonzero().flatten().tolist())) > 0.9 * spoiled.sum()
 
     def test_a_learner_that_knows_more_ends_the_choice_by_the_look(self):
-        x, y, _ = dataset(4000, apart=1.0)
-        hidden = torch.randn(4000, 8, generator=generator(5))  # features that say nothing
+        x, y, _ = dataset(4000)
+        hidden = x + 2 * torch.randn(4000, 8, generator=generator(5))  # features that say less
         sampler = SpectralBatchSampler(hidden, 64, labels=y)
         train(sampler, x, y, 60)
         assert sampler.served[-1].report.stage == "learner"

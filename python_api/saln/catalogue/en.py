@@ -189,6 +189,7 @@ MESSAGES = {
     "figure.batches_gradients": "{value:.0f} batches chosen by gradients that training remembers",
     "figure.batches_features": "{value:.0f} by the look at the data alone, since nothing was recorded",
     "figure.batches_learner": "{value:.0f} by the learner, which knows the labels better than the look",
+    "figure.batches_drawn": "{value:.0f} drawn by copies and classes, since the features say next to nothing of the labels",
     "figure.batches_shuffled": "{value:.0f} plain shuffled",
     "figure.learner_right": "of samples that it met at random the learner named {value:.0%} of the labels",
     "figure.look_right": "the look {value:.0%}",

@@ -198,6 +198,7 @@ MESSAGES = {
     "figure.batches_gradients": "学習が記憶した勾配で選んだバッチ{value:.0f}個",
     "figure.batches_features": "記録がないためデータの点検だけで選んだバッチ{value:.0f}個",
     "figure.batches_learner": "点検よりラベルを当てる学習中のモデルに従ったバッチ{value:.0f}個",
+    "figure.batches_drawn": "特徴量からラベルがほとんど分からないため重複とクラスだけで抽選したバッチ{value:.0f}個",
     "figure.batches_shuffled": "シャッフルのみのバッチ{value:.0f}個",
     "figure.learner_right": "無作為に出会ったデータのラベルを学習中のモデルが当てた割合{value:.0%}",
     "figure.look_right": "点検が当てた割合{value:.0%}",

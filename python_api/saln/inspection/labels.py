@@ -17,6 +17,8 @@ PER_CLASS = 8
 CALIBRATED = 5_000_000
 """Numbers, rows times classes, that the noise is estimated on; but at least so many rows of a class on average:"""
 ROWS_PER_CLASS = 20
+LEAST_SKILL = 0.3
+"""Skill below which features say next to nothing of labels."""
 LITTLE_SKILL, SKILLED = 0.55, 0.7
 """Skill up to which doubts count for little, and from which they count in full."""
 LITTLE_TRUST = 0.1

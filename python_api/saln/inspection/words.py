@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from saln.catalogue import Message, message
+from saln.inspection.labels import LEAST_SKILL
 
 if TYPE_CHECKING:
     from saln.inspection.judge import Judged
     from saln.inspection.result import Look
 
-LEAST_SKILL = 0.3
-"""Skill of the judge below which its judgement of labels is called weak."""
 LOPSIDED = 3.0
 """Rows of the largest class over those of the smallest from which classes are called unequal."""
 

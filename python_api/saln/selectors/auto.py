@@ -26,17 +26,17 @@ METRICS = {
     "f1_micro": 0.0,
     "f1_weighted": 0.0,
     "log_loss": 0.0,
+    "roc_auc": 0.0,
+    "roc_auc_ovr": 0.0,
     "balanced_accuracy": 0.5,
     "f1_macro": 0.5,
     "precision_macro": 0.5,
     "recall_macro": 0.5,
-    "roc_auc": 0.5,
-    "roc_auc_ovr": 0.5,
 }
 """What a model may be judged by, in scikit-learn's names, and the power of the class frequency that quality is over."""
 RIDGE = 0.1
 TINY = 1e-12
-STAGES = ("gradients", "features", "learner", "shuffled")
+STAGES = ("gradients", "features", "drawn", "learner", "shuffled")
 
 
 @register
@@ -57,6 +57,8 @@ class Auto(Selector):
       sixteenth of the batch is drawn at random: nothing is left out for good.
     - "features": nothing is recorded, but there are doubtful labels or copies: the same with K_ij = h_i·h_j, and
       quality without the losses.
+    - "drawn": the features say next to nothing of the labels, so that nobody can tell what is hard from what is wrong, but
+      there are copies, or classes count alike: rows are drawn in proportion to their quality, without the label's part.
     - "learner": the learner has come to name the labels of samples it never saw as often as the look does
       (`support.first_sight`), as pretrained networks soon do: a shuffled epoch, but for samples of which it was sure of
       another label when it first met them.
@@ -204,6 +206,8 @@ class Auto(Selector):
             stage, chosen = "learner", (self._sight.trust[rows] < DOUBTED).float().argsort(stable=True)[:size]
         elif residuals is not None:
             stage, chosen = "gradients", self._by_gradients(offer, size, known, rows, residuals)
+        elif known.tells and not known.skilled:
+            stage, chosen = "drawn", offer.draw(known.quality[rows].double().log(), size)
         elif known.tells:
             quality, _, directions = known.take(rows)
             stage, chosen = "features", self._most_volume(directions, None, quality, size)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saln.inspection.copies import find_copies
-from saln.inspection.labels import judge_labels
+from saln.inspection.labels import LEAST_SKILL, judge_labels
 from saln.selectors.support.directions import leading_directions
 from saln.superbatch import SuperBatch
 
@@ -33,9 +33,10 @@ class Known:
         than that it is wrong, over the root of its number of near copies, over its class's frequency to the power of
         `balance`.
     losses : Tensor [N] or None
-        float32, minus the logarithm of the probability of the label out of fold; None without labels.
+        float32, minus the logarithm of the probability of the label out of fold; None without labels, and where features
+        say next to nothing of them: there is then no telling what is hard from what is wrong.
     right : Tensor [N] or None
-        bool, where the label is the likeliest; None without labels.
+        bool, where the label is the likeliest; None where losses are.
     groups : Tensor [N]
         int64, samples that are near copies of each other have one number, from 0 on.
     turn : Tensor [N]
@@ -45,9 +46,11 @@ class Known:
     directions : Tensor [N, w]
         As in `leading_directions`.
     noise : float
-        Estimated share of wrong labels; 0 without labels.
+        Estimated share of wrong labels; 0 where losses are None.
     surplus : float
         Share of rows that are near copies of others.
+    skilled : bool
+        Whether features say enough of labels to choose by either; True without labels.
     tells : bool
         Whether there is anything to choose by but gradients.
     """
@@ -60,6 +63,7 @@ class Known:
     directions: Tensor
     noise: float
     surplus: float
+    skilled: bool
     tells: bool
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -84,7 +88,7 @@ def look_at(
     turn = torch.zeros_like(quality)
     losses = right = None
     noise = surplus = 0.0
-    among = None
+    among, skilled, balanced = None, True, False
     groups = torch.arange(len(samples), device=features.device)
     if copies and len(samples):
         found = find_copies(features, seed=seed)
@@ -97,20 +101,25 @@ def look_at(
             among = first.scatter_reduce(0, groups, torch.arange(len(samples), device=features.device), "amin")
     if labels is not None and len(samples) and bool((labels != labels[0]).any()):
         judged = judge_labels(features, labels, among=among, seed=seed)
-        noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
-        right = judged.suggested == labels
-        worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(LEAST_CREDIBLE)  # a wrong label unteaches as much
+        worth = torch.ones_like(quality)
+        skilled = judged.skill >= LEAST_SKILL
+        if skilled:
+            noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
+            right = judged.suggested == labels
+            worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(
+                LEAST_CREDIBLE
+            )  # a wrong label unteaches as much
         if credibility:
             quality = quality * worth
-        turn = torch.ones_like(quality)
-        if balance:
+        turn, balanced = torch.ones_like(quality), balance > 0
+        if balanced:
             _, classes = torch.unique(labels, return_inverse=True)
             members = worth.new_zeros(int(classes.max()) + 1).index_add_(0, classes, worth)
             quality = quality / members[classes].pow(balance)
             turn = (members / members.mean()).pow(2 * balance)[classes]
         turn = turn * min(1.0, noise / MUCH_NOISE)
-    tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or bool(balance and right is not None)
+    tells = (credibility and noise >= LEAST_NOISE) or surplus >= LEAST_SURPLUS or balanced
     directions = leading_directions(features, seed=seed)
     if len(samples):
         quality = quality / quality.amax()
-    return Known(quality, losses, right, groups, turn, directions, noise, surplus, tells)
+    return Known(quality, losses, right, groups, turn, directions, noise, surplus, skilled, tells)
