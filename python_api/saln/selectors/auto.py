@@ -57,12 +57,12 @@ class Auto(Selector):
       sixteenth of the batch is drawn at random: nothing is left out for good.
     - "features": nothing is recorded, but there are doubtful labels or copies: the same with K_ij = h_i·h_j, and
       quality without the losses.
-    - "drawn": the features say next to nothing of the labels, so that nobody can tell what is hard from what is wrong, but
-      there are copies, or classes count alike: rows are drawn in proportion to their quality, without the label's part.
+    - "drawn": the features say next to nothing of the labels, so that nobody can tell what is hard from what is wrong;
+      but there are copies, or classes count alike: rows are drawn by quality, in which labels then have no part.
     - "learner": the learner has come to name the labels of samples it never saw as often as the look does
       (`support.first_sight`), as pretrained networks soon do: a shuffled epoch, but for samples of which it was sure of
       another label when it first met them.
-    - "shuffled": there is nothing to choose by.
+    - "shuffled": there is nothing to choose by, or features say next to nothing of the labels.
 
     O(N d (d + c)) time for the look, O(N (w + c)) memory; a batch costs O(M (w + c) size + M size²), w at most 64
     directions. A super-batch of a dataset that was not looked at is looked at by itself.

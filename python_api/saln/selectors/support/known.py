@@ -33,8 +33,8 @@ class Known:
         than that it is wrong, over the root of its number of near copies, over its class's frequency to the power of
         `balance`.
     losses : Tensor [N] or None
-        float32, minus the logarithm of the probability of the label out of fold; None without labels, and where features
-        say next to nothing of them: there is then no telling what is hard from what is wrong.
+        float32, minus the logarithm of the probability of the label out of fold; None without labels, and where
+        features say next to nothing of them: nobody can then tell what is hard from what is wrong.
     right : Tensor [N] or None
         bool, where the label is the likeliest; None where losses are.
     groups : Tensor [N]
@@ -106,9 +106,8 @@ def look_at(
         if skilled:
             noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
             right = judged.suggested == labels
-            worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(
-                LEAST_CREDIBLE
-            )  # a wrong label unteaches as much
+            # A wrong label unteaches as much.
+            worth = (2 * judged.quality.nan_to_num(1.0) - 1).clamp_min(LEAST_CREDIBLE)
         if credibility:
             quality = quality * worth
         turn, balanced = torch.ones_like(quality), balance > 0
