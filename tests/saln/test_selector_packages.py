@@ -102,7 +102,7 @@ def install(monkeypatch, *values: str) -> None:
     [
         ("json:HighestLoss", "selector 'highest_loss' of json:HighestLoss (package losses) cannot be loaded: module"),
         ("nowhere:HighestLoss", "cannot be loaded: No module named 'nowhere'"),
-        ("pathlib:Path", "is <class 'pathlib.Path'>, want a subclass of saln.selectors.Selector"),
+        ("fractions:Fraction", "is <class 'fractions.Fraction'>, want a subclass of saln.selectors.Selector"),
         ("saln.selectors.jest:JEST", "its class calls itself 'jest', want one name"),
     ],
 )
