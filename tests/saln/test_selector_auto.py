@@ -179,6 +179,8 @@ class TestStages:
         sampler = SpectralBatchSampler(x, 50, labels=y)
         assert sampler.selector.abstains
         assert not sampler.recorder.keeps
+        assert sampler.selector.figures["skill"] < 0.3
+        assert "wrong_labels" not in sampler.selector.figures  # nobody knows
         assert sorted(index for batch in sampler for index in batch) == list(range(1000))
 
     def test_what_features_say_nothing_of_is_drawn(self):

@@ -184,6 +184,7 @@ MESSAGES = {
     "notes.fixed_steps": "The training makes {steps} steps however long an epoch is, so that uniform could not be given as long as slower methods took: what is said of equal time compares these with uniform's end. Train for so many epochs in place of so many steps.",
     "notes.figures": "What {method} found and did, mean of {n:seed|seeds}: {figures}.",
     "figure": "{name} {value}",
+    "figure.skill": "the features tell {value:.0%} of what there is to tell of the labels",
     "figure.wrong_labels": "{value:.1%} of the labels look wrong",
     "figure.near_copies": "{value:.1%} of the rows are near copies",
     "figure.batches_gradients": "{value:.0f} batches chosen by gradients that training remembers",

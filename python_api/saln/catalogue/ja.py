@@ -193,6 +193,7 @@ MESSAGES = {
     "notes.fixed_steps": "この学習はエポックの長さにかかわらず{steps}ステップで終わるため、遅い手法と同じ時間をuniformに与えられませんでした。同じ時間での比較は、uniformの最後の値に対するものです。ステップ数ではなくエポック数で学習してください。",
     "notes.figures": "{method}が見つけたことと選び方（シード{n}つの平均）：{figures}。",
     "figure": "{name} {value}",
+    "figure.skill": "特徴量から分かることはラベルの情報の{value:.0%}",
     "figure.wrong_labels": "誤りが疑われるラベル{value:.1%}",
     "figure.near_copies": "ほぼ同じデータ{value:.1%}",
     "figure.batches_gradients": "学習が記憶した勾配で選んだバッチ{value:.0f}個",

@@ -156,12 +156,15 @@ class Auto(Selector):
 
     @property
     def figures(self) -> dict[str, float]:
-        """Shares of wrong labels and of near copies, by the look; batches of each stage; how often learner and look
-        named the labels of samples that the learner first met.
+        """What features say of labels, shares of wrong labels and near copies, by the look; batches of each stage; how
+        often learner and look named the labels of samples that the learner first met.
         """
         found = {f"batches_{stage}": float(self._stages[stage]) for stage in STAGES if self._stages[stage]}
         if self.known is not None:
-            found |= {"wrong_labels": self.known.noise, "near_copies": self.known.surplus}
+            known = self.known
+            found |= {} if known.skill is None else {"skill": known.skill}
+            found |= {"wrong_labels": known.noise} if known.losses is not None else {}
+            found |= {"near_copies": known.surplus}
         if self._sight is not None:
             learner, look = self._sight.shares
             found |= {"learner_right": learner, "look_right": look} if not math.isnan(learner) else {}

@@ -49,8 +49,8 @@ class Known:
         Estimated share of wrong labels; 0 where losses are None.
     surplus : float
         Share of rows that are near copies of others.
-    skilled : bool
-        Whether features say enough of labels to choose by either; True without labels.
+    skill : float or None
+        What features say of labels, as in `LabelJudgement`; None without labels.
     tells : bool
         Whether there is anything to choose by but gradients.
     """
@@ -63,8 +63,13 @@ class Known:
     directions: Tensor
     noise: float
     surplus: float
-    skilled: bool
+    skill: float | None
     tells: bool
+
+    @property
+    def skilled(self) -> bool:
+        """Whether features say enough of labels to choose by either; True without labels."""
+        return self.skill is None or self.skill >= LEAST_SKILL
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """Quality, losses and directions of rows."""
@@ -88,7 +93,7 @@ def look_at(
     turn = torch.zeros_like(quality)
     losses = right = None
     noise = surplus = 0.0
-    among, skilled, balanced = None, True, False
+    among, skill, balanced = None, None, False
     groups = torch.arange(len(samples), device=features.device)
     if copies and len(samples):
         found = find_copies(features, seed=seed)
@@ -102,8 +107,8 @@ def look_at(
     if labels is not None and len(samples) and bool((labels != labels[0]).any()):
         judged = judge_labels(features, labels, among=among, seed=seed)
         worth = torch.ones_like(quality)
-        skilled = judged.skill >= LEAST_SKILL
-        if skilled:
+        skill = judged.skill
+        if skill >= LEAST_SKILL:
             noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
             right = judged.suggested == labels
             # A wrong label unteaches as much.
@@ -121,4 +126,4 @@ def look_at(
     directions = leading_directions(features, seed=seed)
     if len(samples):
         quality = quality / quality.amax()
-    return Known(quality, losses, right, groups, turn, directions, noise, surplus, skilled, tells)
+    return Known(quality, losses, right, groups, turn, directions, noise, surplus, skill, tells)
