@@ -198,6 +198,13 @@ class TestStages:
         assert (chosen >= len(x)).float().mean() < 0.3  # of what is offered two fifths are copies
         assert {batch.report.stage for batch in sampler.served} == {"drawn"}
 
+    def test_too_few_rows_of_a_class_are_no_sign_that_features_say_nothing(self):
+        x, y, _ = dataset(28)
+        selector = Auto()
+        selector.prepare(SuperBatch(x, labels=y))
+        assert "skill" not in selector.figures
+        assert selector.uses == ("losses", "residuals")
+
     def test_with_one_class_it_chooses_as_without_labels(self):
         x, _, _ = dataset(200)
         selector = Auto()

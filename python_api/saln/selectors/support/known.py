@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saln.inspection.copies import find_copies
-from saln.inspection.labels import LEAST_SKILL, judge_labels
+from saln.inspection.labels import LEAST_SKILL, PER_CLASS, judge_labels
 from saln.selectors.support.directions import leading_directions
 from saln.superbatch import SuperBatch
 
@@ -50,7 +50,7 @@ class Known:
     surplus : float
         Share of rows that are near copies of others.
     skill : float or None
-        What features say of labels, as in `LabelJudgement`; None without labels.
+        What features say of labels, as in `LabelJudgement`; None without labels, and of too few to judge.
     tells : bool
         Whether there is anything to choose by but gradients.
     """
@@ -68,7 +68,7 @@ class Known:
 
     @property
     def skilled(self) -> bool:
-        """Whether features say enough of labels to choose by either; True without labels."""
+        """Whether features say enough of labels to choose by either, as far as anybody knows."""
         return self.skill is None or self.skill >= LEAST_SKILL
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -107,8 +107,10 @@ def look_at(
     if labels is not None and len(samples) and bool((labels != labels[0]).any()):
         judged = judge_labels(features, labels, among=among, seed=seed)
         worth = torch.ones_like(quality)
-        skill = judged.skill
-        if skill >= LEAST_SKILL:
+        _, classes = torch.unique(labels, return_inverse=True)
+        sizes = torch.bincount(classes if among is None else classes[among])
+        skill = judged.skill if int((sizes >= PER_CLASS).sum()) > 1 else None
+        if skill is None or skill >= LEAST_SKILL:
             noise, losses = judged.noise, judged.losses.nan_to_num(0.0)
             right = judged.suggested == labels
             # A wrong label unteaches as much.
@@ -117,8 +119,7 @@ def look_at(
             quality = quality * worth
         turn, balanced = torch.ones_like(quality), balance > 0
         if balanced:
-            _, classes = torch.unique(labels, return_inverse=True)
-            members = worth.new_zeros(int(classes.max()) + 1).index_add_(0, classes, worth)
+            members = worth.new_zeros(int(classes.amax()) + 1).index_add_(0, classes, worth)
             quality = quality / members[classes].pow(balance)
             turn = (members / members.mean()).pow(2 * balance)[classes]
         turn = turn * min(1.0, noise / MUCH_NOISE)
