@@ -47,7 +47,8 @@ def main() -> None:
         folder = given.work / name
         folder.mkdir(parents=True)
         PREPARE[name](given.data, folder)
-        document["pilots"][name] = _run(name, folder, [str(given.model.resolve())] if name == "texts" else [])
+        arguments = [str(given.model.resolve())] if name == "texts" else []
+        document["pilots"][name] = {"commit": document["git"]["commit"], **_run(name, folder, arguments)}
         given.output.write_text(json.dumps(document, indent=1) + "\n")
     sys.stdout.write(f"{given.output}\n")
     if any(pilot["seconds"] > LIMIT for pilot in document["pilots"].values()):
