@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from bench.machine import describe
 from bench.study.conditions import CONDITIONS
 from bench.study.runs import FIRST_SEED, ORACLE, Cell, Runs
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=FILE)
     parser.add_argument("--list", action="store_true", help="say what is missing, and run nothing")
     given = parser.parse_args()
+    torch.set_num_threads(1)
     begun = time.monotonic()
     runs = Runs(given.output, describe("bench.study")["git"]["commit"])
     missing = runs.missing(cells(given.tasks, given.conditions, given.methods, given.seeds))

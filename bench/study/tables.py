@@ -127,7 +127,7 @@ def claims(found: Found) -> str:
         best, where = max(among, key=lambda each: each[0].mean)
         better, worse = (sum(getattr(each, side)(neutral) for each, _ in among) for side in ("above", "below"))
         rows.append((claim, f"at best {show(best)} ({where})", f"better in {better}, worse in {worse} of {len(among)}"))
-    return table(("claim", "found", "clear of no difference"), rows)
+    return table(("claim", "found", "clear of no difference"), rows) if rows else "Not run yet."
 
 
 TABLES: dict[str, Callable[[Found], str]] = {

@@ -73,13 +73,13 @@ class Task:
 class Training:
     """A task on spoiled data, as a job of the pilot."""
 
-    def __init__(self, task: Task, spoiled: Spoiled) -> None:
-        self.task, self.spoiled = task, spoiled
+    def __init__(self, task: Task, spoiled: Spoiled, evaluations: int = EVALUATIONS) -> None:
+        self.task, self.spoiled, self.evaluations = task, spoiled, evaluations
 
     def __call__(self, sampler: PilotSampler, seed: int) -> Iterator[tuple[int, Any]]:
         task = self.task
         n_steps = round(task.steps * sampler.stretch)
-        due = {round(i * n_steps / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}
+        due = {round(i * n_steps / self.evaluations) for i in range(1, self.evaluations + 1)}
         network = task.make()
         optimizer: torch.optim.Optimizer
         if task.sgd:

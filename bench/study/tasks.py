@@ -19,15 +19,15 @@ SHIFT = 3
 Make = Callable[[Path, Path], Task]
 
 
-def cifar10(data: Path, model: Path) -> Task:
-    """15 000 pictures of CIFAR-10 for a small residual network; frozen EfficientNet-Lite0 features choose."""
+def cifar10(data: Path, model: Path | None = None) -> Task:
+    """20 000 pictures of CIFAR-10 for a small residual network; frozen EfficientNet-Lite0 features choose."""
     file = load(data, CIFAR)
     pixels = torch.from_numpy(images(data)).permute(0, 3, 1, 2).float() / 255
     features = torch.from_numpy(load(data, FEATURES)["features"].astype(np.float32))
-    return _pictures("cifar10", file, pixels, features, steps=450, rate=0.1, n_rows=15_000)
+    return _pictures("cifar10", file, pixels, features, steps=450, rate=0.1)
 
 
-def steel(data: Path, model: Path) -> Task:
+def steel(data: Path, model: Path | None = None) -> Task:
     """1 440 pictures of steel (NEU), 64 × 64 grey, the same network and features."""
     file = load(data, "neu_surface_defects.npz")
     pixels = F.avg_pool2d(torch.from_numpy(file["images"]).float()[:, None] / 255, 2)
@@ -45,7 +45,7 @@ def imdb(data: Path, model: Path) -> Task:
     return _texts("imdb", load(data, "text_imdb_8k_4k.npz"), model, steps=80, n_tokens=48, n_test=1000)
 
 
-def secom(data: Path, model: Path) -> Task:
+def secom(data: Path, model: Path | None = None) -> Task:
     """Sensors of SECOM for a network of one hidden layer, which sees what chooses; judged by the area under the ROC."""
     file = load(data, "secom_semiconductor.npz")
     train = torch.from_numpy(~file["is_test"])
@@ -89,11 +89,10 @@ def residual_network(channels: int, n_classes: int, width: int = 16, stride: int
 
 
 def _pictures(
-    name: str, file: Any, pixels: Tensor, features: Tensor, *, steps: int, rate: float, stride: int = 1,
-    n_rows: int | None = None,
+    name: str, file: Any, pixels: Tensor, features: Tensor, *, steps: int, rate: float, stride: int = 1
 ) -> Task:  # fmt: skip
     labels, is_test = torch.from_numpy(file["labels"].astype(np.int64)), torch.from_numpy(file["is_test"])
-    train = (~is_test).nonzero().squeeze(1)[:n_rows]
+    train = ~is_test
     pixels = (pixels - pixels[train].mean(dim=(0, 2, 3), keepdim=True)) / pixels[train].std(dim=(0, 2, 3), keepdim=True)
     inputs, tested = pixels[train], pixels[is_test]
 

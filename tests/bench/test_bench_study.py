@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.study.__main__ import BASE, cells
+from bench.study.__main__ import BASE, cells, main
 from bench.study.conditions import CONDITIONS, Clean
 from bench.study.runs import Cell, Runs, spoil
 from bench.study.tables import TABLES
 from bench.study.task import Task
+from bench.study.tasks import TASKS
 
 N, CLASSES = 600, 4
 
@@ -91,6 +92,25 @@ def test_what_is_most_telling_is_first() -> None:
     assert len(planned) == len(set(planned)) == 2 * (3 * len(CONDITIONS) - 1 + 2 + 4)
     assert planned[0] == Cell("steel", "clean", "uniform", 10)
     assert {each.method for each in planned[-8:]} == {"jest"}
+
+
+def test_it_stops_when_its_time_is_over_and_goes_on_with_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(TASKS, "secom", lambda data, model: task())
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # of this process
+    given = ["study", "--data", "d", "--model", "m", "--tasks", "secom", "--conditions", "clean", "--seeds", "1"]
+    given += ["--methods", "uniform", "auto", "--output", str(tmp_path / "runs.jsonl")]
+
+    def said(*more: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", [*given, *more])
+        main()
+        return capsys.readouterr().out.splitlines()
+
+    assert len(said("--list")) == 3
+    assert said("--minutes", "-1") == ["time is over; 3 of 3 runs are left"]
+    assert [line.partition(":")[0] for line in said()] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert said() == said("--list") == []
 
 
 def test_tables_hold_the_differences_within_seeds(tmp_path: Path) -> None:

@@ -18,8 +18,13 @@ def run(folder: Path, name: str, *arguments: str) -> str:
     first_line = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
     program, *options, script = first_line.rpartition(": ")[2].split()
     assert script == f"examples/{name}.py"
+    return started([*COMMANDS[program], *options, str(path), *arguments], folder)
+
+
+def started(command: list[str], folder: Path) -> str:
+    """The last line that a command prints in a folder, on one thread and no GPU; it ends well."""
     done = subprocess.run(
-        [*COMMANDS[program], *options, str(path), *arguments],
+        command,
         cwd=folder,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,

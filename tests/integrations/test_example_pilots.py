@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from integration_cases.of_examples import EXAMPLES
+from integration_cases.of_examples import EXAMPLES, started
 from integration_cases.small_models import WORDS, make_folder
 
 PILOTS = EXAMPLES / "pilots"
@@ -65,15 +63,7 @@ def test_every_pilot_is_tested_and_short() -> None:
 def test_it_runs_to_its_reports(prepare: Callable[[Path], list[str]], tmp_path: Path) -> None:
     arguments = prepare(tmp_path)
     script = PILOTS / f"{prepare.__name__}.py"
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    started([sys.executable, str(script), *arguments], tmp_path)
     for page, word in ((f"{script.stem}.html", "Does"), (f"{script.stem}.ja.html", "通常学習")):
         text = (tmp_path / page).read_text(encoding="utf-8")
         assert word in text

@@ -144,7 +144,7 @@ class TestChoice:
         x, y, _ = dataset(1000)
         rare = torch.cat([torch.arange(1000)[y > 0], torch.arange(1000)[y == 0][:25]])
         x, y = x[rare], y[rare]
-        for metric, power in (("accuracy", 0.0), ("balanced_accuracy", 0.5), ("f1_macro", 0.5)):
+        for metric, power in (("accuracy", 0.0), ("roc_auc", 0.0), ("balanced_accuracy", 0.5), ("f1_macro", 0.5)):
             selector = Auto(metric=metric, credibility=False)
             selector.prepare(SuperBatch(x, labels=y))
             ratio = selector.known.quality[y == 0].mean() / selector.known.quality[y == 1].mean()
@@ -180,6 +180,7 @@ class TestStages:
         assert sampler.selector.abstains
         assert not sampler.recorder.keeps
         assert sampler.selector.figures["skill"] < 0.3
+        assert sampler.selector.figures["abstains"] == 1.0
         assert "wrong_labels" not in sampler.selector.figures  # nobody knows
         assert sorted(index for batch in sampler for index in batch) == list(range(1000))
 

@@ -187,6 +187,7 @@ MESSAGES = {
     "figure.skill": "the features tell {value:.0%} of what there is to tell of the labels",
     "figure.wrong_labels": "{value:.1%} of the labels look wrong",
     "figure.near_copies": "{value:.1%} of the rows are near copies",
+    "figure.abstains": "batches left as they came in {value:.0%} of the seeds",
     "figure.batches_gradients": "{value:.0f} batches chosen by gradients that training remembers",
     "figure.batches_features": "{value:.0f} by the look at the data alone, since nothing was recorded",
     "figure.batches_learner": "{value:.0f} by the learner, which knows the labels better than the look",

@@ -196,6 +196,7 @@ MESSAGES = {
     "figure.skill": "特徴量から分かることはラベルの情報の{value:.0%}",
     "figure.wrong_labels": "誤りが疑われるラベル{value:.1%}",
     "figure.near_copies": "ほぼ同じデータ{value:.1%}",
+    "figure.abstains": "バッチをそのまま使ったシード{value:.0%}",
     "figure.batches_gradients": "学習が記憶した勾配で選んだバッチ{value:.0f}個",
     "figure.batches_features": "記録がないためデータの点検だけで選んだバッチ{value:.0f}個",
     "figure.batches_learner": "点検よりラベルを当てる学習中のモデルに従ったバッチ{value:.0f}個",

@@ -164,7 +164,7 @@ class Auto(Selector):
             known = self.known
             found |= {} if known.skill is None else {"skill": known.skill}
             found |= {"wrong_labels": known.noise} if known.losses is not None else {}
-            found |= {"near_copies": known.surplus}
+            found |= {"near_copies": known.surplus, **({"abstains": 1.0} if self.abstains else {})}
         if self._sight is not None:
             learner, look = self._sight.shares
             found |= {"learner_right": learner, "look_right": look} if not math.isnan(learner) else {}
