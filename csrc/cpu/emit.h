@@ -74,11 +74,12 @@ class Emitter {
     const bool fiedler = task_.output == Output::fiedler;
     const int64_t k = fiedler ? 1 : k_;
     const int kept = fiedler && built.real < 2 ? 0 : s.found;
+    const int nonzero = built.empty ? 0 : kept;
     for (int64_t j = 0; j < k; ++j) {
-      const T value = j < kept && !built.empty ? s.values[j] * built.scale : T(0);
+      const T value = j < nonzero ? s.values[j] * built.scale : T(0);
       values_[c * k + j] = built.bad ? nan() : fiedler ? T(0) - value : value;
       bounds_[c * k + j] = built.bad ? nan()
-                           : fiedler ? (kept ? s.residual * built.scale : T(0))
+                           : fiedler ? (nonzero ? s.residual * built.scale : T(0))
                                      : bound(built, s, int(j));
     }
     if (!vectors_) return;

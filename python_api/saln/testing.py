@@ -61,18 +61,19 @@ def check_selector(selector: str | Selector | Callable[[], Selector]) -> None:
 
 
 def example(rows: int = ROWS, seed: int = 0, **changes: Tensor | None) -> SuperBatch:
-    """A super-batch that holds everything, `changes` excepted.
+    """A super-batch that holds everything, `changes` excepted; its features tell its labels.
 
     >>> from saln.testing import example
     >>> example(4, losses=None).features.shape
     torch.Size([4, 5])
     """
     source = generator(seed)
+    labels = torch.randint(CLASSES, (rows,), generator=source)
     values: dict[str, Tensor | None] = {
-        "features": torch.randn(rows, WIDTH, generator=source),
+        "features": torch.randn(rows, WIDTH, generator=source) + 4 * torch.eye(CLASSES, WIDTH)[labels],
         "losses": torch.rand(rows, generator=source),
         "reference_losses": torch.rand(rows, generator=source),
-        "labels": torch.randint(CLASSES, (rows,), generator=source),
+        "labels": labels,
         "residuals": torch.randn(rows, CLASSES, generator=source),
         "indices": torch.arange(50, 50 + rows),
         "quality": torch.rand(rows, generator=source) + 0.1,
@@ -204,6 +205,17 @@ def _check_rows_that_are_not_finite(make: Make) -> None:
                 selector.select(samples, ROWS - 1)
 
 
+def _check_values_that_it_does_without(make: Make) -> None:
+    for name in make().uses:
+        for values in ((torch.nan, torch.inf), (FILLED[0], -FILLED[0]), (FILLED[-1], torch.nan)):
+            selector, samples = make(), _spoiled(name, *values)
+            with _said(f"{name} of {values[0]:g} and {values[1]:g}, which it does without elsewhere"):
+                for size in (6, ROWS):
+                    expect_rows(
+                        selector.select(samples, size, generator=generator(1)), size, selector.eligible(samples)
+                    )
+
+
 def _check_finite_values_that_overflow(make: Make) -> None:
     for name in (each for each in _floating(make()) if each not in PER_PAIR):
         for value in FILLED:
@@ -290,6 +302,7 @@ CHECKS = (
     _check_nothing_is_changed,
     _check_degenerate_super_batches,
     _check_rows_that_are_not_finite,
+    _check_values_that_it_does_without,
     _check_finite_values_that_overflow,
     _check_missing_tensors,
     _check_state,

@@ -115,8 +115,7 @@ def check_fiedler(problem: Problem, result: Found, truth: Truth) -> None:
     left = (matrices @ v.unsqueeze(2)).squeeze(2) - result.values[~bad].double().unsqueeze(1) * v
     eps = torch.finfo(result.values.dtype).eps
     relative = plain_residual[~bad].double() / norm.clamp(min=1e-300)
-    # Of no edges at all the residual is in plain units, as errors are in tests/tolerance.py.
-    limit = (2 * (relative.max() if len(v) else 0) + 128 * eps) * torch.where(norm > 0, norm, 1.0)
+    limit = (2 * (relative.max() if len(v) else 0) + 128 * eps) * norm
     assert (left.norm(dim=1) <= limit).all(), "residual"
     assert (result.bounds[~bad] <= 2 * limit).all(), "the residual it tells"
     counts = (problem.candidates[~bad] != -1).sum(dim=1)

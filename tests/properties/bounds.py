@@ -13,6 +13,7 @@ from torch import Tensor
 from contract.calls import Call, Found
 from contract.checks import check_vectors, norms
 from contract.truth import Reference
+from saln_kernels.matrices import Problem
 from saln_kernels.truth import reference
 
 GROWTH = 16  # times b: of the eigenvalues; products have the terms of a row besides
@@ -28,6 +29,7 @@ def assert_right(call: Call, found: Found) -> None:
         assert_within(values, reference.gram(problem), GROWTH * unit)
     elif call.output == "fiedler":
         assert_within(values, reference.fiedler(problem)[0], 4 * GROWTH * unit)
+        _assert_eigenvector(problem, found, 4 * GROWTH * unit)
     elif call.output == "score":
         exact = reference.score(problem, call.criterion, call.k, call.parameter)
         assert_within(values, exact, _of_score(call.criterion, GROWTH * terms * eps, b, norms(problem), exact))
@@ -48,6 +50,22 @@ def assert_within(values: Tensor, exact: Tensor, allowed: Tensor) -> None:
     error = (values.double() - exact.double()).abs().nan_to_num(0)
     least = torch.finfo(values.dtype).tiny
     assert (error <= wide + least).all(), f"errors {(error / (wide + least)).max():.3g} times what is allowed"
+
+
+def _assert_eigenvector(problem: Problem, found: Found, allowed: Tensor) -> None:
+    """Of norm 1 where there are two rows, 0 at padding; its residual what it is said to be, within what is allowed."""
+    matrices, v = reference.gram(problem), found.vectors.double()
+    bad = found.values.isnan()
+    assert torch.equal(v.isnan(), bad.unsqueeze(1).expand_as(v))
+    assert torch.equal(found.bounds.isnan(), bad)
+    left = ((matrices @ v.unsqueeze(2)).squeeze(2) - found.values.double().unsqueeze(1) * v).norm(dim=1)
+    eps, least = torch.finfo(found.values.dtype).eps, torch.finfo(found.values.dtype).tiny
+    assert (left[~bad] <= allowed[~bad] + least).all(), "residual"
+    assert ((left - found.bounds.double()).abs()[~bad] <= allowed[~bad] + least).all(), "the residual it tells"
+    real = problem.candidates != -1
+    wanted = (real.sum(dim=1) > 1).double()
+    assert ((v.norm(dim=1) - wanted).abs()[~bad] <= 4 * GROWTH * v.shape[1] * eps).all(), "norm"
+    assert (v[~real & ~bad.unsqueeze(1)] == 0).all(), "padding"
 
 
 def _of_score(criterion: str, relative: float, b: int, norm: Tensor, exact: Tensor) -> Tensor:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 import saln_kernels
 from contract.backends import cpu
 from contract.calls import Call
-from contract.checks import norms
-from properties.bounds import assert_right
+from contract.checks import check_vectors, norms
+from contract.truth import Reference
+from properties.bounds import assert_right, assert_within
 from properties.examples import examples
 from properties.problems import calls, problems
 from saln_kernels.matrices import Problem
+from saln_kernels.truth import reference
 
 
 def linear(problem: Problem) -> Problem:
@@ -116,3 +118,17 @@ def test_rows_that_are_not_there(rows: int, bad: int, place: int, function: Any)
     k = () if function is saln_kernels.gram else (2,)
     with pytest.raises(IndexError, match=rf"candidates\[1, {place}\] is {bad}; wanted .* 0 <= row < {rows}"):
         function(torch.ones(rows, 4), candidates, *k)
+
+
+@pytest.mark.usefixtures("on_cpu")
+@examples(60)
+@given(problem=problems(64), k=st.integers(1, 8), steps=st.integers(1, 20), seed=st.integers(0, 2**31))
+def test_estimates_keep_their_word(problem: Problem, k: int, steps: int, seed: int) -> None:
+    """However few steps Lanczos is given: within the bound that it tells, none negative of what has none."""
+    k = min(k, problem.candidates.shape[1])
+    [found] = cpu(Call(problem, "eigh", k=k, solver="randomized", n_iter=steps, seed=seed))
+    exact, slack = reference.eigvals(problem, k)
+    allowed = found.bounds.double() + torch.finfo(found.values.dtype).eps * exact.abs() + slack
+    assert_within(found.values, exact, allowed)
+    assert (found.bounds.nan_to_num(0) >= 0).all()
+    check_vectors(problem, found, Reference(), converged=False)

@@ -1,9 +1,12 @@
 """A batch sampler in the hands of trainers that nobody thought of: what it yields is what it says, wherever it was."""
 
 import copy
+import math
 import pickle
 
+import pytest
 import torch
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -30,14 +33,21 @@ class Walks(RuleBasedStateMachine):
         passes=st.sampled_from([None, 1, 2]),
         ahead=st.sampled_from([0, 0, 2]),
         seed=st.integers(0, 3),
+        ranks=st.sampled_from([(0, 1), (0, 1), (0, 2), (1, 2), (2, 3)]),
     )
-    def begin(self, selector: str, batch_size: int, drop_last: bool, passes: int | None, ahead: int, seed: int) -> None:
+    def begin(
+        self, selector: str, batch_size: int, drop_last: bool, passes: int | None, ahead: int, seed: int,
+        ranks: tuple[int, int],
+    ) -> None:  # fmt: skip
         self.options = {
             "batch_size": batch_size, "drop_last": drop_last, "passes": passes, "seed": seed, **SELECTORS[selector],
         }  # fmt: skip
-        self.ahead = ahead
+        self.how = {"ahead": ahead, "rank": ranks[0], "world_size": ranks[1]}
         self.truth = SpectralBatchSampler(FEATURES, **self.options)
-        self.sampler = SpectralBatchSampler(FEATURES, ahead=ahead, **self.options)
+        self.sampler = SpectralBatchSampler(FEATURES, **self.how, **self.options)
+        world_size, n_batches = ranks[1], self.truth.n_batches
+        self.n_steps = n_batches // world_size if drop_last else math.ceil(n_batches / world_size)
+        assume(self.n_steps)
         self.rest_at(0, 0)
 
     def rest_at(self, epoch: int, step: int) -> None:
@@ -57,7 +67,11 @@ class Walks(RuleBasedStateMachine):
             if len(batches) == count:
                 break
         left = len(self.sampler) - step
-        assert batches == [self.truth.batch_at(epoch, step + n) for n in range(min(count, left))]
+        for n, batch in enumerate(batches):
+            number = (step + n) * self.how["world_size"] + self.how["rank"]
+            if number < self.truth.n_batches:  # else it is what fills up the last step of all ranks
+                assert batch == self.truth.batch_at(epoch, number)
+        assert len(batches) == min(count, left)
         assert all(len(set(batch)) == len(batch) and 5 not in batch for batch in batches)
         if count > left:
             self.rest_at(epoch + 1, 0)
@@ -69,9 +83,16 @@ class Walks(RuleBasedStateMachine):
     def resume(self, other: int) -> None:
         """In another process: the state as it is pickled, in a sampler of another seed."""
         state = pickle.loads(pickle.dumps(self.sampler.state_dict()))
-        self.sampler = SpectralBatchSampler(FEATURES, ahead=self.ahead, **{**self.options, "seed": other})
+        self.sampler = SpectralBatchSampler(FEATURES, **self.how, **{**self.options, "seed": other})
         self.sampler.load_state_dict(state)
         self.rest_at(*self.place)
+
+    @rule(more=st.integers(1, 2))
+    def other_ranks(self, more: int) -> None:
+        """A state of another number of ranks is refused, and changes nothing."""
+        state = {**self.sampler.state_dict(), "world_size": self.how["world_size"] + more}
+        with pytest.raises(ValueError, match="world_size"):
+            self.sampler.load_state_dict(state)
 
     @rule()
     def rewind(self) -> None:
@@ -112,7 +133,7 @@ class Walks(RuleBasedStateMachine):
     @invariant()
     def tells_where_it_is(self) -> None:
         if hasattr(self, "begins"):
-            assert len(self.sampler) == len(self.truth)
+            assert len(self.sampler) == self.n_steps
             assert (self.sampler.place, self.sampler.next_place) == (self.place, self.begins)
 
 

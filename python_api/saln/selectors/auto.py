@@ -18,6 +18,7 @@ from saln.selectors.support.first_sight import DOUBTED, HELD_BACK, FirstSight
 from saln.selectors.support.known import Known, look_at
 from saln.selectors.support.listener import Listener
 from saln.selectors.support.places import Places
+from saln.selectors.support.range import fits
 from saln.selectors.support.trained import Trained
 from saln.superbatch import SuperBatch
 
@@ -224,6 +225,8 @@ class Auto(Selector):
     def _by_gradients(self, offer: Offer, size: int, known: Known, rows: Tensor, residuals: Tensor) -> Tensor:
         quality, reference, directions = known.take(rows)
         losses, trained = offer.samples.losses, self._trained
+        usable = fits(offer.samples, {"residuals": offer.samples.reach("residuals")})
+        residuals = residuals.where(usable.unsqueeze(1), 0)
         fades = self.forgetting and trained is not None
         forgotten = trained.forgotten(rows) if trained is not None and fades else torch.zeros_like(quality)
         if self.learnability and losses is not None and reference is not None:
@@ -234,6 +237,7 @@ class Auto(Selector):
             quality = quality * (by_now / squares.clamp_min(TINY)).sqrt()
         if trained is not None and self.repeats:
             quality = quality / (1 + known.turn[rows] * trained.times(rows))
+        quality = quality.where(usable & quality.isfinite(), 0)  # what cannot be read comes last
         if self.known is None:
             return self._most_volume(directions, residuals, quality, size)
         drawn, free = self._drawn(rows, size)
