@@ -3,7 +3,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
 NEWEST_PYTHON ?= python3.14
-SALN_EXAMPLES ?= 5000
+FUZZ ?= --minutes 15
 # The GPU machine that `make gpu-kit` builds for, and what `make gpu` there hands on.
 GPU_PYTHON ?= python3.12
 GPU_ARCH ?= 90a
@@ -63,9 +63,8 @@ test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
 	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
 
-fuzz: $(VENV)/test  ## the property tests on 5000 examples each, or SALN_EXAMPLES, from seeds that are printed
-	@echo "== properties on SALN_EXAMPLES=$(SALN_EXAMPLES) examples each: about a quarter of an hour"
-	SALN_EXAMPLES=$(SALN_EXAMPLES) $(BIN)/python -m pytest tests/properties $(PARALLEL) --hypothesis-show-statistics
+fuzz: $(VENV)/test  ## the property tests on many examples, for FUZZ="--minutes 15" or --examples 1000000
+	$(BIN)/python -m bench.fuzz $(FUZZ)
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"

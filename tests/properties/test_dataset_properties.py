@@ -45,7 +45,7 @@ def labels_of(draw: st.DrawFn, rows: int) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(40)
+@examples(20)
 @given(features=datasets(60), data=st.data())
 def test_look(features: Tensor, data: st.DataObject) -> None:
     """A value a row, in its range; equal rows are copies, and what is broken is not judged."""
@@ -77,7 +77,7 @@ def test_look(features: Tensor, data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(80)
+@examples(60)
 @given(
     features=datasets(50),
     method=st.sampled_from([each for each in METHODS if each not in ("el2n", "forgetting")]),
@@ -112,7 +112,7 @@ def test_prune(features: Tensor, method: str, share: float, balanced: bool, data
         assert torch.equal(fewer, found[: size // 2]), "what is kept of less is where keeping more begins"
 
 
-@examples(40)
+@examples(60)
 @given(data=st.data(), rows=st.integers(1, 12))
 def test_super_batches(data: st.DataObject, rows: int) -> None:
     """What is taken of a super-batch is what its tensors hold there."""

@@ -33,7 +33,7 @@ def check(found: Plan, b: int, d: int = 0) -> None:
     assert str(found)
 
 
-@examples(150)
+@examples(100)
 @given(
     count=st.integers(0, 2) | sizes(2**30),
     b=sizes(LARGEST_ORDER),

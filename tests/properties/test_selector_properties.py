@@ -43,7 +43,7 @@ def super_batches(draw: st.DrawFn) -> SuperBatch:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(150)
+@examples(100)
 @given(name=st.sampled_from(sorted(SELECTORS)), samples=super_batches(), share=st.floats(0, 1), seed=st.integers(0, 9))
 def test_rows(name: str, samples: SuperBatch, share: float, seed: int) -> None:
     """As many as asked for, again and again; nothing that came is changed."""
@@ -62,7 +62,7 @@ def rotation(width: int, source: torch.Generator) -> Tensor:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(80)
+@examples(40)
 @given(
     name=st.sampled_from(sorted(SELECTORS)),
     rows=st.integers(6, 40),
