@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "programs"
 COMMON = f"-std=c++20 -g1 -fno-omit-frame-pointer -I{ROOT / 'csrc'}"
 ADDRESS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+THREAD = "-fsanitize=thread"
 SETTINGS = {
     "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "print_stacktrace=1",
