@@ -14,6 +14,8 @@ import saln_kernels
 from saln.datasets import DataError
 from saln.superbatch import INTEGERS
 
+__all__ = ["Carrier", "Direction", "Explanation", "Split", "explain_batch"]
+
 SCHEMA = "saln.explain/1"
 BANDS = (0.05, 0.5, 0.95)
 SIMILARITIES = ("linear", "cosine", "rbf", "precomputed")

@@ -14,6 +14,8 @@ from torch import Tensor
 from saln.selectors import Selector, as_selector
 from saln.superbatch import FLOATING, PER_PAIR, SHAPES, SuperBatch
 
+__all__ = ["check_selector", "example"]
+
 ROWS, WIDTH, CLASSES = 23, 5, 3
 BROKEN = (3, 8)
 """Rows whose values are spoiled."""

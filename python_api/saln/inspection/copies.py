@@ -12,6 +12,8 @@ from saln.inspection.background import SAMPLE, background_distances
 from saln.inspection.neighbours import Neighbours, check_features, distances_between, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
+__all__ = ["Copies", "find_copies"]
+
 CHANCE = 1e-6
 """Share of rows that a neighbour is near enough to by chance."""
 MOST = 0.5

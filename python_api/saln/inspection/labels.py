@@ -12,6 +12,8 @@ from saln.inspection.label_noise import LabelNoise, fit_alike, fit_label_noise, 
 from saln.inspection.out_of_fold import OutOfFold, out_of_fold_scores
 from saln.inspection.rows import check_features, check_probabilities, finite_rows
 
+__all__ = ["LabelJudgement", "judge_labels"]
+
 PER_CLASS = 8
 """Rows that a class must have to be judged."""
 CALIBRATED = 5_000_000

@@ -12,6 +12,8 @@ from saln.inspection.cells import near_batches
 from saln.inspection.equal_rows import EqualRows, find_equal_rows
 from saln.inspection.standard_rows import StandardRows, similarities
 
+__all__ = ["Neighbours", "nearest_neighbours"]
+
 EXACT = 8192
 """Different rows up to which all pairs are compared."""
 BLOCK = 1 << 23

@@ -9,6 +9,8 @@ from saln.inspection.background import background_distances
 from saln.inspection.neighbours import Neighbours, check_features, nearest_neighbours
 from saln.inspection.standard_rows import StandardRows
 
+__all__ = ["outlier_scores"]
+
 USUAL = (0.5, 0.95)
 """Shares of rows whose distances say what is usual."""
 HALF = 4.0

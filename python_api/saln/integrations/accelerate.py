@@ -21,6 +21,8 @@ try:
 except ImportError as error:
     raise missing("accelerate", error) from error
 
+__all__ = ["prepare_loader", "sampler_of", "select_data"]
+
 
 def select_data(
     accelerator: Accelerator,

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 from saln.integrations.loaders import refuse_loader, with_batch_sampler
 from saln.integrations.make_sampler import Features, Labels, make_sampler
 
+__all__ = ["job", "select_data"]
+
 
 def select_data(
     loader: DataLoader[Any],

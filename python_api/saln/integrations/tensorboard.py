@@ -21,6 +21,8 @@ try:
 except ImportError as error:
     raise missing("tensorboard", error) from error
 
+__all__ = ["SelectionLog"]
+
 
 class Writer(Protocol):
     """What is asked of a writer; `torch.utils.tensorboard.SummaryWriter` has it."""

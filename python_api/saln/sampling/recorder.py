@@ -18,6 +18,8 @@ from saln.sampling.unrecorded import Unrecorded
 from saln.selectors.support.listener import Listener
 from saln.superbatch import SuperBatch
 
+__all__ = ["Recorder"]
+
 READ = ("losses", "residuals")
 """Fields of a super-batch that are recorded where the selector reads one of them."""
 

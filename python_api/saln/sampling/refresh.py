@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from saln.sampling.ranks import Ranks
 from saln.superbatch import FLOATING, PER_PAIR, SHAPES, SuperBatch
 
+__all__ = ["Refresh"]
+
 
 @dataclass(frozen=True)
 class Refresh:
