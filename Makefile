@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test fuzz test-integrations check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
+.PHONY: help install demo test fuzz test-integrations docs check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -46,6 +46,11 @@ $(VENV)/integrations: $(VENV)/test
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/timm --group timm
 	@touch $@
 
+$(VENV)/docs: $(VENV)/test
+	@echo "== what builds the site"
+	$(BIN)/pip install --quiet --group docs
+	@touch $@
+
 $(VENV)/check: $(VENV)/package
 	@echo "== formatters, linters and the type checker"
 	$(BIN)/pip install --quiet --group check
@@ -69,6 +74,10 @@ fuzz: $(VENV)/test  ## the property tests on many examples, for FUZZ="--minutes 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
 	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
+
+docs: $(VENV)/docs  ## the site of the documentation in build/site, and its tests; needs no network
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m pytest tests/site
 
 check: $(CHECKS)  ## all of: lint formatted formatted-native types layers headers
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from saln import SELECTORS
 from saln.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,7 @@ def test_programs_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     and run in tests/integrations.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(SELECTORS, "_others", {})  # what a page registers
     names: dict[str, object] = {"__name__": "page"}
     for program in PROGRAM.findall(page.read_text(encoding="utf-8")):
         exec(compile(program, of_page(page), "exec"), names)

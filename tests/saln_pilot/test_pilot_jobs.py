@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -326,6 +327,26 @@ def test_bars_end_where_runs_do_and_say_what_is_to_come(capsys: pytest.CaptureFi
     assert "26/24" not in shown
     said = "3 more follow, and up to 4 of uniform for as long as a method took"
     assert said in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("notebook", [True, False])
+def test_words_stay_words_in_a_notebook(
+    notebook: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where rich would show them instead, or colour them: ipykernel sets FORCE_COLOR, as some services for tests do."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: notebook)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = run(progress=True)
+    shown = capsys.readouterr()
+    assert "24/24" in shown.err
+    assert shown.out == ""
+    text = str(result)
+    assert "herding: " in text
+    assert "\x1b" not in shown.err + text
+    assert capsys.readouterr().out == ""
 
 
 def test_stages_serve_shares_of_the_rows() -> None:

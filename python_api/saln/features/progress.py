@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -18,11 +19,10 @@ def shown(progress: bool | Progress) -> Iterator[Progress]:
     elif not progress:
         yield lambda what, done, total: None
     else:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        with Progress(*columns, console=error_console(), transient=True) as bars:
             tasks: dict[str, Any] = {}
 
             def show(what: str, done: int, total: int) -> None:
@@ -31,3 +31,13 @@ def shown(progress: bool | Progress) -> Iterator[Progress]:
                 bars.update(tasks[what], completed=done)
 
             yield show
+
+
+def error_console() -> Any:
+    """Standard error for bars: moving on a terminal, and where there is none, in a notebook say, told at the end.
+
+    rich takes a notebook for a terminal, or wants ipywidgets there, and draws each movement below the one before.
+    """
+    from rich.console import Console
+
+    return Console(stderr=True, force_jupyter=False, force_terminal=sys.stderr.isatty())

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from saln.features.progress import error_console
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.function import FunctionJob, Train
 from saln.pilot.output.bars import Bars
@@ -142,8 +143,7 @@ def _check_names(settings: Mapping[str, Any]) -> None:
 
 
 def _bars() -> Any:
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TextColumn("batches"), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=error_console())

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+__all__ = ["ResidualNetwork"]
+
 STAGES = 3
 CHANNELS_IN_A_GROUP = 8
 

@@ -157,7 +157,8 @@ class PilotResult:
 
     def __str__(self) -> str:
         """What `saln pilot` prints."""
-        console = import_module("rich.console").Console(file=io.StringIO(), width=100)
+        plain = {"force_jupyter": False, "force_terminal": False, "width": 100}
+        console = import_module("rich.console").Console(file=io.StringIO(), **plain)
         import_module("saln.pilot.output.screen").print_result(self, console)  # which stands above this module
         text: str = console.file.getvalue()
         return text
