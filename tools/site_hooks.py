@@ -24,6 +24,7 @@ OF_ROOT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"^ *(```|~~~)")
 ITEM = re.compile(r"^(?:[-*+]|\d+\.) ")
+NESTED = re.compile(r"^ {2,3}(?=(?:[-*+]|\d+\.) )")
 FETCHED = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"')
 
 
@@ -78,7 +79,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def with_blank_lines(markdown: str) -> str:
-    """A blank line before lists, tables and code that follow a paragraph: GitHub's Markdown needs none."""
+    """A blank line before lists, tables and code that follow a paragraph, four spaces before items within items.
+
+    GitHub's Markdown needs neither.
+    """
     told: list[str] = []
     fenced, kind = False, ""
     for line in markdown.splitlines():
@@ -87,11 +91,11 @@ def with_blank_lines(markdown: str) -> str:
             kind = "code"
         elif before == "text" and kind in ("item", "row", "fence"):
             told.append("")
-        elif kind == "text" and before in ("item", "more"):
+        elif kind == "text" and before in ("item", "nested", "more"):
             kind = "more"  # of the item, whether it is indented or not
         if FENCE.match(line):
             fenced = not fenced
-        told.append(line)
+        told.append(NESTED.sub("    ", line) if kind == "nested" else line)
     return "\n".join(told) + "\n"
 
 
@@ -100,8 +104,8 @@ def _kind(line: str) -> str:
         return "other"
     if FENCE.match(line):
         return "fence"
-    if ITEM.match(line):
-        return "item"
+    if ITEM.match(line) or NESTED.match(line):
+        return "item" if ITEM.match(line) else "nested"
     return "row" if line.startswith("|") else "text"
 
 

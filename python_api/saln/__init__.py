@@ -1,10 +1,5 @@
 """Choosing the batches that teach most.
 
-Layers, each importing only those below it:
-
-    cli -> pilot, report; integrations -> sampler -> epoch_walk, background, chooser -> refresh, memory -> distributed
-    functional, sampler -> selectors -> candidates, schedule, superbatch
-
 `SuperBatch` holds what is known about the samples, a selector chooses rows of it, `select` is the form for use inside a
 training step, `SpectralBatchSampler` the form for a DataLoader, and `select_data` makes a loader with it of one
 without. `look` says what is wrong with a dataset before any of it is trained on.

@@ -45,6 +45,7 @@ def test_files_beside_docs_are_found_by_the_links_to_them() -> None:
         ("text\n```python\n- no item\ntext\n- nor this\n```\n", "text\n\n```python\n- no item\ntext\n- nor this\n```\n"),
         ("- item\nits second line\n- item\n", "- item\nits second line\n- item\n"),
         ("# heading\n- item\n", "# heading\n- item\n"),
+        ("1. item\n   - one\n     more\n   - two\n2. item\n", "1. item\n    - one\n     more\n    - two\n2. item\n"),
     ],
 )
 def test_lists_tables_and_code_begin_anew(given: str, wanted: str) -> None:
