@@ -1,4 +1,4 @@
-"""Tests that need libraries of their own: of saln.integrations, by make test-integrations, and of the site, by make docs."""
+"""Tests that need libraries of their own: of trainers, by make test-integrations, and of the site, by make docs."""
 
 from __future__ import annotations
 

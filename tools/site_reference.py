@@ -1,4 +1,4 @@
-"""What the reference leaves out: special methods, which readers meet as operators and constructors. mkdocs.yml names it."""
+"""What the reference leaves out: special methods, which readers meet as operators. mkdocs.yml names this file."""
 
 from __future__ import annotations
 

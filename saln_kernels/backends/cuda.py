@@ -54,8 +54,13 @@ def load() -> Build | str:
             return f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
         torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError, ValueError) as error:
-        return f"the CUDA library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
+        return f"the CUDA library of saln_kernels does not load ({cause(error)}): rebuild it with `{BUILD}`"
     return found
+
+
+def cause(error: BaseException) -> BaseException:
+    """What the loader said: PyTorch raises its own error from it, which says no more than which file it was."""
+    return cause(error.__cause__) if error.__cause__ is not None else error
 
 
 @functools.cache

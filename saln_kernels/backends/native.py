@@ -42,7 +42,7 @@ def load() -> str | None:
     try:
         torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError) as error:
-        return f"the native library of saln_kernels does not load ({error}): rebuild it with `{BUILD}`"
+        return f"the native library of saln_kernels does not load ({cuda.cause(error)}): rebuild it with `{BUILD}`"
     gradients.complete("saln", SCHEMAS)
     if torch.version.cuda is not None:  # else there are no tensors for it
         cuda.loaded()

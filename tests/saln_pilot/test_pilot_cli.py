@@ -316,40 +316,6 @@ def test_score_of_no_candidates(files: tuple[Path, Path], tmp_path: Path) -> Non
     assert np.load(tmp_path / "s.npy").shape == (0,)
 
 
-def test_doctor() -> None:
-    done = RUNNER.invoke(app, ["doctor"])
-    assert done.exit_code == 0, done.output
-    assert "saln_kernels" in done.stdout
-    assert "reference" in done.stdout
-    document = json.loads(RUNNER.invoke(app, ["doctor", "--json"]).stdout)
-    assert document["ok"] is True
-    assert {check["name"] for check in document["checks"]} >= {"gram", "topk_eigvals", "fiedler", "score_batches"}
-    assert document["build"]["torch"] == torch.__version__
-
-
-def test_doctor_fails_where_answers_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = saln_kernels.gram
-
-    def wrong(*arguments: object, backend: str | None = None) -> torch.Tensor:
-        found = right(*arguments, backend="reference")  # type: ignore[arg-type]
-        return found if backend == "reference" else found * 1.01
-
-    monkeypatch.setattr(saln_kernels, "gram", wrong)
-    done = RUNNER.invoke(app, ["doctor"])
-    assert done.exit_code == 1
-    assert "FAILED  gram" in done.stdout
-
-
-def test_doctor_fails_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*arguments: object, backend: str | None = None) -> torch.Tensor:
-        raise RuntimeError("the native library is not built: build it so")
-
-    monkeypatch.setattr(saln_kernels, "topk_eigvals", missing)
-    done = RUNNER.invoke(app, ["doctor"])
-    assert done.exit_code == 1
-    assert "build it so" in done.stdout
-
-
 def test_methods() -> None:
     document = json.loads(RUNNER.invoke(app, ["methods", "--json"]).stdout)
     assert [each["name"] for each in document["methods"]] == list(SELECTORS)

@@ -42,7 +42,10 @@ def test_files_beside_docs_are_found_by_the_links_to_them() -> None:
     [
         ("text\n- item\n  more\n- item\n", "text\n\n- item\n  more\n- item\n"),
         ("text\n| a |\n|---|\n", "text\n\n| a |\n|---|\n"),
-        ("text\n```python\n- no item\ntext\n- nor this\n```\n", "text\n\n```python\n- no item\ntext\n- nor this\n```\n"),
+        (
+            "text\n```python\n- no item\ntext\n- nor this\n```\n",
+            "text\n\n```python\n- no item\ntext\n- nor this\n```\n",
+        ),
         ("- item\nits second line\n- item\n", "- item\nits second line\n- item\n"),
         ("# heading\n- item\n", "# heading\n- item\n"),
         ("1. item\n   - one\n     more\n   - two\n2. item\n", "1. item\n    - one\n     more\n    - two\n2. item\n"),

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 import saln_kernels
+from saln.doctor.machine import Machine, this_machine
+from saln.doctor.private import without_names
 
 TOLERANCE = 1e-4
 """Relative to the largest value: float32 against float64, on matrices of 16 rows."""
@@ -16,7 +18,7 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Check:
-    """One function of a native backend against the reference.
+    """One function of a native backend against the reference, or the planner.
 
     Attributes
     ----------
@@ -41,10 +43,12 @@ class Diagnosis:
     Attributes
     ----------
     build : BuildInfo
+    machine : Machine
     checks : tuple of Check
     """
 
     build: saln_kernels.BuildInfo
+    machine: Machine
     checks: tuple[Check, ...]
 
     @property
@@ -53,24 +57,36 @@ class Diagnosis:
         return all(check.ok for check in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        """What a report of a fault needs, fit to be published: nobody's name, no path that leads to somebody."""
+        document: dict[str, Any] = {
             "schema": "saln.doctor/1",
             "ok": self.ok,
+            "machine": asdict(self.machine),
             "build": self.build.as_dict(),
             "checks": [asdict(check) for check in self.checks],
         }
+        public: dict[str, Any] = without_names(document)
+        return public
 
 
 def diagnose() -> Diagnosis:
-    """Run the self-check; takes well under a second on the CPU."""
+    """Run the self-check; takes well under a second on the CPU.
+
+    Examples
+    --------
+    >>> from saln.doctor import diagnose
+    >>> found = diagnose().as_dict()
+    >>> found["ok"], sorted(found)
+    (True, ['build', 'checks', 'machine', 'ok', 'schema'])
+    """
     build = saln_kernels.build_info()
     serving = {status.name for status in build.backends if status.serves}
-    checks = _checks("cpu", torch.device("cpu"))
+    checks = [_planner(), *_checks("cpu", torch.device("cpu"))]
     if build.gpus:
         for backend in ("cuda", "triton"):
             if backend in serving:
                 checks += _checks(backend, torch.device("cuda"))
-    return Diagnosis(build, tuple(checks))
+    return Diagnosis(build, this_machine(), tuple(checks))
 
 
 def _checks(backend: str, device: torch.device) -> list[Check]:
@@ -86,6 +102,16 @@ def _checks(backend: str, device: torch.device) -> list[Check]:
         ),
     }
     return [_check(name, backend, function) for name, function in functions.items()]
+
+
+def _planner() -> Check:
+    """Whether the planner, a library of its own, says what a call would run."""
+    features, candidates = torch.zeros(16, 4), torch.zeros(2, 8, dtype=torch.int64)
+    try:
+        found = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, 4)
+    except RuntimeError as error:
+        return Check("plan", "cpu", False, str(error).splitlines()[0])
+    return Check("plan", "cpu", found.backend == "cpu", f"{found.backend}, {found.solver}")
 
 
 def _check(name: str, backend: str, function: Callable[[str], torch.Tensor]) -> Check:
