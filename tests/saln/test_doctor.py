@@ -50,7 +50,7 @@ def test_doctor_fails_where_answers_are_wrong(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_doctor_fails_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*arguments: object, backend: str | None = None) -> torch.Tensor:
+    def missing(*arguments: object, **options: object) -> torch.Tensor:
         raise RuntimeError("the native library is not built: build it so")
 
     monkeypatch.setattr(saln_kernels, "score_batches", missing)
