@@ -14,6 +14,7 @@ from torch import Tensor
 
 from saln_kernels import gradients
 from saln_kernels.backends import cuda
+from saln_kernels.backends.pieces import in_pieces
 from saln_kernels.backends.protocol import Ops
 from saln_kernels.backends.schemas import SCHEMAS
 from saln_kernels.matrices import Problem
@@ -28,8 +29,8 @@ class Native(Ops):
     def call(self, name: str, subject: Problem | Tensor, *arguments: Any, **solver: Any) -> Any:
         op = getattr(torch.ops.saln, name)
         if isinstance(subject, Problem):
-            return op(*subject, *arguments, **solver)
-        return op(subject, *arguments)
+            return in_pieces(subject, lambda part, *rest: op(*part, *rest, **solver), *arguments)
+        return in_pieces(subject, op, *arguments)
 
 
 OPS = Native()

@@ -90,7 +90,7 @@ def check_vectors(problem: Problem, result: Found, truth: Truth, converged: bool
     tolerance = 64 * b * torch.finfo(result.values.dtype).eps
     residual = (matrices @ v - v * values.unsqueeze(1)).abs()
     if converged and len(v):
-        least = torch.finfo(result.values.dtype).tiny  # below it products are lost
+        least = (b + problem.features.shape[1]) * torch.finfo(result.values.dtype).tiny  # below it products are lost
         assert (residual <= tolerance * norms(problem)[~bad].view(-1, 1, 1) + least).all(), "residual"
     real = problem.candidates[~bad] != -1
     assert (v[~real] == 0).all(), "padding"

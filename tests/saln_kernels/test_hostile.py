@@ -11,30 +11,12 @@ from torch import Tensor
 import saln_kernels
 from contract.backends import cpu
 from contract.calls import Call
+from every_function import CANDIDATES, everything
 from properties.bounds import assert_right
 from saln_kernels.matrices import Problem
 
 pytestmark = pytest.mark.usefixtures("on_cpu")
 SOURCE = torch.Generator().manual_seed(0)
-CANDIDATES = torch.stack([torch.randperm(40, generator=SOURCE)[:12] for _ in range(3)])
-
-
-def everything(features: Tensor, candidates: Tensor) -> list[Tensor]:
-    """What every function on candidates says."""
-    greedy = [
-        part
-        for function in (saln_kernels.greedy_logdet, saln_kernels.k_center)
-        for part in function(features, candidates, 3)
-    ]
-    return [
-        saln_kernels.gram(features, candidates),
-        *saln_kernels.topk_eigh(features, candidates, 2),
-        *saln_kernels.fiedler(features, candidates),
-        saln_kernels.score_batches(features, candidates),
-        saln_kernels.topk_eigvals(features, candidates, 2, solver="randomized"),
-        *saln_kernels.maxvol(features, candidates, 2),
-        *greedy,
-    ]
 
 
 def assert_same(features: Tensor, candidates: Tensor, plain: Tensor, rows: Tensor) -> None:

@@ -144,10 +144,11 @@ print(f(torch.eye(2), torch.tensor([[0, 1]])).item())
 
 DIRTY = """
 import hashlib, torch, saln_kernels
-from saln_kernels.test_hostile import CANDIDATES, everything
+from every_function import everything
 torch.set_num_threads(2)
 digest = hashlib.sha256()
-for b, d, dtype in ((12, 9, torch.float32), (12, 70, torch.float64), (70, 40, torch.bfloat16), (150, 300, torch.float32)):
+sizes = ((12, 9, torch.float32), (12, 70, torch.float64), (70, 40, torch.bfloat16), (150, 300, torch.float32))
+for b, d, dtype in sizes:
     source = torch.Generator().manual_seed(b)
     features = torch.randn(400, d, generator=source).to(dtype)
     candidates = torch.rand(3, 400, generator=source).argsort(dim=1)[:, :b]
@@ -160,8 +161,6 @@ print(digest.hexdigest())
 
 def test_memory_that_others_used(cpu: str) -> None:
     """What malloc hands out is full of ones, of anything, or clean: the results are the same to the bit."""
-    path = DIRTY.replace("saln_kernels.test_hostile", "test_hostile")
-    code = f"import sys; sys.path.insert(0, {str(HELPERS / 'saln_kernels')!r}){path}"
-    said = [python(code, MALLOC_PERTURB_=value) for value in ("0", "85", "254")]
+    said = [python(DIRTY, MALLOC_PERTURB_=value) for value in ("0", "85", "254")]
     assert all(run.returncode == 0 for run in said), said[0].stderr
     assert len({run.stdout for run in said}) == 1
