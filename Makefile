@@ -31,7 +31,7 @@ $(VENV)/base: Makefile
 
 $(VENV)/package: $(VENV)/base pyproject.toml setup.py $(SOURCES)
 	@echo "== saln-kernels: installed in place, native code built"
-	SALN_CUDA=$(SALN_CUDA) $(BIN)/pip install --quiet --no-build-isolation --editable .
+	SALN_CUDA=$(SALN_CUDA) $(BIN)/pip install --quiet --no-build-isolation --editable '.[pilot]'
 	@touch $@
 
 $(VENV)/test: $(VENV)/package

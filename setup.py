@@ -1,10 +1,12 @@
 """Builds the native parts with ninja: the op libraries `_ops.so` and `_cuda.so`, without Python, and the module `_C`.
 
+PyTorch's headers are those of the torch that is installed, else come out of the wheel of the oldest that is served.
 SALN_CUDA=0|1|auto says whether `_cuda.so` is built: 1 fails where it cannot be; auto leaves it out there, and where
 PyTorch is a build for CPUs, with one line that says so. It needs nvcc (CUDA_HOME, PATH, /usr/local/cuda), no GPU and no
 PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds for fewer architectures than all of CUDA_ARCHS. What ptxas says of every
 kernel is kept in build/*/cuda/*/ptxas.txt.
-SALN_PYTHONS="python3.12 python3.13" builds `_C` for those interpreters in place of the one that runs this.
+SALN_PYTHONS="python3.12 python3.13" builds `_C` for those interpreters in place of the one that runs this; the wheel is
+then one for every Python. LDFLAGS goes to the linker: `make wheel` has it link for older Linux.
 """
 
 import importlib.util
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent.resolve()
@@ -179,20 +182,22 @@ def pythons() -> dict[str, str]:
     return found
 
 
-def torch_paths() -> tuple[str, str]:
-    """Folders of PyTorch's headers and libraries, found without the seconds that importing it takes."""
+def torch_headers() -> Path:
+    """PyTorch's headers, found without the seconds that importing it takes."""
     spec = importlib.util.find_spec("torch")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("PyTorch is not installed; install it first, then build without isolation")
-    folder = Path(spec.submodule_search_locations[0])
-    return str(folder / "include"), str(folder / "lib")
+    if spec is not None and spec.submodule_search_locations:
+        return Path(spec.submodule_search_locations[0]) / "include"
+    sys.path.insert(0, str(ROOT))  # where a build frontend runs this, it is not there
+    from tools import torch_headers
+
+    return torch_headers.headers(torch_headers.VERSIONS[0])
 
 
-def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: str, library: str) -> str:
-    """The text of build.ninja: every object, the op libraries and the modules, with PyTorch's headers and libraries."""
+def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path) -> str:
+    """The text of build.ninja: every object, the op libraries and the modules, with PyTorch's headers."""
     import pybind11
 
-    compiler = os.environ.get("CXX", "g++")
+    compiler, options = os.environ.get("CXX", "g++"), os.environ.get("LDFLAGS", "")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     major, minor = TORCH_TARGET.split(".")
     target = f"0x{int(major):02x}{int(minor):02x}000000000000"
@@ -208,8 +213,13 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: str, libra
         "  deps = gcc",
         "  description = $in",
         "rule link",
-        f"  command = {compiler} -shared $in -o $out $extra",
+        f"  command = {compiler} -shared {options} -Wl,--exclude-libs,ALL $in -o $out $extra",
         "  description = $out",
+        # Of PyTorch's library the name is all that linking needs; the process that loads ours has it.
+        "rule link_torch",
+        f"  command = {compiler} -shared -nostdlib -Wl,-soname,libtorch_cpu.so -x c /dev/null -o $out",
+        "  description = $out",
+        f"build {(torch := build / 'torch' / 'libtorch_cpu.so')}: link_torch",
     ]
     # what a source needs beside the flags of all; names that change with every release stay out of the other objects
     extras = dict.fromkeys(TORCH_SOURCES, f"-isystem {include} -DTORCH_TARGET_VERSION={target}ULL")
@@ -230,12 +240,12 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: str, libra
 
     def linked(name: str, kernels: list[str], sources: tuple[str, ...], extra: str = "") -> None:
         inputs = " ".join(kernels + [objects[source] for source in sources])
-        lines.extend([f"build {out / name}: link {inputs}", f"  extra = {extra}"])
+        lines.extend([f"build {out / name}: link {inputs} | {torch}", f"  extra = {extra}"])
 
     plain = dict.fromkeys([*OPS_SOURCES, *MODULE_SOURCES, *(CUDA_SOURCES if cuda else ())])
     objects = {source: compiled(source) for source in plain}
     kernels, greedy_kernels = variants("cpu/kernels.cpp"), variants("cpu/greedy_kernels.cpp")
-    linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-L{library} -Wl,--as-needed -ltorch_cpu")
+    linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-Wl,--no-as-needed {torch} -Wl,--as-needed")
     for suffix, headers in pythons().items():
         extra = f"-I{pybind11.get_include()} -I{headers} {defines}"
         bindings = compiled(BINDINGS, extra=extra, name=f"bindings{suffix.removesuffix('.so')}")
@@ -260,10 +270,11 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: str, libra
         lines += [
             "rule link_cuda",
             # PyTorch's CUDA runtime and the static one in here must not find each other's symbols
-            f"  command = {cuda.nvcc} -ccbin {compiler} -shared -cudart static -Xlinker --exclude-libs,ALL,--as-needed "
-            f"$in -o $out -L{library} -ltorch_cpu",
+            f"  command = {cuda.nvcc} -ccbin {compiler} -shared {options} -cudart static -Xlinker --exclude-libs,ALL "
+            f"$in -o $out -Xlinker --no-as-needed {torch} -Xlinker --as-needed",
             "  description = $out",
-            f"build {out / '_cuda.so'}: link_cuda {' '.join(device + [objects[source] for source in CUDA_SOURCES])}",
+            f"build {out / '_cuda.so'}: link_cuda {' '.join(device + [objects[source] for source in CUDA_SOURCES])}"
+            f" | {torch}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -281,7 +292,10 @@ class NinjaBuild(build_ext):
         build = ROOT / "build" / f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         build.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
-        (build / "build.ninja").write_text(ninja_file(build, module.parent, cuda, *torch_paths()))
+        if not self.inplace:  # of an earlier build, for other Pythons or with CUDA
+            for left in module.parent.glob("_*.so"):
+                left.unlink()
+        (build / "build.ninja").write_text(ninja_file(build, module.parent, cuda, torch_headers()))
         executable = str(Path(ninja.BIN_DIR) / "ninja")
         jobs = ["-j", os.environ["MAX_JOBS"]] if "MAX_JOBS" in os.environ else []
         subprocess.run([executable, "-C", str(build), *jobs], check=True)
@@ -292,5 +306,17 @@ class NinjaBuild(build_ext):
         return [str(path) for path in libraries if path.exists()]
 
 
+class Wheel(bdist_wheel):
+    """Tags a wheel with `_C` for the Pythons of SALN_PYTHONS as one for every Python: `_ops.so` asks for none."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        python, abi, platform_tag = super().get_tag()
+        return ("py3", "none", platform_tag) if "SALN_PYTHONS" in os.environ else (python, abi, platform_tag)
+
+
 if __name__ == "__main__":  # tests and tools read the lists above
-    setup(version=VERSION, ext_modules=[Extension("saln_kernels._C", [])], cmdclass={"build_ext": NinjaBuild})
+    setup(
+        version=VERSION,
+        ext_modules=[Extension("saln_kernels._C", [])],
+        cmdclass={"build_ext": NinjaBuild, "bdist_wheel": Wheel},
+    )

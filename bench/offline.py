@@ -59,7 +59,7 @@ def read_rate(path: Path) -> float:
 def watch(arguments: Sequence[str]) -> dict[str, float]:
     """Run a saln command to its end."""
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "saln.cli", *arguments, "--json"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "saln", *arguments, "--json"], stdout=subprocess.DEVNULL)
     peak = read = 0
     while process.poll() is None:
         folder = f"/proc/{process.pid}"

@@ -33,7 +33,7 @@ def main() -> None:
         np.savez(data, features=(means[labels] + source.normal(size=(N_ROWS, WIDTH))).astype("f4"), labels=labels)
         command = ["pilot", str(data), "--methods", METHODS, "--seeds", str(SEEDS), "--json", "-o", f"{folder}/r.html"]
         begun = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "saln.cli", *command], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "saln", *command], check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - begun
     result = {**describe("bench.pilot_time"), "rows": N_ROWS, "features": WIDTH, "methods": METHODS, "seeds": SEEDS}
     file = Path(__file__).parent / f"results/pilot-{date.today()}.json"

@@ -38,7 +38,7 @@ def compile_against(version: str) -> None:
     """Compile, by setup.py's own rules; ninja leaves out what has not changed."""
     build = BUILD / version
     kernels = setup.Toolkit("nvcc", "none", list(setup.CUDA_ARCHS))  # the ops of CUDA too: no nvcc compiles them
-    (build / "build.ninja").write_text(setup.ninja_file(build, build, kernels, str(headers(version)), ""))
+    (build / "build.ninja").write_text(setup.ninja_file(build, build, kernels, headers(version)))
     objects = [str(build / source.replace("/", "_").replace(".cpp", ".o")) for source in setup.TORCH_SOURCES]
     subprocess.run([Path(ninja.BIN_DIR) / "ninja", "-C", build, "--quiet", *objects], check=True)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from saln.inspection.look import look
     from saln.inspection.result import Look
     from saln.integrations.plain import select_data
-    from saln.pruning import Pruner, prune
+    from saln.pruning.prune import prune
+    from saln.pruning.pruner import Pruner
     from saln.sampling.history import History
     from saln.sampling.sampler import SpectralBatchSampler
     from saln.selectors import SELECTORS, make_selector

@@ -51,4 +51,4 @@ def test_every_module_has_its_place() -> None:
         here = ROOT / folder
         modules = {path.stem for path in here.glob("*.py")} | {path.parent.name for path in here.glob("*/__init__.py")}
         placed = {name.partition(".")[0] for name in set().union(*contracts()[container])}
-        assert placed == {module for module in modules if not module.startswith("_")}
+        assert placed == modules - {"__init__"}

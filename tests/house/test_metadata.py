@@ -8,10 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import saln_kernels
+from saln import needs
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -42,14 +44,20 @@ def imports(package: Path) -> Iterator[tuple[str, Path]]:
                 yield node.module.partition(".")[0], file
 
 
-def declared() -> set[str]:
-    names = (re.match(r"[\w-]+", str(each)) for each in project()["dependencies"])  # type: ignore[attr-defined]
+def declared(extra: str | None = None) -> set[str]:
+    """What an installation brings, or an extra of it, by the names that it is imported by."""
+    found: dict[str, Any] = project()
+    listed = found["dependencies"] if extra is None else found["optional-dependencies"][extra]
+    names = (re.match(r"[\w-]+", each) for each in listed)
     return {IMPORTED_AS.get(name[0], name[0]) for name in names if name}
+
+
+EVERYTHING = declared() | declared("pilot")
 
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
-    [("saln_kernels", {"torch", "triton"}), ("python_api/saln", declared() | OPTIONAL | {"saln_kernels"})],
+    [("saln_kernels", {"torch", "triton"}), ("python_api/saln", EVERYTHING | OPTIONAL | {"saln_kernels"})],
 )
 def test_packages_import_what_is_declared(package: str, allowed: set[str]) -> None:
     allowed = allowed | {Path(package).name, "tomllib"}  # which Python 3.10 has not yet, and the pilot does without
@@ -59,7 +67,18 @@ def test_packages_import_what_is_declared(package: str, allowed: set[str]) -> No
 
 def test_everything_declared_is_imported() -> None:
     used = {name for package in ("saln_kernels", "python_api/saln") for name, _ in imports(ROOT / package)}
-    assert declared() <= used, f"nothing imports {declared() - used}"
+    assert used >= EVERYTHING, f"nothing imports {EVERYTHING - used}"
+
+
+def test_errors_name_the_extra_of_every_library_that_it_has() -> None:
+    assert declared("pilot") == needs.LIBRARIES
+
+
+def test_all_is_every_extra() -> None:
+    found: dict[str, Any] = project()
+    extras = found["optional-dependencies"]
+    [whole] = extras["all"]
+    assert set(re.findall(r"[\w-]+", whole)) == {"saln-kernels", *extras} - {"all"}
 
 
 def test_the_licence_is_the_whole_text() -> None:

@@ -19,7 +19,7 @@ import ninja, setup
 cuda = setup.Toolkit("nvcc", "none", list(setup.CUDA_ARCHS))
 build = setup.ROOT / "planned"
 build.mkdir()
-(build / "build.ninja").write_text(setup.ninja_file(build, build, cuda, "include", "lib"))
+(build / "build.ninja").write_text(setup.ninja_file(build, build, cuda, Path("include")))
 sys.exit(subprocess.run([Path(ninja.BIN_DIR) / "ninja", "-C", build, "-n"]).returncode)
 """
 

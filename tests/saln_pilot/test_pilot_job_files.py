@@ -45,7 +45,7 @@ def test_a_killed_pilot_over_a_file_s_function_goes_on(tmp_path: Path) -> None:
         command = [
             sys.executable,
             "-m",
-            "saln.cli",
+            "saln",
             "pilot",
             "job.py:train",
             "--features",
@@ -76,7 +76,7 @@ def test_options_of_the_built_in_training_are_refused_for_others(tmp_path: Path)
     np.save(tmp_path / "x.npy", X.numpy())
 
     def refused(*arguments: str) -> str:
-        command = [sys.executable, "-m", "saln.cli", "pilot", *arguments]
+        command = [sys.executable, "-m", "saln", "pilot", *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         return done.stderr
@@ -111,7 +111,7 @@ def test_the_command_ends_in_one_line_but_shows_where_a_training_fails(tmp_path:
     np.save(tmp_path / "x.npy", X.numpy())
 
     def ends(name: str) -> tuple[int, list[str]]:
-        command = [sys.executable, "-m", "saln.cli", "pilot", f"job.py:{name}", "--features", "x.npy"]
+        command = [sys.executable, "-m", "saln", "pilot", f"job.py:{name}", "--features", "x.npy"]
         command += ["--methods", "herding"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         return done.returncode, [line for line in done.stderr.splitlines() if line]

@@ -212,7 +212,7 @@ def test_tensors_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     """SIGKILL in the middle of a run: what was over is kept, the rest is run."""
     command = [
-        sys.executable, "-m", "saln.cli", "pilot", "wine", "--methods", "rho_loss", "--seeds", "3", "--steps", "400",
+        sys.executable, "-m", "saln", "pilot", "wine", "--methods", "rho_loss", "--seeds", "3", "--steps", "400",
         "--batch-size", "16", "--evaluations", "2", "--reference-steps", "5", "--output", str(tmp_path / "r.html"),
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -10,15 +10,9 @@ __all__ = [
     "explain",
     "extract",
     "look",
-    "main",
     "methods",
     "pilot",
     "prune",
     "score",
     "select",
 ]
-
-
-def main() -> None:
-    """Entry point of the command `saln`."""
-    app()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from saln.datasets.errors import Array, DataError, describe, listing, one_line
 from saln.datasets.tables import Opened, values
+from saln.needs import extra_pilot
 
 
 class Arrays:
@@ -83,7 +84,8 @@ class Arrays:
                     column.validate(full=True)  # a broken one may end the program where it is used
                     self._valid.add(name)
                 return column
-            import pyarrow
+            with extra_pilot():
+                import pyarrow
 
             return pyarrow.chunked_array([pyarrow.array(self.read(name), from_pandas=True)])
 

@@ -7,6 +7,7 @@ import torch
 
 from saln.datasets.dataset import Dataset
 from saln.datasets.errors import DataError
+from saln.needs import extra_pilot
 
 BUILTIN = ("digits", "breast_cancer", "wine")
 
@@ -22,7 +23,8 @@ def load_builtin(name: str = "digits") -> Dataset:
     """
     if name not in BUILTIN:
         raise DataError(f"'{name}' is neither a file nor a built-in data set ({', '.join(BUILTIN)})")
-    from sklearn import datasets
+    with extra_pilot():
+        from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
     x = torch.from_numpy(np.asarray(bunch.data, dtype=np.float32))

@@ -19,6 +19,7 @@ from saln.datasets.files import LABEL_KEYS, TEST_KEYS
 from saln.datasets.groups import MISSING
 from saln.datasets.leaks import leaks
 from saln.datasets.tables import is_list, is_text, values
+from saln.needs import extra_pilot
 
 INDEX = re.compile(r"(unnamed: .*)?|__index_level_\d+__", re.IGNORECASE)
 """Names that pandas gives an index without one."""
@@ -158,7 +159,8 @@ def names_rows(name: str) -> bool:
 
 def is_category(column: Any) -> bool:
     """Whether a column of texts holds few enough different ones, each often enough."""
-    import pyarrow.compute as pc
+    with extra_pilot():
+        import pyarrow.compute as pc
 
     n_kinds = pc.count_distinct(column.cast("large_string")).as_py()
     return bool(0 < n_kinds <= MOST_CATEGORIES and ROWS_OF_A_CATEGORY * n_kinds <= len(column))
@@ -177,7 +179,8 @@ def _feature(name: str, column: Any, codes: npt.NDArray[np.int64] | None) -> tup
 
 
 def _text_feature(name: str, column: Any, codes: npt.NDArray[np.int64] | None) -> tuple[_Feature | None, str | None]:
-    import pyarrow.compute as pc
+    with extra_pilot():
+        import pyarrow.compute as pc
 
     texts = column.cast("large_string")
     given = texts.drop_null()

@@ -13,6 +13,7 @@ from typing import Any
 from saln.datasets.charset import decode, guess_note
 from saln.datasets.errors import DataError
 from saln.datasets.tables import BLOCK, Opened
+from saln.needs import extra_pilot
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SAMPLE = 1 << 16
@@ -32,8 +33,9 @@ def open_delimited(path: Path, encoding: str | None = None) -> Opened:
     a column of numbers with decimal commas is numbers. Empty values, `?`, and what Arrow takes for missing (NA, N/A,
     NaN, NULL and the like) are NaN among numbers and empty among texts. Blanks around names and values do not count.
     """
-    import pyarrow
-    import pyarrow.compute
+    with extra_pilot():
+        import pyarrow
+        import pyarrow.compute
 
     text, found = decode(path.read_bytes(), str(path), encoding)
     text = text.replace("\r\n", "\n")
@@ -74,7 +76,8 @@ def _separator(sample: str, preferred: str) -> str:
 
 
 def _parsed(text: str, separator: str, where: str) -> Any:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     if separator == "\t" and STRAY_QUOTE.search(text):
         try:
@@ -91,8 +94,9 @@ def _parsed(text: str, separator: str, where: str) -> Any:
 
 
 def _arrow_table(text: str, separator: str, *, quotes: bool) -> Any:
-    import pyarrow
-    import pyarrow.csv
+    with extra_pilot():
+        import pyarrow
+        import pyarrow.csv
 
     words = [*pyarrow.csv.ConvertOptions().null_values, *MISSING]
     return pyarrow.csv.read_csv(
@@ -125,7 +129,8 @@ def _ends_in_quotes(text: str, separator: str) -> bool:
 
 def _with_decimal_commas(values: Any) -> Any:
     """Texts that are all numbers, some with a decimal comma, as numbers; others as they are."""
-    import pyarrow.compute as pc
+    with extra_pilot():
+        import pyarrow.compute as pc
 
     given = values.drop_null()
     has_comma = pc.match_substring_regex(given, DECIMAL_COMMA)

@@ -30,7 +30,7 @@ def one_line(path: Path | str, name: str | None = None) -> Iterator[None]:
     """What readers of files raise, as a DataError of one line that names the file."""
     try:
         yield
-    except DataError:
+    except (DataError, ImportError):  # of a library that is not there the file knows nothing
         raise
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(path, name, error) from error

@@ -13,6 +13,7 @@ from saln.datasets.delimited import open_delimited
 from saln.datasets.errors import Array, DataError, one_line
 from saln.datasets.json_files import open_json, open_json_lines
 from saln.datasets.tables import Opened, open_arrow, open_parquet
+from saln.needs import extra_pilot
 
 NPY_NAME = "array"
 """The name under which the only array of an npy file is known."""
@@ -93,7 +94,9 @@ def _open_npz(path: Path) -> Opened:
 
 def _open_safetensors(path: Path) -> Opened:
     import torch
-    from safetensors import safe_open
+
+    with extra_pilot():
+        from safetensors import safe_open
 
     def read(name: str) -> Array:
         with safe_open(str(path), framework="pt") as tensors:

@@ -18,6 +18,7 @@ from saln.datasets.files import TABLES, TEST_KEYS, ArrayFile
 from saln.datasets.labels import VALIDATION
 from saln.datasets.pictures import SUFFIXES
 from saln.datasets.tables import Opened, open_arrow, open_table
+from saln.needs import extra_pilot
 
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -61,7 +62,8 @@ def open_folder(path: Path, *, ignore: Sequence[str] = (), encoding: str | None 
 
 def joined(parts: Mapping[str, Opened], where: str) -> Opened:
     """Tables one after the other, with a column that says which split a row is of."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     tables, marks = [], []
     for name, part in parts.items():
@@ -91,7 +93,8 @@ def _split(name: str) -> str | None:
 
 
 def _open_saved(folder: Path) -> Opened:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     state = _json(folder / SAVED)
     names = [str(each.get("filename")) for each in state.get("_data_files", [])]
@@ -107,7 +110,8 @@ def _open_saved(folder: Path) -> Opened:
 
 
 def _table(opened: Opened) -> Any:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     assert opened.column is not None
     return pyarrow.table({name: opened.column(name) for name in opened.names}).replace_schema_metadata(
@@ -160,7 +164,8 @@ def _files(folder: Path) -> Iterator[PurePath]:
 
 def _class_folders(path: Path, files: list[PurePath], others: list[str], encoding: str | None) -> Opened:
     """Images or texts with their folder as label, and what the folder above it says they are for."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     what = "images" if files[0].suffix.lower() in SUFFIXES else "texts"
     inner = [each.parts for each in files]

@@ -18,6 +18,7 @@ from saln.datasets.images import as_images, read_images
 from saln.datasets.pictures import Images, fault
 from saln.datasets.rows import RowNames
 from saln.datasets.tables import is_image_file, is_text
+from saln.needs import extra_pilot
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -94,7 +95,8 @@ class PixelImages:
         return len(self.pixels)
 
     def given(self, row: int) -> Image.Image:
-        from PIL import Image
+        with extra_pilot():
+            from PIL import Image
 
         pixels = (self.pixels[row] * self._scale).permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
         return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

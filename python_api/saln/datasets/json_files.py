@@ -9,14 +9,16 @@ from typing import Any
 from saln.datasets.charset import decode, guess_note
 from saln.datasets.errors import DataError
 from saln.datasets.tables import BLOCK, Opened, open_table
+from saln.needs import extra_pilot
 
 WANTED = "wanted a list of objects, an object a line, or an object of lists"
 
 
 def open_json_lines(path: Path, encoding: str | None = None) -> Opened:
     """Columns of a file with a JSON object a line; what an object lacks is missing."""
-    import pyarrow
-    import pyarrow.json
+    with extra_pilot():
+        import pyarrow
+        import pyarrow.json
 
     text, found = decode(path.read_bytes(), str(path), encoding)
     if not text.strip():
@@ -32,7 +34,8 @@ def open_json_lines(path: Path, encoding: str | None = None) -> Opened:
 
 def open_json(path: Path, encoding: str | None = None) -> Opened:
     """Columns of a JSON file: a list of objects, an object of lists, or an object with such a list as its only one."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     text, found = decode(path.read_bytes(), str(path), encoding)
     try:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from saln.catalogue import message
 from saln.datasets.errors import Array
+from saln.needs import extra_pilot
 
 NEAR_PERFECT = 0.995
 """Balanced accuracy out of fold, or rank correlation with a target, from which a column gives the label away."""
@@ -75,7 +76,8 @@ def _of_classes(columns: Mapping[str, Array], codes: Array) -> dict[str, str]:
 
 
 def _of_targets(columns: Mapping[str, Array], targets: Array) -> dict[str, str]:
-    from scipy.stats import spearmanr
+    with extra_pilot():
+        from scipy.stats import spearmanr
 
     rows = _some(len(targets))
     found: dict[str, str] = {}
@@ -109,8 +111,9 @@ def _changes(numbers: Array, codes: Array) -> int:
 
 def _predicted(numbers: Array, codes: Any) -> float:
     """Balanced accuracy of a tree on one column, out of fold."""
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
-    from sklearn.tree import DecisionTreeClassifier
+    with extra_pilot():
+        from sklearn.model_selection import StratifiedKFold, cross_val_score
+        from sklearn.tree import DecisionTreeClassifier
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():

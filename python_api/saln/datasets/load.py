@@ -23,6 +23,7 @@ from saln.datasets.read import find_labels, open_data
 from saln.datasets.roles import find_roles
 from saln.datasets.rows import Rows
 from saln.datasets.source import Source
+from saln.needs import extra_pilot
 
 LARGEST, SMALLER = 128, 64
 """Pixels along an edge up to which images of one size stay as they are, and what others are brought to."""
@@ -144,7 +145,8 @@ def _x(source: Source, where: str, images: torch.Tensor | None, features_path: P
 
 def _stacked(pictures: Pictures, size: int | None) -> tuple[torch.Tensor, list[str]]:
     """Images brought to one size, `[N, 3, H, W]` uint8, and a note if that was chosen here."""
-    from PIL import Image, ImageOps
+    with extra_pilot():
+        from PIL import Image, ImageOps
 
     sizes = {pictures.size(place) for place in range(len(pictures))}
     notes: list[str] = []

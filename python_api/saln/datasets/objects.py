@@ -16,6 +16,7 @@ from saln.datasets.folders import joined
 from saln.datasets.images import CHANNELS, IMAGES_KEY
 from saln.datasets.pictures import as_rgb
 from saln.datasets.tables import Opened, open_table, values
+from saln.needs import extra_pilot
 
 WANTED = (
     "wanted a file or folder, a DataFrame, a Hugging Face dataset, an array, a dict of arrays, a list of dicts, or "
@@ -79,7 +80,8 @@ def _of_hugging_face(data: Any, where: str) -> Opened:
 
 
 def _of_table(data: Any, where: str) -> Opened:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     try:
         return open_table(pyarrow.table(data))
@@ -108,7 +110,8 @@ def _array_of(data: Any, name: str, where: str) -> Array:
 
 
 def _of_columns(data: Mapping[str, Any], where: str) -> Opened:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     lengths = {name: len(each) for name, each in data.items()}
     if len(set(lengths.values())) != 1:
@@ -118,7 +121,8 @@ def _of_columns(data: Mapping[str, Any], where: str) -> Opened:
 
 
 def _column(data: Any, name: str, where: str) -> Any:
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     if hasattr(data, "detach"):
         data = _array(data, f"{where}: '{name}'")
@@ -133,7 +137,8 @@ def _column(data: Any, name: str, where: str) -> Any:
 def _of_pair(x: Any, y: Any, where: str) -> Opened:
     """Rows and labels."""
     if hasattr(x, "__arrow_c_stream__"):
-        import pyarrow
+        with extra_pilot():
+            import pyarrow
 
         table = pyarrow.table(x)
         if len(y) != table.num_rows:

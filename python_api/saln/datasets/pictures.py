@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saln.datasets.errors import Array, DataError
+from saln.needs import extra_pilot
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +64,8 @@ def decode_picture(content: bytes, what: str) -> Array:
 
 def decode_rgb(content: bytes, what: str) -> Image.Image:
     """As `decode_picture`, but a picture of Pillow in mode RGB."""
-    from PIL import Image, UnidentifiedImageError
+    with extra_pilot():
+        from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content)) as picture:
@@ -78,7 +80,8 @@ def decode_rgb(content: bytes, what: str) -> Image.Image:
 
 def as_rgb(picture: Image.Image, what: str) -> Image.Image:
     """A picture of Pillow as it is to be seen, in mode RGB."""
-    from PIL import Image, ImageOps
+    with extra_pilot():
+        from PIL import Image, ImageOps
 
     turned = ImageOps.exif_transpose(picture)
     if turned.mode.startswith("I;16") or (turned.mode == "I" and picture.format == "PNG"):
@@ -157,7 +160,8 @@ class Pictures:
 
 def fault(given: Path | bytes | Image.Image | None) -> str | None:
     """Why what should be a picture is none, told by head and end of its file; decoded only where these leave doubt."""
-    from PIL import Image, UnidentifiedImageError
+    with extra_pilot():
+        from PIL import Image, UnidentifiedImageError
 
     if given is None:
         return "missing"
@@ -188,7 +192,8 @@ def _opened(given: Path | bytes) -> BinaryIO:
 
 
 def _picture(file: BinaryIO) -> Image.Image:
-    from PIL import Image
+    with extra_pilot():
+        from PIL import Image
 
     return Image.open(file)
 

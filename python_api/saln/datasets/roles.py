@@ -16,6 +16,7 @@ from saln.datasets.files import FEATURE_KEYS, LABEL_KEYS, TEST_KEYS
 from saln.datasets.images import IMAGES_KEY, MOSAIC_KEYS
 from saln.datasets.pictures import SUFFIXES, fault
 from saln.datasets.tables import is_image_file, is_list, is_number, is_text
+from saln.needs import extra_pilot
 
 Kind = Literal["table", "images", "texts"]
 
@@ -202,7 +203,8 @@ def _only_category(arrays: Arrays, skip: Sequence[str | None]) -> str | None:
     others = [name for name in arrays.names if name not in skip]
     if len(others) != 1 or not arrays.is_table:
         return None
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     column = arrays.column(others[0])
     types = pyarrow.types

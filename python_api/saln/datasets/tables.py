@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from saln.datasets.errors import Array, DataError, describe
+from saln.needs import extra_pilot
 
 BLOCK = 1 << 26
 """Bytes that a line of a file may have at most."""
@@ -71,7 +72,8 @@ class Opened:
 
 def open_parquet(path: Path) -> Opened:
     """Columns of a parquet file, each read when it is asked for."""
-    import pyarrow.parquet
+    with extra_pilot():
+        import pyarrow.parquet
 
     file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
     schema = file.schema_arrow
@@ -87,7 +89,8 @@ def open_parquet(path: Path) -> Opened:
 
 def open_arrow(path: Path) -> Opened:
     """Columns of an arrow file, mapped: a stream, as Hugging Face's datasets write it, or a file with an index."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     source = pyarrow.memory_map(str(path))
     is_file = source.read(6) == b"ARROW1"
@@ -110,7 +113,8 @@ def open_table(table: Any, notes: Sequence[str] = ()) -> Opened:
 
 def _without_views(column: Any) -> Any:
     """Texts and bytes as most of Arrow's functions want them; polars gives views."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types, kind = pyarrow.types, column.type
     if types.is_dictionary(kind) and types.is_string_view(kind.value_type):
@@ -138,7 +142,8 @@ def values(column: Any, what: str) -> Array:
     DataError
         It holds something else, or lists of several lengths.
     """
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types, kind = pyarrow.types, column.type
     if types.is_dictionary(kind):
@@ -156,7 +161,8 @@ def values(column: Any, what: str) -> Array:
 
 def is_text(kind: Any) -> bool:
     """Whether a type of Arrow is one of texts."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types = pyarrow.types
     if types.is_dictionary(kind):
@@ -166,7 +172,8 @@ def is_text(kind: Any) -> bool:
 
 def is_number(kind: Any) -> bool:
     """Whether a type of Arrow is one of numbers or bools."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types = pyarrow.types
     return bool(types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
@@ -174,7 +181,8 @@ def is_number(kind: Any) -> bool:
 
 def is_image_file(kind: Any) -> bool:
     """Whether a type of Arrow can hold files of images: bytes, or Hugging Face's bytes and path."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types = pyarrow.types
     if types.is_struct(kind):
@@ -184,7 +192,8 @@ def is_image_file(kind: Any) -> bool:
 
 def is_list(kind: Any) -> bool:
     """Whether a type of Arrow is one of lists."""
-    import pyarrow
+    with extra_pilot():
+        import pyarrow
 
     types = pyarrow.types
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from saln.needs import extra_pilot
+
 Progress: TypeAlias = Callable[[str, int, int], None]
 """What is counted, how many of it are finished, and how many there are."""
 
@@ -19,7 +21,8 @@ def shown(progress: bool | Progress) -> Iterator[Progress]:
     elif not progress:
         yield lambda what, done, total: None
     else:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        with extra_pilot():
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=error_console(), transient=True) as bars:

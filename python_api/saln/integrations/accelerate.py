@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 from saln.integrations import plain
 from saln.integrations.loaders import arguments_of, read_ahead
 from saln.integrations.make_sampler import Features, Labels
-from saln.integrations.needs import missing, refuse_dropping_weights, weights_at
+from saln.integrations.needs import refuse_dropping_weights, weights_at
+from saln.needs import missing
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
 
@@ -19,7 +20,7 @@ try:
     from accelerate import Accelerator
     from accelerate.data_loader import DataLoaderShard
 except ImportError as error:
-    raise missing("accelerate", error) from error
+    raise missing("saln.integrations.accelerate needs accelerate", "accelerate", error) from error
 
 __all__ = ["prepare_loader", "sampler_of", "select_data"]
 

@@ -1,4 +1,4 @@
-"""What modules of this package need to be there: a library, and somebody who applies a selector's weights."""
+"""What modules of this package need to be there: somebody who applies a selector's weights."""
 
 from __future__ import annotations
 
@@ -7,20 +7,6 @@ from torch import Tensor
 
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
-
-
-def missing(library: str, error: ImportError) -> ImportError:
-    """The error to raise where a library is not there: which extra installs it.
-
-    >>> from saln.integrations.needs import missing
-    >>> print(missing("lightning", ImportError("No module named 'lightning'")))
-    saln.integrations.lightning needs lightning (No module named 'lightning'): pip install 'saln-kernels[lightning]'
-    """
-    return ImportError(
-        f"saln.integrations.{library} needs {library} ({error}): pip install 'saln-kernels[{library}]'",
-        name=error.name,
-        path=error.path,
-    )
 
 
 def refuse_dropping_weights(sampler: SpectralBatchSampler, remedy: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saln.integrations.needs import missing
+from saln.needs import missing
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
 from saln.sampling.served import ServedBatch
@@ -19,7 +19,7 @@ from saln_kernels import score_batches
 try:
     from torch.utils.tensorboard import SummaryWriter
 except ImportError as error:
-    raise missing("tensorboard", error) from error
+    raise missing("saln.integrations.tensorboard needs tensorboard", "tensorboard", error) from error
 
 __all__ = ["SelectionLog"]
 

@@ -9,8 +9,11 @@ A *task* computes the rows of a result from their numbers alone, so that they ca
 process, as often as need be; a *journal* keeps those that are finished; an *engine* brings the two together.
 """
 
-from saln.offline.score import score_file
-from saln.offline.select import SelectSummary, select_file
-from saln.offline.summary import ScoreSummary
+from saln.needs import extra_pilot
+
+with extra_pilot():
+    from saln.offline.score import score_file
+    from saln.offline.select import SelectSummary, select_file
+    from saln.offline.summary import ScoreSummary
 
 __all__ = ["ScoreSummary", "SelectSummary", "score_file", "select_file"]

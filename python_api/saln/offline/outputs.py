@@ -12,6 +12,7 @@ import numpy.typing as npt
 from saln.datasets import DataError
 from saln.datasets.outputs import refuse_input
 from saln.journal import Journal, Unfinished
+from saln.needs import extra_pilot
 
 ENDINGS = (".npy", ".npz", ".parquet")
 BLOCK = 1 << 20
@@ -45,7 +46,8 @@ def publish(work: Unfinished, journal: Journal, output: Path, name: str, column:
 
 
 def _write_parquet(path: Path, rows: npt.NDArray[Any], column: str) -> None:
-    import pyarrow.parquet
+    with extra_pilot():
+        import pyarrow.parquet
 
     element = pyarrow.from_numpy_dtype(rows.dtype)
     kind = element if rows.ndim == 1 else pyarrow.list_(element, rows.shape[1])

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from saln.offline.engines import Task
+    from saln.needs import missing
+from saln.offline.engines import Task
 
 Array = npt.NDArray[Any]
 
@@ -60,7 +61,7 @@ def on_ray(task: Task, blocks: Sequence[tuple[int, int]]) -> Iterator[tuple[int,
         import ray
         import ray.data
     except ImportError as error:
-        raise RuntimeError("engine 'ray' needs Ray: pip install 'saln-kernels[ray]'") from error
+        raise missing("engine 'ray' needs Ray", "ray", error) from error
     if not blocks:
         return
     ours = not ray.is_initialized()

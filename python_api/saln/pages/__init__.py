@@ -3,8 +3,11 @@
 `page`, `style` and `page.html.j2` are what the pages of this package share; they import nothing of `saln.pilot`.
 """
 
-from saln.pages.data import write_data
-from saln.pages.html import render_report
-from saln.pages.summary import summary_html
+from saln.needs import extra_pilot
+
+with extra_pilot():
+    from saln.pages.data import write_data
+    from saln.pages.html import render_report
+    from saln.pages.summary import summary_html
 
 __all__ = ["render_report", "summary_html", "write_data"]

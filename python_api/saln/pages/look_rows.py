@@ -12,6 +12,7 @@ import numpy as np
 
 from saln.datasets import DataError
 from saln.datasets.images import as_images
+from saln.needs import extra_pilot
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -118,7 +119,8 @@ class Rows:
 
 def _picture(pixels: Any) -> Image.Image:
     """Pixels `[H, W]`, `[C, H, W]` or `[H, W, C]`, 0 to 255 or 0 to 1, as a picture."""
-    from PIL import Image
+    with extra_pilot():
+        from PIL import Image
 
     image = as_images(pixels[None], "data").float()[0, :3]  # [C, H, W]
     if pixels.dtype != np.uint8:

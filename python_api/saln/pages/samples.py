@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from saln.catalogue import Words
+from saln.needs import extra_pilot
 from saln.pilot.judging.selection import ScoredBatch
 from saln.pilot.output.result import PilotResult
 
@@ -71,7 +72,8 @@ def samples_of(result: PilotResult, words: Words, images: torch.Tensor | None) -
 
 def thumbnails(images: torch.Tensor) -> str:
     """A JPEG of images `[n, C, H, W]` in rows of `COLUMNS`, as a `data:` address; empty where there are none."""
-    from PIL import Image
+    with extra_pilot():
+        from PIL import Image
 
     if not len(images):
         return ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saln.features.progress import error_console
+from saln.needs import extra_pilot
 from saln.pilot.config import PilotConfig, PilotError
 from saln.pilot.function import FunctionJob, Train
 from saln.pilot.output.bars import Bars
@@ -143,7 +144,8 @@ def _check_names(settings: Mapping[str, Any]) -> None:
 
 
 def _bars() -> Any:
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with extra_pilot():
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TextColumn("batches"), TimeRemainingColumn())
     return Progress(*columns, console=error_console())

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from saln.needs import missing
+
 
 def library(module: str, extra: str) -> Any:
     """A module of an optional library.
@@ -27,9 +29,7 @@ def library(module: str, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f"{extra} models need {extra} ({error}): pip install 'saln-kernels[{extra}]'", name=error.name
-        ) from error
+        raise missing(f"{extra} models need {extra}", extra, error) from error
     except RuntimeError as error:
         fits = (
             " (a torchvision for another torch? install the one of this release)" if "torchvision" in str(error) else ""

@@ -12,6 +12,7 @@ from saln.features.models.collate import prepared
 from saln.features.models.encoder import Encoder
 from saln.features.models.needs import library
 from saln.features.models.options import Options
+from saln.needs import extra_pilot
 
 
 def by_name(name: str, options: Options) -> Encoder:
@@ -63,7 +64,8 @@ def as_picture(item: Any) -> Any:
     pixels = item.numpy() if isinstance(item, Tensor) else item
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         return None
-    from PIL import Image
+    with extra_pilot():
+        from PIL import Image
 
     if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
         pixels = pixels.transpose(1, 2, 0)

@@ -1,5 +1,0 @@
-"""`python -m saln.cli`."""
-
-from saln.cli import main
-
-main()
