@@ -4,6 +4,9 @@ TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
 NEWEST_PYTHON ?= python3.14
 FUZZ ?= --minutes 15
+# Wheels are made in this folder, with the module _C for each of these Pythons.
+WHEELS ?= build/wheels
+WHEEL_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 # The GPU machine that `make gpu-kit` builds for, and what `make gpu` there hands on.
 GPU_PYTHON ?= python3.12
 GPU_ARCH ?= 90a
@@ -16,7 +19,8 @@ BIN := $(VENV)/bin
 CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
-.PHONY: help install demo test fuzz test-integrations docs check $(CHECKS) hooks compat format bench cuda gpu-kit gpu clean
+.PHONY: help install demo test fuzz test-integrations docs check $(CHECKS) hooks compat format bench cuda
+.PHONY: wheel wheel-cuda wheel-check gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -49,6 +53,11 @@ $(VENV)/integrations: $(VENV)/test
 $(VENV)/docs: $(VENV)/test
 	@echo "== what builds the site"
 	$(BIN)/pip install --quiet --group docs
+	@touch $@
+
+$(VENV)/wheel: $(VENV)/base
+	@echo "== what makes wheels"
+	$(BIN)/pip install --quiet --group wheel
 	@touch $@
 
 $(VENV)/check: $(VENV)/package
@@ -127,6 +136,32 @@ cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and chec
 	SALN_CUDA=1 $(BIN)/python setup.py --quiet build_ext --inplace
 	$(BIN)/python -m bench.kernel_table
 	$(BIN)/python -m pytest tests/cuda_build
+
+# Of the last commit. A wheel is linked against stand-ins for older systems' libraries, and auditwheel, which looks for what
+# is too new, tags it.
+TIME_OF_COMMIT := SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+LINKED := LDFLAGS=-L$(abspath $(WHEELS))/older
+TAG := PATH=$(abspath $(BIN)):$$PATH auditwheel repair --exclude libtorch_cpu.so --plat manylinux_2_28_$(shell uname -m) --only-plat
+
+wheel: $(VENV)/wheel  ## build/wheels: one wheel of the last commit for every Python and PyTorch, for Linux from glibc 2.28 on
+	@echo "== a wheel of the last commit: minutes"
+	rm -rf $(WHEELS) && mkdir -p $(WHEELS)/source
+	git archive HEAD | tar -x -C $(WHEELS)/source
+	$(BIN)/python -m tools.older_linux $(WHEELS)/older
+	export $(TIME_OF_COMMIT) && cd $(WHEELS)/source && $(LINKED) SALN_CUDA=0 SALN_PYTHONS="$(WHEEL_PYTHONS)" \
+		$(abspath $(BIN))/pip wheel --quiet --no-deps --wheel-dir ../untagged . && \
+		$(TAG) --wheel-dir .. ../untagged/saln_kernels-*.whl
+
+wheel-cuda: wheel  ## beside it the wheel of saln-kernels-cu13: the CUDA kernels; needs nvcc, no GPU
+	@echo "== CUDA kernels for every architecture: minutes"
+	cd $(WHEELS)/source && $(LINKED) SALN_CUDA=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+	export $(TIME_OF_COMMIT) && $(BIN)/python -m tools.cuda_wheel $(WHEELS)/source/saln_kernels/_cuda.so $(WHEELS)/untagged && \
+		$(TAG) --wheel-dir $(WHEELS) $(WHEELS)/untagged/saln_kernels_cu13-*.whl
+
+wheel-check: wheel  ## build the wheel again and compare bytes; install it with the oldest and newest Python and PyTorch: gigabytes
+	$(MAKE) wheel WHEELS=$(WHEELS)-again
+	cmp $(WHEELS)/*.whl $(WHEELS)-again/*.whl
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl
 
 gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
 	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"

@@ -270,8 +270,8 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path) -> s
         lines += [
             "rule link_cuda",
             # PyTorch's CUDA runtime and the static one in here must not find each other's symbols
-            f"  command = {cuda.nvcc} -ccbin {compiler} -shared {options} -cudart static -Xlinker --exclude-libs,ALL "
-            f"$in -o $out -Xlinker --no-as-needed {torch} -Xlinker --as-needed",
+            f"  command = {cuda.nvcc} -ccbin {compiler} -shared {options} -cudart static "
+            f"-Xlinker --exclude-libs,ALL,--no-as-needed,{torch} $in -o $out",
             "  description = $out",
             f"build {out / '_cuda.so'}: link_cuda {' '.join(device + [objects[source] for source in CUDA_SOURCES])}"
             f" | {torch}",

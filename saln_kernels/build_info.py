@@ -36,12 +36,14 @@ class BuildInfo:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     def __str__(self) -> str:
+        native = any(status.name == "cpu" and status.serves for status in self.backends)
+        unknown = "known where _C is" if native else "none"
         lines = [
             f"saln_kernels {self.version}",
             f"  python        {self.python}",
-            f"  torch         {self.torch} (op library for {self.torch_target or 'none'} and later)",
-            f"  compiler      {self.compiler or 'none'}",
-            f"  CPU code      {', '.join(self.cpu_isa_compiled) or 'none'}; in use: {self.cpu_isa_in_use or 'none'}",
+            f"  torch         {self.torch} (op library for {self.torch_target or unknown} and later)",
+            f"  compiler      {self.compiler or unknown}",
+            f"  CPU code      {', '.join(self.cpu_isa_compiled) or unknown}; in use: {self.cpu_isa_in_use or unknown}",
             f"  CUDA code     {_cuda_words(self.cuda_archs, self.cuda_ptx, self.nvcc)}",
             f"  GPUs          {', '.join(self.gpus) or 'none'}",
         ]
@@ -69,6 +71,8 @@ def build_info() -> BuildInfo:
     >>> [status.name for status in build_info().backends]
     ['cpu', 'cuda', 'triton', 'reference']
     """
+    from saln_kernels import __version__
+
     missing = []
     reason = native.missing()
     if reason is not None:
@@ -82,7 +86,7 @@ def build_info() -> BuildInfo:
     if reason is None and library is None:
         missing.append(str(cuda.missing()))
     return BuildInfo(
-        version=str(found.get("version", "unknown")),
+        version=str(found.get("version", __version__)),
         torch=torch.__version__,
         python=platform.python_version(),
         compiler=str(found.get("compiler", "")),

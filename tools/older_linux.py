@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 NEWEST = {"GLIBC": (2, 28), "GLIBCXX": (3, 4, 25), "CXXABI": (1, 3, 11)}
 """The policy manylinux_2_28, as auditwheel has it."""
@@ -59,42 +60,50 @@ def compiler(*arguments: object) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def versions(library: str) -> dict[str, dict[tuple[int, ...], str]]:
-    """Every function and variable that can be linked with, each with its versions and their names."""
-    listing = compiler("-print-prog-name=nm")
-    command = [listing, "-D", "--defined-only", "--with-symbol-versions", library]
-    found: dict[str, dict[tuple[int, ...], str]] = {}
+class Symbol(NamedTuple):
+    """What a library has for others: a function, or a variable, maybe one of every thread."""
+
+    name: str
+    of_thread: bool
+
+
+def versions(library: str) -> dict[Symbol, dict[tuple[int, ...], str]]:
+    """Every symbol that can be linked with, each with its versions and their names."""
+    command = [compiler("-print-prog-name=readelf"), "--dyn-syms", "--wide", library]
+    found: dict[Symbol, dict[tuple[int, ...], str]] = {}
     linked = set()
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
-        symbol, at, version = line.split()[-1].partition("@")
-        if version.startswith("@"):
+        match = re.fullmatch(r"\s*\d+: \w+ +\w+ (\w+) +\w+ +DEFAULT +\w+ (\w+)(@@?)(([A-Z]+)_([\d.]+))", line.rstrip())
+        if match is None or match[5] not in NEWEST:
+            continue
+        symbol = Symbol(match[2], match[1] == "TLS")
+        found.setdefault(symbol, {})[tuple(map(int, match[6].split(".")))] = match[4]
+        if match[3] == "@@":
             linked.add(symbol)
-        name = version.removeprefix("@")
-        kind, _, number = name.partition("_")
-        if at and kind in NEWEST and re.fullmatch(r"[\d.]+", number):
-            found.setdefault(symbol, {})[tuple(map(int, number.split(".")))] = name
     return {symbol: known for symbol, known in found.items() if symbol in linked}
 
 
-def allowed() -> dict[str, dict[str, list[str]]]:
+def allowed() -> dict[str, dict[str, list[Symbol]]]:
     """For every library of older systems, symbols by the newest version of each that those have."""
-    found: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, dict[str, list[Symbol]]] = {}
     for library in LIBRARIES:
         for symbol, known in versions(compiler(f"-print-file-name={library}")).items():
             old = [number for number, name in known.items() if number <= NEWEST[name.partition("_")[0]]]
-            moved = [older for start, older in MOVED.items() if symbol.startswith(start) and len(old) < len(known)]
+            moved = [older for start, older in MOVED.items() if symbol.name.startswith(start) and len(old) < len(known)]
             if old:
                 home = moved[0] if moved and library == "libc.so.6" else library
                 found.setdefault(home, {}).setdefault(known[max(old)], []).append(symbol)
     return found
 
 
-def stand_in(path: Path, by_version: dict[str, list[str]]) -> None:
+def stand_in(path: Path, by_version: dict[str, list[Symbol]]) -> None:
     """A library of labels, without code."""
-    symbols = sorted(symbol for each in by_version.values() for symbol in each)
-    labels = (f".globl {symbol}\n.type {symbol}, %function\n{symbol}:\n" for symbol in symbols)
-    path.with_suffix(".s").write_text(f".text\n{''.join(labels)}")
-    nodes = (f"{version} {{ {'; '.join(each)}; }};\n" for version, each in sorted(by_version.items()))
+    sections: dict[bool, list[str]] = {False: [".text\n"], True: ['.section .tbss,"awT",%nobits\n']}
+    for name, of_thread in sorted(symbol for each in by_version.values() for symbol in each):
+        kind = "tls_object" if of_thread else "function"
+        sections[of_thread].append(f".globl {name}\n.type {name}, %{kind}\n{name}:\n.skip 8\n")
+    path.with_suffix(".s").write_text("".join(sections[False] + sections[True]))
+    nodes = (f"{version} {{ {'; '.join(symbol.name for symbol in each)}; }};\n" for version, each in by_version.items())
     path.with_suffix(".map").write_text("".join(nodes))
     script = f"-Wl,--version-script={path.with_suffix('.map')}"
     compiler("-shared", "-nostdlib", f"-Wl,-soname,{path.name}", script, path.with_suffix(".s"), "-o", path)

@@ -1,6 +1,7 @@
-"""The CUDA library beside the op library: what it was built for, whether it is loaded, which GPUs it serves."""
+"""The CUDA library, beside the op library or in a package of its own: what it was built for, loaded or not, its GPUs."""
 
 import functools
+import importlib.util
 import json
 import mmap
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 LIBRARY = Path(__file__).parents[1] / "_cuda.so"
+PACKAGE = "saln_kernels_cu13"  # which has the library for a saln_kernels without
 BUILD = "SALN_CUDA=1 pip install --no-build-isolation -e ."
 
 _MARK = b"saln_cuda_build {"
@@ -40,21 +42,31 @@ def _runs(arch: str, capability: tuple[int, int]) -> bool:
     return capability[0] == major and capability[1] >= minor
 
 
+def library() -> Path:
+    """The library beside the op library, or that of the package where there is none."""
+    spec = None if LIBRARY.exists() else importlib.util.find_spec(PACKAGE)
+    found = [Path(folder) / "_cuda.so" for folder in (spec and spec.submodule_search_locations) or ()]
+    return found[0] if found else LIBRARY
+
+
 def load() -> Build | str:
     """Load the library: what it was built for, or why it cannot be loaded and what to do."""
     if not hasattr(torch.ops.saln, "gram"):
         return "the native library, which it completes, is not loaded"
-    if not LIBRARY.exists():
-        return f"saln_kernels has no CUDA library ({LIBRARY.name} is not built): build it where nvcc is with `{BUILD}`"
     from saln_kernels import __version__
 
+    file, install = library(), f"pip install {PACKAGE.replace('_', '-')}=={__version__}"
+    if not file.exists():
+        built = f"({file.name} is not built): `{install}`, or build it where nvcc is with `{BUILD}`"
+        return f"saln_kernels has no CUDA library {built}"
+    remedy = f"rebuild it with `{BUILD}`" if file == LIBRARY else f"`{install}`"
     try:
-        found = read(LIBRARY)
+        found = read(file)
         if found.version != __version__:
-            return f"{LIBRARY.name} is of saln_kernels {found.version}, not {__version__}: rebuild it with `{BUILD}`"
-        torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
+            return f"{file.name} is of saln_kernels {found.version}, not {__version__}: {remedy}"
+        torch.ops.load_library(str(file))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError, ValueError) as error:
-        return f"the CUDA library of saln_kernels does not load ({cause(error)}): rebuild it with `{BUILD}`"
+        return f"the CUDA library of saln_kernels does not load ({cause(error)}): {remedy}"
     return found
 
 

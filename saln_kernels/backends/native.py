@@ -66,8 +66,10 @@ def bindings() -> ModuleType:
     try:
         return importlib.import_module("saln_kernels._C")
     except ImportError as error:
+        others = ", ".join(sorted(path.name.split(".")[1] for path in LIBRARY.parent.glob("_C.*.so")))
         raise RuntimeError(
-            f"saln_kernels._C, the native planner, does not import ({error}): build it with `{BUILD}`"
+            f"saln_kernels._C, the native planner, does not import ({error}; it is here for {others or 'no Python'}): "
+            f"build it with `{BUILD}`"
         ) from error
 
 
