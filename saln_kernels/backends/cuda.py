@@ -1,4 +1,4 @@
-"""The CUDA library, beside the op library or in a package of its own: what it was built for, loaded or not, its GPUs."""
+"""The CUDA library, beside the op library or in a package of its own: what it was built for, whether it serves."""
 
 import functools
 import importlib.util
@@ -45,8 +45,8 @@ def _runs(arch: str, capability: tuple[int, int]) -> bool:
 def library() -> Path:
     """The library beside the op library, or that of the package where there is none."""
     spec = None if LIBRARY.exists() else importlib.util.find_spec(PACKAGE)
-    found = [Path(folder) / "_cuda.so" for folder in (spec and spec.submodule_search_locations) or ()]
-    return found[0] if found else LIBRARY
+    theirs = [Path(folder) / "_cuda.so" for folder in (spec and spec.submodule_search_locations) or ()]
+    return next(filter(Path.exists, theirs), LIBRARY)
 
 
 def load() -> Build | str:

@@ -63,6 +63,27 @@ def test_a_missing_library_says_how_to_build(cpu: str, monkeypatch: pytest.Monke
     assert "SALN_CUDA=1 pip install --no-build-isolation -e ." in str(said)
 
 
+def test_a_package_may_have_the_library(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where there is none beside the op library; of another version it is refused, with what to install."""
+    package = tmp_path / cuda.PACKAGE
+    package.mkdir()
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(cuda, "LIBRARY", tmp_path / "absent.so")
+    assert "absent.so is not built): `pip install saln-kernels-cu13==" in str(cuda.load())
+    theirs = package / "_cuda.so"
+    theirs.write_bytes(b'saln_cuda_build {"version": "0", "nvcc": "13.0", "archs": "80 90a", "ptx": ""}')
+    assert cuda.library() == theirs
+    version = saln_kernels.__version__
+    assert str(cuda.load()) == (
+        f"_cuda.so is of saln_kernels 0, not {version}: `pip install saln-kernels-cu13=={version}`"
+    )
+    ours = tmp_path / "beside.so"
+    ours.touch()
+    monkeypatch.setattr(cuda, "LIBRARY", ours)
+    assert cuda.library() == ours
+
+
 def test_a_library_that_does_not_load_says_so(cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "_cuda.so"
     said = b'saln_cuda_build {"version": "%s", "nvcc": "", "archs": "", "ptx": ""}'

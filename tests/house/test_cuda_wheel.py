@@ -1,0 +1,65 @@
+"""The wheel of the CUDA library: what it holds, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import saln_kernels
+from saln_kernels.backends import cuda
+from tools import cuda_wheel
+
+
+def library(folder: Path, version: str = saln_kernels.__version__, nvcc: str = "13.0.88") -> Path:
+    """A file that says what a library of CUDA kernels says of itself."""
+    path = folder / "built.so"
+    path.write_bytes(
+        b'code saln_cuda_build {"version": "%s", "nvcc": "%s", "archs": "80 90a", "ptx": "120"} code'
+        % (version.encode(), nvcc.encode())
+    )
+    return path
+
+
+def test_it_is_what_the_loader_looks_for(
+    wheel_of_kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(wheel_of_kernels) as wheel:
+        wheel.extractall(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(cuda, "LIBRARY", tmp_path / "absent.so")
+    found = cuda.library()
+    assert found == tmp_path / "site" / "saln_kernels_cu13" / "_cuda.so"
+    assert cuda.read(found).version == saln_kernels.__version__
+
+
+@pytest.fixture
+def wheel_of_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764000000")
+    return cuda_wheel.write(library(tmp_path), tmp_path / "wheels")
+
+
+def test_its_record_is_true_and_it_wants_the_same_version(wheel_of_kernels: Path) -> None:
+    with zipfile.ZipFile(wheel_of_kernels) as wheel:
+        files = {name: wheel.read(name) for name in wheel.namelist()}
+    info = f"saln_kernels_cu13-{saln_kernels.__version__}.dist-info"
+    rows = [line.split(",") for line in files.pop(f"{info}/RECORD").decode().splitlines()]
+    assert rows.pop() == [f"{info}/RECORD", "", ""]
+    for (name, digest, size), data in zip(rows, files.values(), strict=True):
+        wanted = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+        assert (digest, int(size)) == (f"sha256={wanted}", len(files[name]))
+    assert f"Requires-Dist: saln-kernels=={saln_kernels.__version__}\n" in files[f"{info}/METADATA"].decode()
+
+
+def test_the_same_library_makes_the_same_bytes(wheel_of_kernels: Path, tmp_path: Path) -> None:
+    assert cuda_wheel.write(library(tmp_path), tmp_path / "again").read_bytes() == wheel_of_kernels.read_bytes()
+
+
+def test_another_version_or_toolkit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"is of saln_kernels 0\.0\.1, wanted"):
+        cuda_wheel.write(library(tmp_path, version="0.0.1"), tmp_path)
+    with pytest.raises(SystemExit, match=r"built by nvcc 12\.8\.1, and the package is saln_kernels_cu13"):
+        cuda_wheel.write(library(tmp_path, nvcc="12.8.1"), tmp_path)
