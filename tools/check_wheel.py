@@ -7,6 +7,7 @@ without the extra asks for it, and with it finds everything and runs a pilot. Py
 """
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -31,26 +32,40 @@ wanted = torch.linalg.eigvalsh(batches @ batches.mT).flip(-1)[:, :8]
 found = saln_kernels.topk_eigvals(features, candidates, 8).double()
 gap = float(((found - wanted).abs().max(-1).values / wanted[:, 0]).max())
 assert gap < 1e-5, gap
-try:
-    torch.ops.saln.topk(features)
-except RuntimeError as error:  # thrown in C++ here, caught by PyTorch
-    pass
 planner = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, 8).layout
 print(f"torch {torch.__version__}: relative error of eigenvalues {gap:.1e}, planned as {planner}")
 """
 
+THROWN = """
+import os
 
-def run(*command: object) -> str:
-    """What a command prints; SystemExit with all that it said where it fails."""
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))[:300]}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
+os.environ["SALN_CPU_ISA"] = "none"
+import torch
+import saln_kernels
+
+try:
+    saln_kernels.topk_eigvals(torch.ones(4, 2), torch.zeros(2, 2, dtype=torch.int64), 1)
+except RuntimeError as error:  # thrown by our C++, caught by PyTorch's
+    assert "compiled in are" in str(error), error
+else:
+    raise SystemExit("an instruction set that there is none of was taken")
+"""
+
+
+def said(*command: object, status: int = 0) -> str:
+    """What a command prints, in a process that sees nothing of this folder; SystemExit where it ends otherwise."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    words = [str(each) for each in command]
+    done = subprocess.run(words, env=environment, cwd=tempfile.gettempdir(), capture_output=True, text=True)
+    if done.returncode != status:
+        shown = f"{' '.join(words)[:300]}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        raise SystemExit(f"status {done.returncode}, wanted {status}: {shown}")
+    return (done.stdout if status == 0 else done.stderr).strip()
 
 
 def strangers(library: Path) -> list[str]:
     """Symbols that neither a versioned library of the system nor PyTorch nor Python has."""
-    names = (line.split()[-1] for line in run("nm", "-D", "--undefined-only", library).splitlines())
+    names = (line.split()[-1] for line in said("nm", "-D", "--undefined-only", library).splitlines())
     return [name for name in names if "@" not in name and not UNVERSIONED.fullmatch(name)]
 
 
@@ -62,36 +77,35 @@ def linked(wheel: Path) -> None:
         for name in libraries:
             if found := strangers(Path(folder) / name):
                 raise SystemExit(f"{wheel.name}: {name} needs {', '.join(found)}, which no library has")
-    said = " ".join(run("auditwheel", "show", wheel).split())
-    constraint = re.findall(r'constrains the platform tag to "(\w+)"', said) + re.findall(r'tag: "(\w+)"', said)
+    policy = " ".join(said("auditwheel", "show", wheel.resolve()).split())
+    constraint = re.findall(r'constrains the platform tag to "(\w+)"', policy) + re.findall(r'tag: "(\w+)"', policy)
     print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, {len(libraries)} libraries, {constraint[0]}")
 
 
 def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> None:
     """Install it beside a torch, without extras and then with one, and use it."""
     with tempfile.TemporaryDirectory() as folder:
-        run(python, "-m", "venv", folder)
+        said(python, "-m", "venv", folder)
         bin_ = Path(folder) / "bin"
-        run(bin_ / "pip", "install", "--quiet", torch)
+        said(bin_ / "pip", "install", "--quiet", torch)
         began = time.perf_counter()
-        run(bin_ / "pip", "install", "--quiet", wheel)
+        said(bin_ / "pip", "install", "--quiet", wheel)
         seconds = time.perf_counter() - began
         print(f"{python}, {torch}: installed in {seconds:.1f} s")
-        print(" ", run(bin_ / "python", "-c", EIGENVALUES).strip())
-        refused = subprocess.run([bin_ / "saln", "doctor"], capture_output=True, text=True)
-        if refused.returncode != 2 or "pip install 'saln-kernels[pilot]'" not in refused.stderr:
-            raise SystemExit(f"saln without its extra: status {refused.returncode}, {refused.stderr[-2000:]}")
-        run(bin_ / "pip", "install", "--quiet", f"{wheel}[pilot]")
-        print("  " + run(bin_ / "saln", "doctor").strip().replace("\n", "\n  "))
+        print(" ", said(bin_ / "python", "-c", EIGENVALUES))
+        said(bin_ / "python", "-c", THROWN)
+        print("  saln doctor:", said(bin_ / "saln", "doctor", status=2))
+        said(bin_ / "pip", "install", "--quiet", f"{wheel}[pilot]")
+        print("  " + said(bin_ / "saln", "doctor").replace("\n", "\n  "))
         page = Path(folder) / "report.html"
-        run(bin_ / "saln", "pilot", "--methods", "uniform,auto", "--seeds", "3", "--steps", "40", "--output", page)
+        said(bin_ / "saln", "pilot", "--methods", "uniform,auto", "--seeds", "3", "--steps", "40", "--output", page)
         print(f"  saln pilot: a page of {page.stat().st_size / 1e3:.0f} kB")
         if cuda is not None:
-            run(bin_ / "pip", "install", "--quiet", "--no-deps", cuda)
-            said = run(bin_ / "python", "-c", "import saln_kernels; print(saln_kernels.build_info())")
-            if "CUDA code     sm_" not in said:
-                raise SystemExit(f"{cuda.name} is not found:\n{said}")
-            print("  " + "\n  ".join(line.strip() for line in said.splitlines() if "cuda " in line.lower()))
+            said(bin_ / "pip", "install", "--quiet", "--no-deps", cuda)
+            build = said(bin_ / "python", "-c", "import saln_kernels; print(saln_kernels.build_info())")
+            if "CUDA code     sm_" not in build:
+                raise SystemExit(f"{cuda.name} is not found:\n{build}")
+            print("  " + "\n  ".join(line.strip() for line in build.splitlines() if "cuda" in line.lower()))
 
 
 def main() -> None:
