@@ -71,6 +71,8 @@ def strangers(library: Path) -> list[str]:
 
 def linked(wheel: Path) -> None:
     """Say what a wheel holds and needs."""
+    if "-py3-none-manylinux_2_28_" not in wheel.name:
+        raise SystemExit(f"{wheel.name}: wanted a wheel for every Python, py3-none-manylinux_2_28_*")
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as content:
         libraries = [name for name in content.namelist() if name.endswith(".so")]
         content.extractall(folder, libraries)

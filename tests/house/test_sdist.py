@@ -48,6 +48,7 @@ def test_every_source_and_nothing_built(unpacked: Path) -> None:
     folders = ("csrc", "saln_kernels", "python_api/saln")
     assert files(unpacked, *folders) == files(ROOT, *folders)
     assert {"setup.py", "pyproject.toml", "README.md", "PKG-INFO"} <= {path.name for path in unpacked.iterdir()}
+    assert files(unpacked, "tools") == {f"tools/{name}.py" for name in ("__init__", "remote_wheel", "torch_headers")}
     assert not [path for pattern in ("*.so", "*.pyc", "*.o") for path in unpacked.rglob(pattern)]
 
 

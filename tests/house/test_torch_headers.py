@@ -1,6 +1,7 @@
 """Headers of older releases: out of a wheel on a server, piece by piece."""
 
 import http.server
+import importlib.util
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 import setup
 from tools import torch_headers
@@ -76,6 +78,15 @@ def test_stable_headers_and_nothing_else(
     }
     monkeypatch.setattr(torch_headers, "wheel_url", lambda requirement: pytest.fail("fetched twice"))
     assert torch_headers.headers("2.10.0") == folder
+
+
+def test_a_build_without_torch_takes_those_of_the_oldest_release(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert setup.torch_headers() == Path(torch.__file__).parent / "include"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(torch_headers, "headers", lambda version: tmp_path / version)
+    assert setup.torch_headers() == tmp_path / f"{setup.TORCH_TARGET}.0"
 
 
 def test_few_bytes_are_read(serve: Callable[..., str]) -> None:

@@ -1,17 +1,34 @@
-"""The wheel of the CUDA library: what it holds, and what is refused."""
+"""What wheels are for; what that of the CUDA library holds, and what is refused."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from setuptools import Distribution, Extension
 
 import saln_kernels
+import setup
 from saln_kernels.backends import cuda
 from tools import cuda_wheel
+
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize(("pythons", "wanted"), [("python3.12 python3.13", "py3-none"), (None, f"{TAG}-{TAG}")])
+def test_a_wheel_is_for_every_python_where_it_has_the_module_for_several(
+    pythons: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SALN_PYTHONS", raising=False)
+    if pythons:
+        monkeypatch.setenv("SALN_PYTHONS", pythons)
+    wheel = setup.Wheel(Distribution({"ext_modules": [Extension("saln_kernels._C", [])]}))
+    wheel.ensure_finalized()
+    assert "-".join(wheel.get_tag()[:2]) == wanted
 
 
 def library(folder: Path, version: str = saln_kernels.__version__, nvcc: str = "13.0.88") -> Path:
