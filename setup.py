@@ -247,8 +247,10 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path) -> s
     kernels, greedy_kernels = variants("cpu/kernels.cpp"), variants("cpu/greedy_kernels.cpp")
     linked("_ops.so", kernels + greedy_kernels, OPS_SOURCES, f"-Wl,--no-as-needed {torch} -Wl,--as-needed")
     for suffix, headers in pythons().items():
-        extra = f"-I{pybind11.get_include()} -I{headers} {defines}"
-        bindings = compiled(BINDINGS, extra=extra, name=f"bindings{suffix.removesuffix('.so')}")
+        # neither where pip put pybind11 for one build nor where Python is may be in the module
+        found = {"pybind11": pybind11.get_include(), "python": headers}
+        extra = " ".join(f"-I{folder} -ffile-prefix-map={folder}={name}" for name, folder in found.items())
+        bindings = compiled(BINDINGS, extra=f"{extra} {defines}", name=f"bindings{suffix.removesuffix('.so')}")
         linked(f"_C{suffix}", [*kernels, *greedy_kernels, bindings], MODULE_SOURCES)
     if cuda:
         command = (
