@@ -45,7 +45,7 @@ def labels_of(draw: st.DrawFn, rows: int) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(20)
+@examples(8)
 @given(features=datasets(60), data=st.data())
 def test_look(features: Tensor, data: st.DataObject) -> None:
     """A value a row, in its range; equal rows are copies, and what is broken is not judged."""
@@ -77,7 +77,7 @@ def test_look(features: Tensor, data: st.DataObject) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(60)
+@examples(30)
 @given(
     features=datasets(50),
     method=st.sampled_from([each for each in METHODS if each not in ("el2n", "forgetting")]),

@@ -51,21 +51,21 @@ def check(function: Function, case: Case) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(10)
+@examples(5)
 @given(case=smooth_cases(graph=False))
 def test_gram(case: Case) -> None:
     check(saln_kernels.gram, case)
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(15)
+@examples(8)
 @given(case=smooth_cases(graph=False), criterion=st.sampled_from(sorted(set(CRITERIA) - {"algebraic_connectivity"})))
 def test_scores(case: Case, criterion: str) -> None:
     check(lambda *a, **o: saln_kernels.score_batches(*a, criterion, k=1, **o), case)
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(15)
+@examples(8)
 @given(case=smooth_cases(graph=True))
 def test_largest_eigenvalue_of_a_graph(case: Case) -> None:
     check(lambda *a, **o: saln_kernels.topk_eigvals(*a, k=1, **o), case)

@@ -70,7 +70,7 @@ def alone_and_together(problem: Problem, found: Greedy, choose: Callable[[Proble
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(150)
+@examples(200)
 @given(
     problem=super_batches(("linear", "cosine", "gradient")),
     center=st.booleans(),
@@ -122,7 +122,7 @@ def logarithm(left: float, sigma: float) -> float:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(150)
+@examples(200)
 @given(problem=super_batches(("linear", "cosine")), share=st.floats(0, 1), start=st.integers(0, 29))
 def test_k_center(problem: Problem, share: float, start: int) -> None:
     """The first is where it was to begin; every other is the farthest from those before, and its gain how far."""
@@ -154,7 +154,7 @@ def test_k_center(problem: Problem, share: float, start: int) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(150)
+@examples(200)
 @given(problem=super_batches(("linear",), width=8), size=st.integers(0, 8), tolerance=st.sampled_from([1.0, 1.05, 2.0]))
 def test_maxvol(problem: Problem, size: int, tolerance: float) -> None:
     """Gains add up to the volume, and no row outside is worth a swap; where columns are independent enough to say."""

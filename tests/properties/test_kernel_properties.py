@@ -31,7 +31,7 @@ def values(problem: Problem) -> torch.Tensor:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(300)
+@examples(400)
 @given(call=calls())
 def test_right(call: Call) -> None:
     [found] = cpu(call)
@@ -39,7 +39,7 @@ def test_right(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(120)
 @given(problem=problems(), seed=st.integers(0, 99))
 def test_order_of_rows_is_nothing(problem: Problem, seed: int) -> None:
     """Positions of a candidate in another order, padding anywhere: the same spectrum, to rounding of its norm.
@@ -56,7 +56,7 @@ def test_order_of_rows_is_nothing(problem: Problem, seed: int) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(120)
 @given(problem=problems(), layout=st.booleans(), threads=st.integers(1, 3))
 def test_bits_are_those_of_the_numbers(problem: Problem, layout: bool, threads: int) -> None:
     """The same alone and in company, whatever the tensors' layout, the index type, the threads, the call before."""
@@ -76,7 +76,7 @@ def test_bits_are_those_of_the_numbers(problem: Problem, layout: bool, threads: 
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(120)
 @given(problem=problems(), exponent=st.integers(-20, 20))
 def test_powers_of_two_factor_out(problem: Problem, exponent: int) -> None:
     """Features times 2ⁿ give eigenvalues times 4ⁿ, to the bit, where nothing leaves the range."""
@@ -88,7 +88,7 @@ def test_powers_of_two_factor_out(problem: Problem, exponent: int) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(80)
+@examples(100)
 @given(problem=problems(24), times=st.integers(2, 3))
 def test_copies_add_up(problem: Problem, times: int) -> None:
     """A candidate of every row so many times has the plain one's eigenvalues times that, and zeros."""
@@ -104,7 +104,7 @@ def test_copies_add_up(problem: Problem, times: int) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(40)
 @given(
     rows=st.integers(1, 20),
     bad=st.sampled_from([-2, 2**31 - 1, -(2**31)]),
@@ -121,7 +121,7 @@ def test_rows_that_are_not_there(rows: int, bad: int, place: int, function: Any)
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(120)
 @given(problem=problems(64), k=st.integers(1, 8), steps=st.integers(1, 20), seed=st.integers(0, 2**31))
 def test_estimates_keep_their_word(problem: Problem, k: int, steps: int, seed: int) -> None:
     """However few steps Lanczos is given: within the bound that it tells, none negative of what has none."""

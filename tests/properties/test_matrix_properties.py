@@ -44,7 +44,7 @@ def bad(given: Tensor) -> Tensor:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(300)
+@examples(400)
 @given(given_matrices=matrices(), data=st.data())
 def test_right(given_matrices: Tensor, data: st.DataObject) -> None:
     b = given_matrices.shape[1]
@@ -67,7 +67,7 @@ def test_right(given_matrices: Tensor, data: st.DataObject) -> None:
 
 
 @pytest.mark.usefixtures("on_cpu")
-@examples(100)
+@examples(120)
 @given(given_matrices=matrices(), layout=st.booleans(), earlier=matrices(20))
 def test_bits_are_those_of_the_numbers(given_matrices: Tensor, layout: bool, earlier: Tensor) -> None:
     """The same alone and in company, whatever the layout, whatever was computed before."""

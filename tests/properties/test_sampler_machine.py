@@ -138,4 +138,4 @@ class Walks(RuleBasedStateMachine):
 
 
 TestWalks = Walks.TestCase
-TestWalks.settings = examples(20)
+TestWalks.settings = examples(8)

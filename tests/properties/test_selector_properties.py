@@ -62,7 +62,7 @@ def rotation(width: int, source: torch.Generator) -> Tensor:
 
 
 @pytest.mark.filterwarnings("ignore")
-@examples(40)
+@examples(20)
 @given(
     name=st.sampled_from(sorted(SELECTORS)),
     rows=st.integers(6, 40),
