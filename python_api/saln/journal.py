@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
+
+from saln.writing import WriteError, named, sync, write_bytes
 
 Array = npt.NDArray[Any]
 FACTS = "facts.json"
@@ -38,7 +41,9 @@ class Unfinished:
     Raises
     ------
     ValueError
-        If it was begun with other facts; says which.
+        If it was begun with other facts; says which. Or what it was begun with cannot be read.
+    WriteError
+        If it cannot be written.
     RuntimeError
         If another process holds it.
     """
@@ -46,12 +51,15 @@ class Unfinished:
     def __init__(self, output: Path, facts: dict[str, Any], *, result: str, restart: bool) -> None:
         self.folder = output.with_name(f"{output.name}.partial")
         self._rubbish = output.with_name(f"{output.name}.finished")
-        self.folder.mkdir(exist_ok=True)
+        with named(self.folder):
+            self.folder.mkdir(exist_ok=True)
         self._lock = FileLock(self.folder / LOCK, timeout=0)
         try:
             self._lock.acquire()
         except Timeout as error:
             raise RuntimeError(f"another process is at work on {output}") from error
+        except OSError as error:
+            raise WriteError(self.folder, error) from error
         try:
             shutil.rmtree(self._rubbish, ignore_errors=True)
             self._begin(output, json.loads(json.dumps(facts)), result, restart)
@@ -62,7 +70,7 @@ class Unfinished:
     def _begin(self, output: Path, facts: dict[str, Any], result: str, restart: bool) -> None:
         file = self.folder / FACTS
         if file.exists() and not restart:
-            changed = differences(json.loads(file.read_text()), facts)
+            changed = differences(begun_with(output) or {}, facts)
             if not changed:
                 return
             lines = self.folder / f"{result}.done"
@@ -80,9 +88,7 @@ class Unfinished:
 
     def keep(self, name: str, content: bytes) -> None:
         """Write a file of the folder, all of it or nothing."""
-        new = self.folder / f"{name}.new"
-        new.write_bytes(content)
-        new.replace(self.folder / name)
+        write_bytes(self.folder / name, content)
 
     def discard(self) -> None:
         """Remove the folder: the result is where it belongs."""
@@ -99,11 +105,26 @@ class Unfinished:
         self._lock.release()
 
 
+def begun_with(output: Path) -> dict[str, Any] | None:
+    """The facts of a result that was broken off, None where there are none; a ValueError if they cannot be read."""
+    file = output.with_name(f"{output.name}.partial") / FACTS
+    if not file.exists():
+        return None
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no JSON object")
+    except (ValueError, OSError, RecursionError) as error:
+        raise ValueError(f"{file}: cannot be read ({error}); remove {file.parent} to begin anew") from error
+    return found
+
+
 class Journal:
     """An npy file whose rows come in any order, and a line for every run of rows that is in it.
 
     A line holds first row, row after the last, and their checksum. Lines are checked when they are read, so that what a
-    kill or a power cut left incomplete counts as not done, in whatever order the system wrote.
+    kill or a power cut left incomplete counts as not done, in whatever order the system wrote; nor does what was cut
+    off or damaged since.
 
     Parameters
     ----------
@@ -136,13 +157,13 @@ class Journal:
         self.n_rows, self._shape, self._dtype = shape[0], shape, dtype
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
         self._lines = work.folder / f"{name}.done"
-        if not self.path.exists():
+        head = self._head()
+        self._offset = len(head)
+        if not _begins_with(self.path, head):
             self._lines.unlink(missing_ok=True)
-            self._create()
-        with self.path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            np.lib.format.read_array_header_1_0(file)
-            self._offset = file.tell()
+            write_bytes(self.path, head)
+        with named(self.path):
+            os.truncate(self.path, self._offset + self.n_rows * self._row_bytes)
         self._done = self._read_lines()
         self._write_lines()
 
@@ -164,12 +185,12 @@ class Journal:
         if rows.dtype != self._dtype or rows.shape[1:] != self._shape[1:] or start + len(rows) > self.n_rows:
             raise ValueError(f"rows are {rows.dtype} {list(rows.shape)}; wanted {self._dtype} {list(self._shape)}")
         content = np.ascontiguousarray(rows).tobytes()
-        with self.path.open("r+b") as file:
+        with named(self.path), self.path.open("r+b") as file:
             file.seek(self._offset + start * self._row_bytes)
             file.write(content)
         line = (start, start + len(rows), zlib.crc32(content))
-        with self._lines.open("a") as file:
-            file.write(f"{json.dumps(line)}\n")
+        with named(self._lines), self._lines.open("a") as lines:
+            lines.write(f"{json.dumps(line)}\n")
         self._done.append(line)
 
     def array(self) -> Array:
@@ -183,38 +204,54 @@ class Journal:
     def copy_to(self, path: Path) -> None:
         """The npy file under another name too, every row of it on disk."""
         path.unlink(missing_ok=True)
-        with self.path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(self.path)
         try:
             # The folder keeps the rows until it goes: a kill in between leaves it complete.
             os.link(self.path, path)
         except OSError:
             shutil.copyfile(self.path, path)
+            sync(path)
 
-    def _create(self) -> None:
-        new = self.path.with_suffix(".new")
-        with new.open("wb") as file:
-            header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": self._shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.truncate(file.tell() + self.n_rows * self._row_bytes)
-        new.replace(self.path)
+    def _head(self) -> bytes:
+        file = io.BytesIO()
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": self._shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        return file.getvalue()
 
     def _read_lines(self) -> list[tuple[int, int, int]]:
         if not self._lines.exists():
             return []
-        found = []
+        # What has no end of line was cut off.
+        texts = self._lines.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+        found: list[tuple[int, int, int]] = []
         with self.path.open("rb") as file:
-            for text in self._lines.read_text().split("\n")[:-1]:  # what has no end of line was cut off
-                start, stop, checksum = json.loads(text)
+            for start, stop, checksum in sorted(filter(None, map(_line, texts))):
+                if not (found[-1][1] if found else 0) <= start < stop <= self.n_rows:
+                    continue
                 file.seek(self._offset + start * self._row_bytes)
                 if zlib.crc32(file.read((stop - start) * self._row_bytes)) == checksum:
                     found.append((start, stop, checksum))
         return found
 
     def _write_lines(self) -> None:
-        new = self._lines.with_suffix(".new")
-        new.write_text("".join(f"{json.dumps(line)}\n" for line in self._done))
-        new.replace(self._lines)
+        write_bytes(self._lines, "".join(f"{json.dumps(line)}\n" for line in self._done).encode())
+
+
+def _begins_with(path: Path, head: bytes) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
+def _line(text: str) -> tuple[int, int, int] | None:
+    """A line of a journal; None where it is damaged."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_line = isinstance(found, list) and len(found) == 3 and all(type(each) is int for each in found)
+    return (found[0], found[1], found[2]) if is_line else None
 
 
 def differences(begun: dict[str, Any], now: dict[str, Any], where: str = "") -> list[str]:

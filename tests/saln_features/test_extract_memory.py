@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from saln.offline.budget import anonymous_bytes, in_words
+from saln.datasets.room import in_words
+from saln.offline.budget import anonymous_bytes
 
 MIB = 1 << 20
 # Peak of what is not a file's, looked at from a thread beside the work.

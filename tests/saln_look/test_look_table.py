@@ -13,7 +13,8 @@ from look_cases import spoiled
 from saln.datasets import DataError
 from saln.inspection.columns import FARTHEST, standardised
 from saln.inspection.look import look
-from saln.inspection.table import cell
+from saln.inspection.table import in_figures
+from saln.writing import cell
 
 CASE = spoiled(n=120, wrong=6, copies=4)
 N = len(CASE.labels)
@@ -41,10 +42,10 @@ def test_the_table_has_every_value(tmp_path: Path) -> None:
 
 
 def test_no_cell_is_a_formula_and_numbers_stay_numbers() -> None:
-    assert [cell(each) for each in ("=A1", "+1", "-1", "@a", "\t=1", "\r=1", "a=1", "")] == [
-        "'=A1", "'+1", "'-1", "'@a", "'\t=1", "'\r=1", "a=1", ""
-    ]  # fmt: skip
-    assert [cell(each) for each in (-0.25, float("inf"), -3, True)] == ["-0.25", "", -3, True]
+    texts = ["=A1", "+1+1", "-1-1", "-dog", "－1", "@a", "\t=1", "\r=1"]
+    assert [cell(each) for each in texts] == [f"'{each}" for each in texts]
+    assert [cell(each) for each in ("a=1", "", "-1", "+1", "-1.5e3")] == ["a=1", "", "-1", "+1", "-1.5e3"]
+    assert [cell(in_figures(each)) for each in (-0.25, float("inf"), -3, True)] == ["-0.25", "", -3, True]
 
 
 def test_ids_are_as_many_as_rows(tmp_path: Path) -> None:

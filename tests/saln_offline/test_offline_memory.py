@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from saln.offline.budget import anonymous_bytes, in_words, parse_bytes
+from saln.datasets.room import in_words
+from saln.offline.budget import anonymous_bytes, parse_bytes
 
 MIB = 1 << 20
 # Peak of what is not a file's, looked at every few milliseconds from a thread beside the work.

@@ -66,6 +66,7 @@ def look(
         from saln.datasets import DataError
         from saln.inspection.keep import check_rules
         from saln.pages.look_page import write_look
+        from saln.writing import whole
 
         Words(lang)  # errors before anything is done, not after
         check_rules(keep_share, split(drop))
@@ -95,7 +96,8 @@ def look(
         if csv is not None:
             found.to_csv(csv, source.ids)
         if keep is not None:
-            np.save(keep, kept)
+            with whole(keep) as new:
+                np.save(new, kept)
     if as_json:
         outputs = {"report": str(output), "csv": None if csv is None else str(csv), "kept": len(kept)}
         typer.echo(json.dumps({**found.as_dict(), "command": command, **outputs}))

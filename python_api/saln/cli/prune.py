@@ -66,6 +66,7 @@ def prune(
         from saln.datasets import ArrayFile, DataError, read_source
         from saln.features import load
         from saln.pruning.prune import READ_NO_FEATURES, choose
+        from saln.writing import whole
 
         begun = time.perf_counter()
         writable(output, data, features, labels, chosen, losses, *(history or []))
@@ -97,7 +98,8 @@ def prune(
             history=history, balanced=balanced, similarity=similarity, seed=seed, **given,
         )  # fmt: skip
         rows = found.rows.cpu()
-        np.save(output, rows.numpy())
+        with whole(output) as new:
+            np.save(new, rows.numpy())
         classes = {}
         if source.labels is not None:
             pool = source.labels if source.is_test is None else source.labels[~source.is_test]

@@ -51,7 +51,7 @@ def score(
     The features may be larger than memory. A run that was interrupted or killed goes on where it was when it is called
     again; what it has finished is in OUTPUT.partial until then.
     """
-    with one_line_errors():
+    with one_line_errors(kept=f"in {output}.partial"):
         from saln.offline import score_file
         from saln.offline.budget import parse_bytes
 

@@ -10,6 +10,7 @@ from saln.datasets.images import read_images
 from saln.datasets.load import load_dataset
 from saln.datasets.read import read_source
 from saln.datasets.source import Source
+from saln.datasets.states import load_state
 
 __all__ = [
     "BUILTIN",
@@ -21,6 +22,7 @@ __all__ = [
     "crossed",
     "load_builtin",
     "load_dataset",
+    "load_state",
     "make_groups",
     "read_column",
     "read_groups",

@@ -15,6 +15,8 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"\xd0\xcf\x11\xe0")
+"""Beginnings of gzip, zip (xlsx, ods), bzip2, xz and zstd files, and of xls."""
 CALLED = {"cp932": "Shift-JIS (cp932)", "cp1252": "Western European (cp1252)", "latin-1": "Latin-1"}
 """Encodings that a guess alone speaks for, as notes call them."""
 
@@ -54,6 +56,8 @@ def decode(content: bytes, where: str, encoding: str | None = None) -> tuple[str
     """
     if encoding is not None:
         return _decode(content, where, encoding), encoding
+    if content.startswith(PACKED):
+        raise DataError(f"{where}: is packed, or a spreadsheet, whatever its name says; unpack it, or save it as csv")
     for mark, name in BOMS:
         if content.startswith(mark):
             return _decode(content, where, name), name

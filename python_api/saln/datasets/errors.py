@@ -14,8 +14,8 @@ import numpy.typing as npt
 from saln.catalogue import Message, message
 
 Array = npt.NDArray[Any]
-FOREIGN = ("safetensors", "safetensors_rust", "pyarrow", "builtins", "tokenize", "zlib", "struct")
-"""Modules of the exceptions that broken files lead readers to, numpy's included."""
+FOREIGN = ("safetensors", "safetensors_rust", "pyarrow", "builtins", "tokenize", "zlib", "struct", "numpy", "_pickle")
+"""Modules of the exceptions that broken files lead readers to."""
 
 
 class DataError(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from saln.datasets.arrays import Arrays
 from saln.datasets.delimited import open_delimited
 from saln.datasets.errors import Array, DataError, one_line
 from saln.datasets.json_files import open_json, open_json_lines
+from saln.datasets.npy import npz_names, read_npy, read_npz
 from saln.datasets.tables import Opened, open_arrow, open_parquet
 from saln.needs import extra_pilot
 
@@ -79,17 +80,12 @@ class ArrayFile(Arrays):
 
 
 def _open_npy(path: Path) -> Opened:
-    return Opened([NPY_NAME], lambda _: np.asarray(np.load(path, allow_pickle=False)))
+    return Opened([NPY_NAME], lambda _: read_npy(path))
 
 
 def _open_npz(path: Path) -> Opened:
-    @lru_cache(maxsize=1)  # what an array is comes first, and then its values
-    def read(name: str) -> Array:
-        with np.load(path, allow_pickle=False) as archive:
-            return np.asarray(archive[name])
-
-    with np.load(path, allow_pickle=False) as archive:
-        return Opened(list(archive.files), read)
+    # What an array is comes first, and then its values.
+    return Opened(npz_names(path), lru_cache(maxsize=1)(partial(read_npz, path)))
 
 
 def _open_safetensors(path: Path) -> Opened:

@@ -50,7 +50,8 @@ def open_folder(path: Path, *, ignore: Sequence[str] = (), encoding: str | None 
     """
     if (path / SAVED_SPLITS).is_file():
         written = _json(path / SAVED_SPLITS)
-        opened = joined({split: _open_saved(path / split) for split in written.get("splits", [])}, str(path))
+        splits = _names(written.get("splits", []), path / SAVED_SPLITS)
+        opened = joined({split: _open_saved(path / split) for split in splits}, str(path))
     elif (path / SAVED).is_file():
         opened = _open_saved(path)
     elif (table := next((path / name for name in METADATA if (path / name).is_file()), None)) is not None:
@@ -88,6 +89,14 @@ def joined(parts: Mapping[str, Opened], where: str) -> Opened:
     return open_table(table.replace_schema_metadata(dict(first.metadata)), notes)
 
 
+def _names(found: Sequence[Any], where: Path) -> list[str]:
+    """Names of what lies in the same folder; a DataError about one that leads elsewhere."""
+    wrong = next((each for each in found if not isinstance(each, str) or PurePath(each).name != each), None)
+    if wrong is not None:
+        raise DataError(f"{where}: names {wrong!r}; wanted the name of something in its folder")
+    return [str(each) for each in found]
+
+
 def _split(name: str) -> str | None:
     return SPLITS.get(re.split(r"[-_.\s]", name.lower())[0])
 
@@ -97,10 +106,11 @@ def _open_saved(folder: Path) -> Opened:
         import pyarrow
 
     state = _json(folder / SAVED)
-    names = [str(each.get("filename")) for each in state.get("_data_files", [])]
+    files = state.get("_data_files", [])
+    names = _names([each.get("filename") for each in files], folder / SAVED)
     if state.get("_indices_files"):
         raise DataError(f"{folder}: its rows are in another order; load it with datasets.load_from_disk and give that")
-    if not names or any(PurePath(name).name != name for name in names):
+    if not names:
         raise DataError(f"{folder}: {SAVED} names no data files in it")
     tables = []
     for name in names:
@@ -159,7 +169,12 @@ def _files(folder: Path) -> Iterator[PurePath]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         base = Path(here).relative_to(folder)
-        yield from (base / name for name in names if not name.startswith("."))
+        yield from (base / name for name in names if not name.startswith(".") and not _is_pipe(Path(here) / name))
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether it is a pipe, a device or a socket, which may never end."""
+    return path.exists() and not path.is_file()
 
 
 def _class_folders(path: Path, files: list[PurePath], others: list[str], encoding: str | None) -> Opened:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,10 +152,10 @@ def file_path(name: str, what: str, folder: Path | None) -> Path:
     if "://" in name:
         raise DataError(f"{what}: '{name}' is an address; wanted the name of a file, nothing is downloaded")
     plain = PureWindowsPath(name).as_posix() if "\\" in name and not os.path.exists(name) else name
-    if os.path.isabs(plain):
+    if os.path.isabs(plain) and "\0" not in plain:
         return Path(plain)
     inside = os.path.normpath(plain)
-    if inside.startswith("..") or "\0" in inside:
+    if PurePath(inside).parts[:1] == ("..",) or "\0" in inside:
         raise DataError(
             f"{what}: '{name}' leads out of the folder of the table; wanted a file in it, or its whole path"
         )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from saln.datasets.errors import Array, DataError
+from saln.datasets.room import in_words
 from saln.needs import extra_pilot
 
 if TYPE_CHECKING:
@@ -22,6 +25,11 @@ SUFFIXES = frozenset(
      ".pnm", ".jp2", ".avif")
 )  # fmt: skip
 """Endings of the files that are taken for images."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What is decoded, whatever a file is called; of others, PostScript would be run as the program that it is."""
+UNREADABLE = "cannot be read as an image: "
+LARGEST = 1 << 30
+"""Bytes of a file of one image."""
 ENDS = {
     "JPEG": (b"\xff\xd9", 1 << 10),
     "PNG": (b"IEND", 1 << 10),
@@ -65,17 +73,17 @@ def decode_picture(content: bytes, what: str) -> Array:
 def decode_rgb(content: bytes, what: str) -> Image.Image:
     """As `decode_picture`, but a picture of Pillow in mode RGB."""
     with extra_pilot():
-        from PIL import Image, UnidentifiedImageError
+        from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with _picture(io.BytesIO(content)) as picture:
             return as_rgb(picture, what)
     except DataError:
         raise
     except UnidentifiedImageError as error:
         raise DataError(f"{what} is not an image") from error
     except Exception as error:  # decoders raise whatever broken bytes lead them to
-        raise DataError(f"{what} cannot be read as an image: {' '.join(str(error).split())}") from error
+        raise DataError(f"{what} {UNREADABLE}{' '.join(str(error).split())}") from error
 
 
 def as_rgb(picture: Image.Image, what: str) -> Image.Image:
@@ -133,7 +141,8 @@ class Pictures:
         given, what = self._images.given(row), self._images.called(row)
         if isinstance(given, Path):
             try:
-                given = given.read_bytes()
+                with _opened(given) as file:
+                    given = file.read()
             except OSError as error:
                 raise DataError(f"{what}: cannot be read: {error.strerror or error}") from error
         if given is None:
@@ -173,7 +182,8 @@ def fault(given: Path | bytes | Image.Image | None) -> str | None:
                 kind, mode = picture.format, picture.mode
             if mode not in ("I", "F") and _is_whole(kind or "", file):
                 return None
-        decode_rgb(given if isinstance(given, bytes) else given.read_bytes(), "")
+        with _opened(given) as file:
+            decode_rgb(file.read(), "")
     except UnidentifiedImageError:
         return "not an image"
     except Image.DecompressionBombError:
@@ -181,21 +191,37 @@ def fault(given: Path | bytes | Image.Image | None) -> str | None:
     except FileNotFoundError:
         return "no such file"
     except DataError as error:
-        return str(error).strip().removeprefix("cannot be read as an image: ")
+        return str(error).removeprefix(f"{given}: " if isinstance(given, Path) else "").strip().removeprefix(UNREADABLE)
     except Exception as error:  # decoders raise whatever broken bytes lead them to
         return " ".join(str(error).split()) or type(error).__name__
     return None
 
 
 def _opened(given: Path | bytes) -> BinaryIO:
-    return io.BytesIO(given) if isinstance(given, bytes) else given.open("rb")
+    if isinstance(given, bytes):
+        return io.BytesIO(given)
+    found = given.stat()
+    if not S_ISREG(found.st_mode):  # a pipe may never end, nor a device
+        raise DataError(f"{given}: not a file")
+    if found.st_size > LARGEST:
+        raise DataError(f"{given}: has {in_words(found.st_size)}; an image has at most {in_words(LARGEST)}")
+    return given.open("rb")
 
 
 def _picture(file: BinaryIO) -> Image.Image:
     with extra_pilot():
         from PIL import Image
 
-    return Image.open(file)
+    return Image.open(file, formats=_formats())
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of `FORMATS` that this build of Pillow has."""
+    from PIL import Image
+
+    Image.init()
+    return [each for each in FORMATS if each in Image.OPEN]
 
 
 def _is_whole(kind: str, file: BinaryIO) -> bool:

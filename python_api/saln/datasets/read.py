@@ -8,7 +8,7 @@ from typing import Any
 
 from saln.datasets.arrays import Arrays
 from saln.datasets.build import Labels, build_source
-from saln.datasets.errors import DataError
+from saln.datasets.errors import DataError, one_line
 from saln.datasets.files import CLASS_NAMES, ArrayFile
 from saln.datasets.folders import open_folder
 from saln.datasets.objects import open_object
@@ -95,11 +95,11 @@ def open_data(
     if not isinstance(data, str | Path):
         return open_object(data, folder=None if folder is None else Path(folder), ignore=ignore)
     path = Path(data)
-    arrays = (
-        open_folder(path, ignore=ignore, encoding=encoding)
-        if path.is_dir()
-        else ArrayFile(path, ignore=ignore, encoding=encoding)
-    )
+    if path.is_dir():
+        with one_line(path):
+            arrays = open_folder(path, ignore=ignore, encoding=encoding)
+    else:
+        arrays = ArrayFile(path, ignore=ignore, encoding=encoding)
     arrays.folder = arrays.folder if folder is None else Path(folder)
     return arrays
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from saln.datasets.errors import Array, DataError, describe
+from saln.datasets.room import require_room
 from saln.needs import extra_pilot
 
 BLOCK = 1 << 26
@@ -78,9 +79,16 @@ def open_parquet(path: Path) -> Opened:
     file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
     schema = file.schema_arrow
     str(schema)  # names within names that are not UTF-8 are found here, where the file is known
+
+    def column(name: str) -> Any:
+        kind = schema.field(name).type
+        # A few bytes may stand for any number of equal values.
+        require_room(file.metadata.num_rows * (kind.bit_width // 8 if is_number(kind) else 1), f"{path}: '{name}'")
+        return _without_views(file.read(columns=[name]).column(name))
+
     return Opened(
         [str(name) for name in schema.names],
-        column=lambda name: _without_views(file.read(columns=[name]).column(name)),
+        column=column,
         kind=lambda name: schema.field(name).type,
         metadata=schema.metadata or {},
         n_rows=file.metadata.num_rows,

@@ -19,10 +19,10 @@ from saln.features.items import has_length, input_of
 from saln.features.job import Job
 from saln.features.models.named import make_encoder
 from saln.features.models.options import BATCH_SIZE, Options
-from saln.features.output import NAME, Output, begun_with, check_output, finished
+from saln.features.output import NAME, Output, check_output, finished
 from saln.features.progress import Progress, shown
 from saln.features.sources import Rows, in_words, open_rows
-from saln.journal import Unfinished, differences
+from saln.journal import Unfinished, begun_with, differences
 
 DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
 
@@ -201,7 +201,7 @@ def run(
         if found is not None and (encoder.module is not None or job.agrees(found)):
             job.refuse_broken(found.broken)
             return Extraction(found, cached=True, resumed=0)
-    begun = begun_with(out)
+    begun = None if fresh else begun_with(out)
     other = begun is not None and bool(differences(begun, facts))
     with Unfinished(out, facts, result=NAME, restart=fresh or other) as work:
         output = Output(work, len(rows), DTYPES[dtype])

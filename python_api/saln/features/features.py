@@ -18,6 +18,7 @@ from torch import Tensor
 from saln.datasets import DataError
 from saln.datasets.errors import describe, one_line
 from saln.datasets.files import FEATURE_KEYS, ArrayFile
+from saln.datasets.npy import map_npy
 from saln.features.fingerprint import Fingerprint
 
 SCHEMA = "saln.features/1"
@@ -105,7 +106,7 @@ def load(path: str | os.PathLike[str], key: str | None = None) -> Features:
         raise DataError(f"{path}: no such file")
     else:
         with one_line(path):
-            array = np.load(path, mmap_mode="c", allow_pickle=False)
+            array = map_npy(path)
     if array.ndim != 2 or array.dtype not in (np.float16, np.float32, np.float64):
         raise DataError(f"{path}: features are {describe(array)}; wanted floating-point numbers [N, d]")
     sidecar = sidecar_of(path)

@@ -14,9 +14,11 @@ import torch
 
 import saln_kernels
 from saln.datasets import DataError
+from saln.datasets.errors import one_line
 from saln.features.features import SCHEMA, Features, array_checksum, load, sidecar_of
 from saln.features.fingerprint import Fingerprint
-from saln.journal import Journal, Unfinished, differences
+from saln.journal import Journal, Unfinished, begun_with, differences
+from saln.writing import named
 
 NAME = "features"
 PROGRESS = "progress.json"
@@ -48,15 +50,9 @@ def finished(out: Path, facts: dict[str, Any]) -> Features | None:
                 "to write, or overwrite it with fresh=True, --fresh"
             )
         return None  # a kill between the two
-    found = json.loads(sidecar_of(out).read_text(encoding="utf-8"))
-    return None if found.get("schema") != SCHEMA or differences(found["facts"], facts) else load(out)
-
-
-def begun_with(out: Path) -> dict[str, Any] | None:
-    """The facts of an extraction that was broken off."""
-    file = out.with_name(f"{out.name}.partial") / "facts.json"
-    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
+    with one_line(sidecar_of(out)):
+        found = json.loads(sidecar_of(out).read_text(encoding="utf-8"))
+        return None if found.get("schema") != SCHEMA or differences(found["facts"], facts) else load(out)
 
 
 class Output:
@@ -82,14 +78,16 @@ class Output:
         self._work, self._n_rows, self._dtype = work, n_rows, dtype
         self._progress = work.folder / PROGRESS
         self._journal: Journal | None = None
-        begun = work.folder / f"{NAME}.npy"
-        if begun.exists():
-            width = np.load(begun, mmap_mode="r").shape[1]
+        kept = _kept(self._progress)
+        width = _width(work.folder / f"{NAME}.npy")
+        if width is not None and kept is not None:
             self._journal = Journal(work, NAME, (n_rows, width), dtype)
-        kept = json.loads(self._progress.read_text()) if self._progress.exists() else {}
+        else:  # nothing, or damaged: which of the rows are broken is known by both alone
+            kept = {}
+            (work.folder / f"{NAME}.npy").unlink(missing_ok=True)
         self.seconds: float = kept.get("seconds", 0.0)
         self.n_cut: int = kept.get("n_cut", 0)
-        self.broken: dict[int, str] = {int(row): cause for row, cause in kept.get("broken", {}).items()}
+        self.broken: dict[int, str] = kept.get("broken", {})
 
     @property
     def n_done(self) -> int:
@@ -121,9 +119,6 @@ class Output:
         """Give the rows the output's name and write the file beside it; the folder goes."""
         assert self._journal is not None
         new = self._work.folder / "output.npy"
-        self._journal.copy_to(new)
-        sidecar_of(out).unlink(missing_ok=True)  # it describes what is overwritten
-        new.replace(out)
         array = self._journal.array()
         found = {
             "schema": SCHEMA,
@@ -139,11 +134,36 @@ class Output:
             "versions": versions(),
             "checksum": array_checksum(array),
         }
-        beside = self._work.folder / "sidecar.json"
-        beside.write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
-        beside.replace(sidecar_of(out))
+        beside = "sidecar.json"
+        self._work.keep(beside, json.dumps(found, indent=1, ensure_ascii=False).encode("utf-8", "replace"))
+        with named(out):
+            self._journal.copy_to(new)
+            sidecar_of(out).unlink(missing_ok=True)  # it describes what is overwritten
+            new.replace(out)
+            (self._work.folder / beside).replace(sidecar_of(out))
         self._work.discard()
         return load(out)
+
+
+def _kept(progress: Path) -> dict[str, Any] | None:
+    """What was known beside the rows; None where that is missing or damaged."""
+    try:
+        found = json.loads(progress.read_text(encoding="utf-8"))
+        named_rows = {int(row): str(cause) for row, cause in found["broken"].items()}
+        return {"seconds": float(found["seconds"]), "n_cut": int(found["n_cut"]), "broken": named_rows}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _width(path: Path) -> int | None:
+    """Features of the rows in a file; None where it is missing or its head is damaged."""
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        return int(shape[1])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,13 +12,12 @@ import numpy as np
 
 from saln.datasets import DataError
 from saln.datasets.errors import Array
+from saln.writing import write_table
 
 if TYPE_CHECKING:
     from saln.inspection.result import Look
 
 SCHEMA = "saln.look/1"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Beginnings of texts that a spreadsheet takes for formulas."""
 
 
 def columns(found: Look) -> dict[str, Array]:
@@ -65,24 +63,21 @@ def write_csv(found: Look, path: Path, ids: Sequence[str] | None = None) -> Path
         if len(ids) != len(found):
             raise DataError(f"ids are {len(ids)}; wanted {len(found)}, one a row")
         shown = {"row": shown.pop("row"), "id": list(ids), **shown}
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow([cell(name) for name in shown])
-        table.writerows([cell(value) for value in row] for row in zip(*shown.values(), strict=True))
+    write_table(path, [shown, *(map(in_figures, row) for row in zip(*shown.values(), strict=True))])
     return path
 
 
-def cell(value: Any) -> Any:
-    """A value as it stands in a csv file: no text is run as a formula, and what is not known is empty.
+def in_figures(value: Any) -> Any:
+    """A number in six figures, nothing where it is not known, and anything else as it is.
 
     Examples
     --------
-    >>> [cell(value) for value in ("=1+1", "a=1", -0.5, float("nan"))]
-    ["'=1+1", 'a=1', '-0.5', '']
+    >>> [in_figures(value) for value in (-0.25, float("nan"), -3, "a")]
+    ['-0.25', '', -3, 'a']
     """
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return value
 
 
 def document(found: Look) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import psutil
+
+from saln.datasets.room import available_bytes, in_words
 
 DEFAULT_MEMORY = 1 << 29
 LEAST = 32 << 20
@@ -16,7 +17,6 @@ _UNITS = {"": 1, "B": 1} | {
     for power, prefix in enumerate("KMGT", start=1)
     for binary in ("i", "")
 }
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # cgroup v2, v1
 
 
 def parse_bytes(name: str, text: str) -> int:
@@ -33,34 +33,10 @@ def parse_bytes(name: str, text: str) -> int:
     return int(float(found[1]) * unit)
 
 
-def in_words(n_bytes: float) -> str:
-    """Bytes for people.
-
-    >>> from saln.offline.budget import in_words
-    >>> in_words(3 << 29)
-    '1.5 GiB'
-    """
-    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if n_bytes >= size:
-            return f"{n_bytes / size:.4g} {unit}"
-    return f"{n_bytes:.0f} bytes"
-
-
 def anonymous_bytes() -> int:
     """Memory that this process holds and that is not a file's; 0 where the system does not tell them apart."""
     held = psutil.Process().memory_info()
     return int(held.rss - getattr(held, "shared", held.rss))
-
-
-def available_bytes() -> int:
-    """Memory that can be had without swapping, page cache that can be dropped included."""
-    available = int(psutil.virtual_memory().available)
-    for path in _LIMITS:
-        try:
-            available = min(available, int(Path(path).read_text()))
-        except (OSError, ValueError):  # absent, or "max"
-            continue
-    return available
 
 
 def fits(n_bytes: int) -> bool:

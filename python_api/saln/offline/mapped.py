@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import struct
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from saln.datasets import ArrayFile, DataError
+from saln.datasets.npy import find_member, read_header
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -108,15 +110,14 @@ class Mapped:
 def open_npy(path: Path) -> Mapped:
     """The array of an npy file."""
     with path.open("rb") as file:
-        return _map_npy(path, file, "mapped")
+        return _map_npy(path, file, "mapped", path.stat().st_size)
 
 
 def open_npz(file: ArrayFile, name: str) -> Mapped:
     """One array of an npz file, mapped where it lies there uncompressed, else loaded."""
     path = file.path
     with zipfile.ZipFile(path) as archive:
-        members = {member.filename: member for member in archive.infolist()}
-    member = members[name if name in members else f"{name}.npy"]
+        member = find_member(archive, path, name)
     if member.compress_type != zipfile.ZIP_STORED:
         return Mapped(file.read(name), "loaded whole: compressed in the npz file")
     with path.open("rb") as content:
@@ -125,7 +126,7 @@ def open_npz(file: ArrayFile, name: str) -> Mapped:
         if fields[0] != b"PK\x03\x04":
             raise DataError(f"{path}: '{name}' does not lie where the file's directory says")
         content.seek(fields[-2] + fields[-1], os.SEEK_CUR)  # the member's name and extra field
-        return _map_npy(path, content, "mapped in the npz file")
+        return _map_npy(path, content, "mapped in the npz file", member.file_size)
 
 
 def open_safetensors(path: Path, name: str) -> Mapped:
@@ -141,18 +142,14 @@ def open_safetensors(path: Path, name: str) -> Mapped:
     return Mapped(array, "mapped", path=path, offset=offset, bfloat16=kind == "BF16")
 
 
-def _map_npy(path: Path, file: BinaryIO, how: str) -> Mapped:
-    version = np.lib.format.read_magic(file)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read_header(file)
-    if dtype.hasobject:
-        raise DataError(f"{path}: holds Python objects, which are not read")
-    order = "F" if fortran and len(shape) > 1 else "C"
-    return Mapped(_map(path, dtype, shape, order, file.tell()), how, path=path, offset=file.tell())
+def _map_npy(path: Path, file: BinaryIO, how: str, size: int) -> Mapped:
+    found = read_header(file, str(path), size)
+    order = "F" if found.fortran and len(found.shape) > 1 else "C"
+    return Mapped(_map(path, found.dtype, found.shape, order, found.offset), how, path=path, offset=found.offset)
 
 
 def _map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any, offset: int) -> Array:
-    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    n_bytes = math.prod(shape) * dtype.itemsize
     if path.stat().st_size < offset + n_bytes:
         raise DataError(f"{path}: ends after {path.stat().st_size} bytes; wanted {offset + n_bytes}")
     if not n_bytes:

@@ -6,6 +6,7 @@ import io
 
 import torch
 
+from saln.datasets import DataError, load_state
 from saln.journal import Unfinished
 from saln.sampling.chooser import Chooser
 
@@ -20,7 +21,10 @@ class Memories:
         kept = work.folder / self._name(resumed)
         if not kept.exists():
             raise RuntimeError(f"{kept} is missing, without which nothing can follow: begin anew with --restart")
-        self._memory.load_state_dict(torch.load(kept, weights_only=True))
+        try:
+            self._memory.load_state_dict(load_state(kept))
+        except DataError as error:
+            raise DataError(f"{error}; begin anew with --restart") from error
 
     def keep(self, n_chosen: int) -> None:
         """The block up to that batch is about to be recorded: all before it is."""

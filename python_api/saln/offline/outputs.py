@@ -13,6 +13,7 @@ from saln.datasets import DataError
 from saln.datasets.outputs import refuse_input
 from saln.journal import Journal, Unfinished
 from saln.needs import extra_pilot
+from saln.writing import named, sync
 
 ENDINGS = (".npy", ".npz", ".parquet")
 BLOCK = 1 << 20
@@ -33,15 +34,17 @@ def publish(work: Unfinished, journal: Journal, output: Path, name: str, column:
     that counts.
     """
     new = work.folder / f"output{output.suffix}"
-    new.unlink(missing_ok=True)
-    if output.suffix.lower() == ".npy":
-        journal.copy_to(new)
-    elif output.suffix.lower() == ".npz":
-        arrays: dict[str, Any] = {name: journal.array()}
-        np.savez(new, **arrays)
-    else:
-        _write_parquet(new, journal.array(), column)
-    new.replace(output)
+    with named(output):
+        new.unlink(missing_ok=True)
+        if output.suffix.lower() == ".npy":
+            journal.copy_to(new)
+        elif output.suffix.lower() == ".npz":
+            arrays: dict[str, Any] = {name: journal.array()}
+            np.savez(new, **arrays)
+        else:
+            _write_parquet(new, journal.array(), column)
+        sync(new)
+        new.replace(output)
     work.discard()
 
 

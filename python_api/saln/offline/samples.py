@@ -14,6 +14,7 @@ from torch import Tensor
 from saln.offline.rows import Reader, Source
 from saln.selectors import Selector
 from saln.superbatch import FLOATING, SHAPES, SuperBatch
+from saln.writing import whole
 
 
 class Gathered(SuperBatch):
@@ -131,12 +132,14 @@ def mappable(source: Source, copy: Path, block_bytes: int) -> Source:
     if reader.whole() is not None:
         return source
     if not copy.exists():
-        new, step = copy.with_suffix(".new"), max(1, block_bytes // reader.row_bytes)
-        dtype = np.float32 if reader.dtype == torch.bfloat16 else reader.read(0, 0).numpy().dtype
-        rows = np.lib.format.open_memmap(new, "w+", dtype, (reader.n_rows, reader.width))
-        for start in range(0, reader.n_rows, step):
-            stop = min(start + step, reader.n_rows)
-            rows[start:stop] = reader.read(start, stop).to(torch.from_numpy(rows[:0]).dtype).numpy()
-        rows.flush()
-        new.replace(copy)
+        step = max(1, block_bytes // max(1, reader.row_bytes))
+        dtype = torch.float32 if reader.dtype == torch.bfloat16 else reader.dtype
+        descr = np.lib.format.dtype_to_descr(torch.empty(0, dtype=dtype).numpy().dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (reader.n_rows, reader.width)}
+        # Written, not mapped: where the disk is full, a mapped file ends the program without a word.
+        with whole(copy) as new, new.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, reader.n_rows, step):
+                rows = reader.read(start, min(start + step, reader.n_rows)).to(dtype)
+                file.write(rows.numpy().data)
     return Source(source.role, copy)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from saln.datasets.room import in_words
 from saln.journal import Journal, Unfinished
-from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget, in_words
+from saln.offline.budget import DEFAULT_MEMORY, LEAST, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
 from saln.offline.memories import Memories

@@ -10,6 +10,7 @@ from saln.catalogue import Words
 from saln.pages.audit_figures import panels
 from saln.pages.page import inline, render
 from saln.pages.panels import drawn, write_picture
+from saln.writing import write_text
 
 
 def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str = "en") -> Path:
@@ -30,7 +31,7 @@ def write_audit(audit: Audit, path: Path, command: str | None = None, lang: str 
     """
     if path.suffix.lower() != ".html":
         return write_picture(panels(audit, Words(lang)), path)
-    path.write_text(audit_html(audit, command, lang), encoding="utf-8")
+    write_text(path, audit_html(audit, command, lang))
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 from saln.catalogue import Words
 from saln.pages.contents import pilot_figures
 from saln.pilot.output.result import PilotResult
+from saln.writing import made, write_table, write_text
 
 SCHEMA = "saln.pages/1"
 DRAWN = ("drawn.json", "drawn.csv")
@@ -34,8 +34,7 @@ def write_data(result: PilotResult, folder: Path) -> list[Path]:
         titles and captions are in English.
     """
     drawn = [(each.name, each.title, each.caption, each.data) for each in pilot_figures(result, Words())]
-    folder.mkdir(parents=True, exist_ok=True)
-    as_json, as_csv = (folder / name for name in DRAWN)
+    as_json, as_csv = (made(folder) / name for name in DRAWN)
     document = {
         "schema": SCHEMA,
         "data": result.data.name,
@@ -44,14 +43,9 @@ def write_data(result: PilotResult, folder: Path) -> list[Path]:
             for name, title, caption, data in drawn
         ],
     }
-    as_json.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    with open(as_csv, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for name, _, _, data in drawn:
-            for datum in data:
-                known = _known(asdict(datum))
-                table.writerow([name, *("" if known[key] is None else known[key] for key in COLUMNS[1:])])
+    write_text(as_json, json.dumps(document, indent=1))
+    rows = [(name, _known(asdict(datum))) for name, _, _, data in drawn for datum in data]
+    write_table(as_csv, [COLUMNS, *([name, *(known[key] for key in COLUMNS[1:])] for name, known in rows)])
     return [as_json, as_csv]
 
 

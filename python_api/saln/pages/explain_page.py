@@ -17,6 +17,7 @@ from saln.pages.page import inline, render
 from saln.pages.panels import Panel, drawn, write_picture
 from saln.pages.samples import thumbnails
 from saln.pages.style import COLOURS, INK
+from saln.writing import write_text
 
 SMALLEST = 1e-4
 ROWS_NAMED = 24
@@ -177,7 +178,7 @@ def write_explanation(
         pictures=inline(drawn(panels(found, words))),
         command=command,
     )
-    path.write_text(page, encoding="utf-8")
+    write_text(path, page)
     return path
 
 

@@ -31,6 +31,7 @@ from saln.pilot.output.words import (
     until_paid,
     value,
 )
+from saln.writing import write_text
 
 SIDE_BY_SIDE = 5
 """Methods beside uniform in one table."""
@@ -66,7 +67,7 @@ def render_report(
     ValueError
         Another language.
     """
-    path.write_text(report_html(result, command, images, lang), encoding="utf-8")
+    write_text(path, report_html(result, command, images, lang))
     return path
 
 

@@ -16,6 +16,7 @@ from saln.inspection.table import label_column
 from saln.pages import look_figures
 from saln.pages.look_rows import Rows, Shown
 from saln.pages.page import inline, render
+from saln.writing import write_text
 
 SUSPECTS, GROUPS, OUTLIERS, LITTLE, PAIRS = 48, 12, 24, 12, 12
 """Shown of each."""
@@ -70,7 +71,7 @@ def write_look(
     DataError
         The data have another number of rows.
     """
-    path.write_text(look_html(found, Words(lang), data, name, command), encoding="utf-8")
+    write_text(path, look_html(found, Words(lang), data, name, command))
     return path
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from saln.datasets import DataError
 from saln.pages.page import Drawn
 from saln.pages.style import WIDTH, drawing, system_fonts, wide_font
+from saln.writing import whole
 
 PICTURES = (".svg", ".png", ".pdf")
 TITLE = 0.3
@@ -59,7 +60,8 @@ def write_picture(panels: Iterable[Panel], path: Path) -> Path:
         for axes, panel in zip(places, found, strict=True):
             panel.draw(axes)
             axes.set_title(panel.title)
-        figure.savefig(path, dpi=160, metadata={"Date": None} if suffix == ".svg" else None)
-    if suffix == ".svg":
-        path.write_text(system_fonts(path.read_text("utf-8")), "utf-8")
+        with whole(path) as new:
+            figure.savefig(new, dpi=160, metadata={"Date": None} if suffix == ".svg" else None)
+            if suffix == ".svg":
+                new.write_text(system_fonts(new.read_text("utf-8")), "utf-8")
     return path

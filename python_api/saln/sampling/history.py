@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saln.datasets import DataError
-from saln.datasets.errors import one_line
+from saln.datasets import ArrayFile, DataError
+from saln.datasets.errors import describe, one_line
 from saln.sampling.forward import losses_and_residuals, watched
+from saln.writing import whole
 
 WITHOUT_SAMPLER = "count in the loop, `with history(model, rows, labels):` around the forward pass"
 KEPT = ("n_records", "lengths", "right", "learned", "forgotten")
@@ -156,19 +157,23 @@ class History:
         path = Path(path)
         if path.suffix != ".npz":
             raise ValueError(f"{path}: unknown ending '{path.suffix}' of a history; wanted .npz")
-        np.savez(path, early=self.early, **{name: value.numpy() for name, value in self.state_dict().items()})
+        with whole(path) as new:
+            np.savez(new, early=self.early, **{name: value.numpy() for name, value in self.state_dict().items()})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> History:
         """Read what `save` wrote; a DataError if the file holds something else."""
         path = Path(path)
-        if not path.is_file():
-            raise DataError(f"{path}: no such file")
+        file = ArrayFile(path)
+        missing = [name for name in (*KEPT, "early") if name not in file.names]
+        if missing:
+            raise DataError(f"{path}: holds no '{missing[0]}'; wanted a file that saln.History.save wrote")
+        arrays = {name: file.read(name) for name in KEPT}
+        n_rows = arrays["n_records"].size
+        for name, array in arrays.items():
+            if array.shape != (n_rows,) or array.dtype.kind not in "fiub":
+                raise DataError(f"{path}: '{name}' is {describe(array)}; wanted {n_rows} numbers, one a row")
         with one_line(path):
-            file = np.load(path, allow_pickle=False)
-            missing = [name for name in (*KEPT, "early") if not hasattr(file, "files") or name not in file.files]
-            if missing:
-                raise DataError(f"{path}: holds no '{missing[0]}'; wanted a file that saln.History.save wrote")
-            found = cls(len(file["n_records"]), early=int(file["early"]))
-            found.load_state_dict({name: torch.from_numpy(file[name]) for name in KEPT})
+            found = cls(n_rows, early=int(file.read("early")))
+            found.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
         return found

@@ -12,6 +12,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
+from saln.writing import whole
 
 if TYPE_CHECKING:
     from saln.integrations.tensorboard import SelectionLog
@@ -68,4 +69,5 @@ class Follow(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            torch.save(self._sampler.state_at(*self.place), folder / FILE)
+            with whole(folder / FILE) as new:
+                torch.save(self._sampler.state_at(*self.place), new)

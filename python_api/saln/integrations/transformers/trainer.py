@@ -7,12 +7,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from saln.datasets import load_state
 from saln.integrations.accelerate import prepare_loader
 from saln.integrations.loaders import arguments_of, refuse_iterable
 from saln.integrations.needs import refuse_dropping_weights, weights_at
@@ -70,7 +70,7 @@ class SelectingTrainer:
 
     def _restore_sampler(self, path: Path) -> None:
         if path.is_file():
-            self.batch_sampler.load_state_dict(torch.load(path, weights_only=True))
+            self.batch_sampler.load_state_dict(load_state(path))
             self._follow.restored = self.batch_sampler.next_place
         elif self.batch_sampler.has_memory:
             raise ValueError(

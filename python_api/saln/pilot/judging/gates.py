@@ -169,7 +169,7 @@ def _document(path: Path, text: str) -> Any:
         return tomllib.loads(text)
     except PilotError:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PilotError(f"{path}: {error}") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from saln.pilot.judging.intervals import Interval
 from saln.pilot.judging.measures import MEASURES, measures
 from saln.pilot.output.result import PilotResult
 from saln.pilot.training.run import Run
+from saln.writing import made, whole, write_table, write_text
 
 RESULT = "result.json"
 CHOSEN = "chosen"
@@ -28,22 +28,17 @@ Rows = Iterable[tuple[Any, ...]]
 
 def write_json(result: PilotResult, folder: Path, command: str | None = None) -> Path:
     """`PilotResult.as_dict` in `result.json`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RESULT
-    path.write_text(json.dumps({**result.as_dict(), "command": command}, indent=1), "utf-8")
+    path = made(folder) / RESULT
+    write_text(path, json.dumps({**result.as_dict(), "command": command}, indent=1))
     return path
 
 
 def write_tables(result: PilotResult, folder: Path) -> list[Path]:
     """A CSV file for each of `TABLES`."""
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, (columns, rows) in TABLES.items():
-        paths.append(folder / name)
-        with open(paths[-1], "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(rows(result))
+        paths.append(made(folder) / name)
+        write_table(paths[-1], [columns, *rows(result)])
     return paths
 
 
@@ -149,8 +144,8 @@ def write_chosen(result: PilotResult, job: Job, folder: Path) -> list[Path]:
     were told (-1 where a row could not be chosen), and `class_names`; `is_test` bool, and where the training predicts
     classes of these rows, `predictions` int32, of the last evaluation (-1 where `is_test` is false).
     """
-    (folder / CHOSEN).mkdir(parents=True, exist_ok=True)
-    return [_write_run(run, result, job, folder / CHOSEN / f"{file_name(run)}.npz") for run in result.runs]
+    chosen = made(folder / CHOSEN)
+    return [_write_run(run, result, job, chosen / f"{file_name(run)}.npz") for run in result.runs]
 
 
 def file_name(run: Run) -> str:
@@ -159,6 +154,7 @@ def file_name(run: Run) -> str:
     >>> import torch
     >>> from saln.pilot.output.files import file_name
     >>> from saln.pilot.training.run import Run
+    from saln.writing import made, whole, write_table, write_text
     >>> file_name(Run("guard:floor=0.5:jest", 2, (), 0.0, torch.zeros(0), torch.zeros(0), torch.zeros(0)))
     'guard-floor=0.5-jest-seed2'
     """
@@ -177,7 +173,8 @@ def _write_run(run: Run, result: PilotResult, job: Job, path: Path) -> Path:
         arrays["class_names"] = np.asarray(result.data.class_names, dtype=np.str_)
     if run.predicted is not None:
         arrays["predictions"] = _spread(n_rows, pool.test_rows, run.predicted)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    with whole(path) as new:
+        np.savez_compressed(new, **arrays)  # type: ignore[arg-type]
     return path
 
 

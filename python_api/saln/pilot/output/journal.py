@@ -131,9 +131,14 @@ class Journal:
     def _write(self, seconds: float, statement: str = "SELECT 1", *values: Any) -> None:
         """One transaction, of something that took so long."""
         self.seconds += seconds
-        with self._db:
-            self._db.execute("INSERT INTO spent VALUES (?)", (seconds,))
-            self._db.execute(statement, values)
+        try:
+            with self._db:
+                self._db.execute("INSERT INTO spent VALUES (?)", (seconds,))
+                self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise PilotError(
+                f"{self.path}: cannot be written: {error}; what was before is kept: the same command goes on"
+            ) from error
 
     def _read(self, gates: tuple[str, ...]) -> tuple[str, ...]:
         """Take over what is there, or begin; the gates that the pilot began with."""
