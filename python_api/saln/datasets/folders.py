@@ -91,9 +91,9 @@ def joined(parts: Mapping[str, Opened], where: str) -> Opened:
 
 def _names(found: Sequence[Any], where: Path) -> list[str]:
     """Names of what lies in the same folder; a DataError about one that leads elsewhere."""
-    wrong = next((each for each in found if not isinstance(each, str) or PurePath(each).name != each), None)
-    if wrong is not None:
-        raise DataError(f"{where}: names {wrong!r}; wanted the name of something in its folder")
+    wrong = [each for each in found if not isinstance(each, str) or PurePath(each).name != each]
+    if wrong:
+        raise DataError(f"{where}: names {wrong[0]!r}; wanted the name of something in its folder")
     return [str(each) for each in found]
 
 

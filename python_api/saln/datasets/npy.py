@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -68,7 +69,16 @@ def read_npy(path: Path) -> Array:
         n_bytes = read_header(file, str(path), path.stat().st_size).n_bytes
         require_room(n_bytes, str(path))
         file.seek(0)
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+        return _read(file, str(path))
+
+
+def _read(file: IO[bytes], what: str) -> Array:
+    array = np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    if array.dtype.kind == "U" and array.size:
+        codes = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).view(np.uint32)
+        if np.any((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))):
+            raise DataError(f"{what}: holds texts with characters that there are not")
+    return array
 
 
 def map_npy(path: Path) -> Array:
@@ -97,7 +107,7 @@ def read_npz(path: Path, name: str) -> Array:
             n_bytes = read_header(file, what, member.file_size).n_bytes
         require_room(n_bytes, what, member.compress_size)
         with archive.open(member) as file:
-            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+            return _read(file, what)
 
 
 def find_member(archive: zipfile.ZipFile, path: Path, name: str) -> zipfile.ZipInfo:

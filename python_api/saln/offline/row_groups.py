@@ -12,6 +12,7 @@ import pyarrow.parquet
 from torch import Tensor
 
 from saln.datasets import DataError
+from saln.datasets.errors import one_line
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -42,13 +43,13 @@ class RowGroups:
     def __init__(self, path: Path, columns: Sequence[str], *, side_by_side: bool) -> None:
         self.how = "streamed by row group"
         self._path, self._columns, self._side_by_side = path, list(columns), side_by_side
-        try:
+        with one_line(path):
             # Mapped, what is compressed needs no memory of its own; without pre_buffer pages are read one by one.
             self._file = pyarrow.parquet.ParquetFile(str(path), memory_map=True, pre_buffer=False)
-        except pyarrow.ArrowException as error:
-            raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
         meta = self._file.metadata
         sizes = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
+        if min(sizes, default=0) < 0:
+            raise DataError(f"{path}: says of a row group that it has {min(sizes)} rows")
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)  # [groups + 1]
         self.n_rows = int(self._starts[-1])
         self._group = -1
@@ -111,10 +112,11 @@ class RowGroups:
             self._batches = self._file.iter_batches(batch_size=step, row_groups=[group], columns=self._columns)
         while row >= self._at + len(self._now):
             self._at += len(self._now)
-            try:
-                self._now = self._decode(next(self._batches))
-            except pyarrow.ArrowException as error:
-                raise DataError(f"{self._path}: cannot be read: {str(error).splitlines()[0]}") from error
+            with one_line(self._path):
+                batch = next(self._batches, None)
+                if batch is None:
+                    raise DataError(f"{self._path}: ends before row {row}; it says that it has {self.n_rows} rows")
+                self._now = self._decode(batch)
 
     def _decode(self, batch: Any) -> Array:
         """Numbers `[rows, width]` of a record batch."""
