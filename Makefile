@@ -4,6 +4,7 @@ TORCH ?= torch==2.13.0 triton==3.9.0
 VENV ?= .venv
 NEWEST_PYTHON ?= python3.14
 FUZZ ?= --minutes 15
+SALN_FUZZ_SECONDS ?= 600
 # Wheels are made in this folder, with the module _C for each of these Pythons.
 WHEELS ?= build/wheels
 WHEEL_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
@@ -43,6 +44,11 @@ $(VENV)/test: $(VENV)/package
 	$(BIN)/pip install --quiet --group test
 	@touch $@
 
+$(VENV)/fuzz: $(VENV)/test
+	@echo "== what guides the fuzzer by coverage; without it, it runs at random"
+	-$(BIN)/pip install --quiet --group fuzz
+	@touch $@
+
 $(VENV)/integrations: $(VENV)/test
 	@echo "== what the tests of trainers need"
 	$(BIN)/pip install --quiet --group integrations
@@ -77,8 +83,10 @@ test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
 	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
 
-fuzz: $(VENV)/test  ## the property tests on many examples, for FUZZ="--minutes 15" or --examples 1000000
+fuzz: $(VENV)/fuzz  ## properties on many examples, for FUZZ="--minutes 15" or --examples 1000000; damaged files for SALN_FUZZ_SECONDS
 	$(BIN)/python -m bench.fuzz $(FUZZ)
+	@echo "== damaged files to every reader for SALN_FUZZ_SECONDS=$(SALN_FUZZ_SECONDS) in all; what is found is in build/fuzz"
+	SALN_FUZZ_SECONDS=$(SALN_FUZZ_SECONDS) PYTHONPATH=tests:python_api:. $(BIN)/python -m fuzz.read_files
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"

@@ -122,7 +122,7 @@ def targets() -> list[Target]:
         Target("jsonl", ".jsonl", lines, everything),
         Target("picture", ".png", pictures, lambda path: decode_picture(path.read_bytes(), str(path))),
         Target("images", ".png", pictures, class_folder),
-        Target("saved", ".state", [saved], saved_dataset),
+        Target("saved", ".state", [saved, b'{"splits": []}'], saved_dataset),
         Target("history", ".npz", [history()], History.load),
         Target("state", ".pt", [*state, pickle.dumps({"a": 1})], load_state),
         Target("sidecar", ".npy.json", [sidecar()], beside_features),
@@ -130,7 +130,7 @@ def targets() -> list[Target]:
         Target("toml", ".toml", [b'gates = ["time_to_accuracy <= 0.8 * uniform"]'], read_gates, (PilotError,)),
         Target("pilot", ".sqlite", [pilot()], pilot_journal, (PilotError,)),
         Target("journal", ".done", [b"[0, 4, 123]\n[4, 6, 456]\n"], rows_journal, (ValueError,)),
-        Target("facts", ".facts", [b'{"k": 2, "file": {"bytes": 3}}'], facts, (ValueError,)),
+        Target("facts", ".facts", [b'{"k": {"bytes": 2}}'], facts, (ValueError,)),
     ]
 
 
@@ -163,11 +163,10 @@ def saved_dataset(path: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "data.arrow").write_bytes(arrow(pa.ipc.new_stream))
     for name in ("state.json", "dataset_dict.json"):
-        (folder / name).write_bytes(path.read_bytes())
-        try:
-            read_source(folder)
-        finally:
-            (folder / name).unlink()
+        (folder / name).unlink(missing_ok=True)
+    content = path.read_bytes()
+    (folder / ("dataset_dict.json" if b"splits" in content else "state.json")).write_bytes(content)
+    read_source(folder)
 
 
 def beside_features(path: Path) -> None:
@@ -198,7 +197,7 @@ def rows_journal(path: Path) -> None:
 
 def facts(path: Path) -> None:
     """The file as what a result was begun with."""
-    with Unfinished(path.parent / "s.npy", {"k": 2}, result="s", restart=True) as work:
+    with Unfinished(path.parent / "s.npy", {"k": {"bytes": 2}}, result="s", restart=True) as work:
         Journal(work, "s", (6, 2), FLOAT).record(0, np.ones((2, 2), FLOAT))
         (work.folder / "facts.json").write_bytes(path.read_bytes())
-    Unfinished(path.parent / "s.npy", {"k": 2}, result="s", restart=False)
+    Unfinished(path.parent / "s.npy", {"k": {"bytes": 2}}, result="s", restart=False)

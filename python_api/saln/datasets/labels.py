@@ -50,9 +50,8 @@ def class_numbers(
     missing = _missing(labels)
     if missing.any():
         raise DataError(f"{what} is missing in {rows_in_words(missing)}; wanted a label for every row")
-    parts = np.flatnonzero(~np.isfinite(labels) | (labels != np.round(labels))) if labels.dtype.kind == "f" else ()
-    if len(parts):
-        row = int(parts[0])
+    if labels.dtype.kind == "f" and not np.all(np.isfinite(labels) & (labels == np.round(labels))):
+        row = int(np.flatnonzero(~np.isfinite(labels) | (labels != np.round(labels)))[0])
         raise DataError(
             f"{what} is {labels[row]} in row {row}; wanted whole numbers or texts, classes (a number to predict is a "
             "target)"
