@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 import shutil
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """Beginnings of texts that a spreadsheet takes for formulas."""
@@ -101,6 +105,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a text in UTF-8; what has no place in it, such as half of a pair of UTF-16, becomes a question mark."""
     write_bytes(path, text.encode("utf-8", "replace"))
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an npy file. To a file on disk numpy writes itself, and does not say so where the end found no room."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_bytes(path, content.getvalue())
 
 
 def write_table(path: Path, rows: Iterable[Iterable[Any]]) -> None:

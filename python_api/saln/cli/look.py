@@ -58,15 +58,13 @@ def look(
 ) -> None:
     """Look at a dataset: wrong labels, near copies, leaks, outliers, imbalance; a page, a table, the rows to keep."""
     with one_line_errors():
-        import numpy as np
-
         import saln
         from saln.catalogue import Words
         from saln.cli.features import features_of
         from saln.datasets import DataError
         from saln.inspection.keep import check_rules
         from saln.pages.look_page import write_look
-        from saln.writing import whole
+        from saln.writing import write_array
 
         Words(lang)  # errors before anything is done, not after
         check_rules(keep_share, split(drop))
@@ -96,8 +94,7 @@ def look(
         if csv is not None:
             found.to_csv(csv, source.ids)
         if keep is not None:
-            with whole(keep) as new:
-                np.save(new, kept)
+            write_array(keep, kept)
     if as_json:
         outputs = {"report": str(output), "csv": None if csv is None else str(csv), "kept": len(kept)}
         typer.echo(json.dumps({**found.as_dict(), "command": command, **outputs}))

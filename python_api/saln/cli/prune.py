@@ -59,14 +59,13 @@ def prune(
     Rows that DATA marks as test rows are not kept and count for nothing.
     """
     with one_line_errors():
-        import numpy as np
         import torch
 
         from saln.cli.features import features_of
         from saln.datasets import ArrayFile, DataError, read_source
         from saln.features import load
         from saln.pruning.prune import READ_NO_FEATURES, choose
-        from saln.writing import whole
+        from saln.writing import write_array
 
         begun = time.perf_counter()
         writable(output, data, features, labels, chosen, losses, *(history or []))
@@ -98,8 +97,7 @@ def prune(
             history=history, balanced=balanced, similarity=similarity, seed=seed, **given,
         )  # fmt: skip
         rows = found.rows.cpu()
-        with whole(output) as new:
-            np.save(new, rows.numpy())
+        write_array(output, rows.numpy())
         classes = {}
         if source.labels is not None:
             pool = source.labels if source.is_test is None else source.labels[~source.is_test]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from saln.datasets import DataError
 from saln.pages.page import Drawn
 from saln.pages.style import WIDTH, drawing, system_fonts, wide_font
-from saln.writing import whole
+from saln.writing import write_bytes, write_text
 
 PICTURES = (".svg", ".png", ".pdf")
 TITLE = 0.3
@@ -60,8 +61,10 @@ def write_picture(panels: Iterable[Panel], path: Path) -> Path:
         for axes, panel in zip(places, found, strict=True):
             panel.draw(axes)
             axes.set_title(panel.title)
-        with whole(path) as new:
-            figure.savefig(new, dpi=160, metadata={"Date": None} if suffix == ".svg" else None)
-            if suffix == ".svg":
-                new.write_text(system_fonts(new.read_text("utf-8")), "utf-8")
+        content = io.BytesIO()
+        figure.savefig(content, format=suffix[1:], dpi=160, metadata={"Date": None} if suffix == ".svg" else None)
+    if suffix == ".svg":
+        write_text(path, system_fonts(content.getvalue().decode("utf-8")))
+    else:
+        write_bytes(path, content.getvalue())
     return path

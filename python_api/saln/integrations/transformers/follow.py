@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from saln.sampling.ahead import Place
 from saln.sampling.sampler import SpectralBatchSampler
-from saln.writing import whole
+from saln.writing import write_bytes
 
 if TYPE_CHECKING:
     from saln.integrations.tensorboard import SelectionLog
@@ -69,5 +70,6 @@ class Follow(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            with whole(folder / FILE) as new:
-                torch.save(self._sampler.state_at(*self.place), new)
+            content = io.BytesIO()
+            torch.save(self._sampler.state_at(*self.place), content)
+            write_bytes(folder / FILE, content.getvalue())

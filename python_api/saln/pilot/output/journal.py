@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import sqlite3
-import zipfile
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +34,8 @@ TABLES = (
     "CREATE TABLE longer (seed INTEGER, stretch REAL, curve TEXT, wall_seconds REAL, PRIMARY KEY (seed, stretch))",
 )
 """Texts but `method`, `processor` and `source` are JSON; `arrays` is an npz file."""
+NO_ROOM = re.compile("disk|readonly")
+"""What SQLite says where it cannot write."""
 ARRAYS = {"chosen": np.int32, "step_seconds": np.float64, "predicted": np.int32}
 """Tensors of a run as they are stored."""
 
@@ -90,8 +92,10 @@ class Journal:
         self._db = _open(self.path)
         try:
             self.first_gates = self._read(gates)
-        except (sqlite3.Error, zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # whatever a damaged file leads SQLite, zipfile, numpy and json to
             self.close()
+            if isinstance(error, sqlite3.OperationalError) and NO_ROOM.search(str(error)):
+                raise PilotError(f"{self.path}: cannot be written: {error}") from error
             raise Damaged(f"{self.path}: cannot be read ({error}); --fresh starts over") from error
 
     def close(self) -> None:
