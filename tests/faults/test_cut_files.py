@@ -51,15 +51,8 @@ def test_rows_that_are_cut_off_are_computed_again(tmp_path: Path, size: int) -> 
 
 
 DAMAGED = [
-    b"[0, 5, 1",
-    b"\xff\xfe\n",
-    b"{}\n",
-    b"[1]\n",
-    b"[0, 5, 1]\n",
-    b'["a", 2, 3]\n',
-    b"[-9, 5, 1]\n",
-    b"[0, 1e9, 1]\n",
-]
+    b"[0, 5, 1", b"\xff\xfe\n", b"{}\n", b"[1]\n", b"[0, 5, 1]\n", b'["a", 2, 3]\n', b"[-9, 5, 1]\n", b"[0, 1e9, 1]\n"
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", DAMAGED)
