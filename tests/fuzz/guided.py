@@ -7,16 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
-import torch  # noqa: F401 - too large to count lines of
-
-with atheris.instrument_imports(include=["saln", "zipfile", "json", "csv", "PIL", "numpy.lib"]):
-    from fuzz import seeds
-    from fuzz.read_files import FOUND, keep
-
 
 def main(name: str, seconds: float) -> None:
     """Does not return."""
+    import atheris  # not wanted where this is only looked at for doctests
+    import torch  # noqa: F401 - too large to count lines of
+
+    with atheris.instrument_imports(include=["saln", "zipfile", "json", "csv", "PIL", "numpy.lib"]):
+        from fuzz import seeds
+        from fuzz.read_files import FOUND, keep
+
     target = next(each for each in seeds.targets() if each.name == name)
     corpus = FOUND / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
