@@ -94,7 +94,7 @@ COMMANDS: dict[str, tuple[list[str], str]] = {
     "score": (["score", "x.npy", "c.npy"], ".npy"),
     "score to npz": (["score", "x.npy", "c.npy"], ".npz"),
     "select": (["select", "x.npy", "--batch-size", "4"], ".npy"),
-    "extract": (["extract", "x.npy", "--model", "job.py:make"], ".npy"),
+    "extract": (["extract", "x.npy", "--model", "job_on_a_full_disk.py:make"], ".npy"),
     "prune": (["prune", "t.csv", "--keep", "400"], ".npy"),
     "look": (["look", "t.csv"], ".html"),
     "audit": (["audit", "c.npy", "--groups", "t.csv:label"], ".html"),
@@ -116,7 +116,7 @@ def test_a_write_that_fails_halfway_is_named_and_loses_nothing(
     np.save("c.npy", rng.integers(0, 600, size=(500, 4)))
     rows = [f"{rng.normal():.4f},{rng.normal():.4f},{row % 2}" for row in range(600)]
     Path("t.csv").write_text("\n".join(["a,b,label", *rows]))
-    Path("job.py").write_text("import torch\n\n\ndef make():\n    return torch.nn.Identity()\n")
+    Path("job_on_a_full_disk.py").write_text("import torch\n\n\ndef make():\n    return torch.nn.Identity()\n")
     arguments, ending = COMMANDS[name]
     output = Path(f"out{ending}")
     output.write_bytes(b"old")
