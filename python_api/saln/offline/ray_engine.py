@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from saln.needs import missing
+
 if TYPE_CHECKING:
-    from saln.needs import missing
-from saln.offline.engines import Task
+    from saln.offline.engines import Task
 
 Array = npt.NDArray[Any]
 
