@@ -2,12 +2,14 @@
 
 A round tries tests/properties on so many examples that the tree of those tried stays small, from a seed of its own:
 `python -m pytest tests/properties --hypothesis-seed=SEED` with its SALN_EXAMPLES tries the same. The first round that
-fails ends it, with status 1 and what it said. `--output FILE` writes what was tried, property by property, as JSON.
+fails ends it, with status 1 and what it said. `--output FILE` writes what was tried, property by property, as JSON; a
+file that is there already is gone on with, so that many examples need not be tried in one go.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -59,26 +61,48 @@ def main() -> None:
     given = parser.parse_args()
     if not given.examples and given.minutes == float("inf"):
         parser.error("wanted --minutes, --examples or both")
-    begun, seeds, passed, invalid = time.monotonic(), 0, Counter[str](), 0
-    while time.monotonic() - begun < 60 * given.minutes and (not given.examples or passed.total() < given.examples):
-        found = run(given.seed + seeds)
-        if found.failed:
-            sys.exit(f"{found.failed}\nseed {given.seed + seeds}, SALN_EXAMPLES={TIMES}")
-        passed, invalid, seeds = passed + found.passed, invalid + found.invalid, seeds + 1
+    tried = Tried(given.output)
+    begun = time.monotonic()
+    for seed in itertools.count(given.seed):
         minutes = (time.monotonic() - begun) / 60
-        print(f"seed {given.seed + seeds - 1}: {passed.total()} examples passed, {minutes:.0f} min", flush=True)
-        if given.output:
-            report = {
-                **describe("bench.fuzz"),
-                "seeds": [given.seed, given.seed + seeds - 1],
-                "times": TIMES,
-                "examples": passed.total(),
-                "failing": 0,
-                "invalid": invalid,
-                "minutes": round(minutes, 1),
-                "by_property": dict(sorted(passed.items())),
-            }
-            given.output.write_text(json.dumps(report, indent=1) + "\n")
+        if minutes >= given.minutes or (given.examples and tried.passed.total() >= given.examples):
+            break
+        found = run(seed)
+        if found.failed:
+            sys.exit(f"{found.failed}\nseed {seed}, SALN_EXAMPLES={TIMES}")
+        tried.add(seed, found)
+        minutes = (time.monotonic() - begun) / 60
+        print(f"seed {seed}: {tried.passed.total()} examples passed, {minutes:.0f} min", flush=True)
+
+
+class Tried:
+    """What was tried so far, in a file where one is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        known = json.loads(path.read_text()) if path is not None and path.exists() else {}
+        self.passed = Counter[str](known.get("by_property", {}))
+        self._invalid = known.get("invalid", 0)
+        self._seeds: dict[str, list[int]] = known.get("seeds", {})  # by commit
+        self._about = describe("bench.fuzz")
+
+    def add(self, seed: int, found: Round) -> None:
+        """A round that passed."""
+        self.passed += found.passed
+        self._invalid += found.invalid
+        self._seeds.setdefault(self._about["git"]["commit"], []).append(seed)
+        if self._path is None:
+            return
+        report = {
+            **self._about,
+            "times": TIMES,
+            "seeds": self._seeds,
+            "examples": self.passed.total(),
+            "failing": 0,
+            "invalid": self._invalid,
+            "by_property": dict(sorted(self.passed.items())),
+        }
+        self._path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
