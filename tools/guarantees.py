@@ -244,7 +244,7 @@ INTRO = """\
 # Numerics and guarantees
 
 Written by `python -m tools.guarantees docs`. What saln_kernels computes, and in which order, is in [design.md](design.md);
-this page is what may be relied on, and which [tests](DEV.md#tests) would fail if it were not so.
+this page is what may be relied on, and which [tests](DEV.md#how-the-tests-are-built) would fail if it were not so.
 
 CUDA kernels are run here thread by thread on a CPU, Triton kernels by its interpreter; what was run on GPUs is in
 [performance.md](performance.md). Tests are counted as pytest collects them. Beside them properties were tried on

@@ -55,7 +55,7 @@ def write(folder: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as work:
         digits(Path(work))
         for name, arguments in REPORTS.items():
-            done = subprocess.run([sys.executable, "-m", "saln.cli", *arguments], cwd=work, check=False)
+            done = subprocess.run([sys.executable, "-m", "saln", *arguments], cwd=work, check=False)
             if done.returncode not in (0, 1, 3):  # gates failed or undecided
                 raise SystemExit(done.returncode)
             photograph(Path(work) / f"{name}.html", folder.absolute() / f"{name}.png", browser)

@@ -101,6 +101,22 @@ def test_scaled(backend: Backend, factor: float, dtype: torch.dtype) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("b", [4, 7])
+@pytest.mark.limited("triton_interpreted", b=(4,))
+def test_vectors_of_repeated_eigenvalues(backend: Backend, b: int, dtype: torch.dtype) -> None:
+    """Matrices a 1ᵀ + 1 aᵀ: all but two eigenvalues are zero, and no vector of theirs has a part of another's."""
+    count = 20_000 if backend.name == "cpu" else 100
+    a = torch.randn(count, b, dtype=torch.float64, generator=torch.Generator().manual_seed(b))
+    matrices = (a.unsqueeze(1) + a.unsqueeze(2)).to(dtype)
+    [found] = backend.answer(Call(matrices, "eigh", k=b))
+    v, exact = found.vectors.double(), matrices.double()
+    residual = (exact @ v - v * found.values.double().unsqueeze(1)).norm(dim=1)
+    eps = torch.finfo(dtype).eps
+    assert (residual <= 8 * b * eps * torch.linalg.matrix_norm(exact).unsqueeze(1)).all()
+    assert (v.mT @ v - torch.eye(b)).abs().max() <= 8 * b * eps
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("b", [9, 20, 50, 100])
 @pytest.mark.limited("triton_interpreted", b=(9,))

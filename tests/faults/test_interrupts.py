@@ -13,7 +13,7 @@ import pytest
 # Sends itself a signal when a function is called for the n-th time, and says how long it went on after that.
 DRIVER = """
 import importlib, os, signal, sys, time
-from saln.cli import main
+from saln.__main__ import main
 
 number, where, n = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 module, _, name = where.partition(":")

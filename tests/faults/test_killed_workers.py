@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import torch
 import kill_cases
 from rank_cases import run_ranks
 
+ROOT = Path(__file__).parents[2]
 # In a process of its own: PyTorch's handler of the signal raises wherever the program is just then.
 WORKERS = """
 import os, signal, sys
@@ -52,7 +54,8 @@ print(n_done, len(got), got == wanted)
 @pytest.mark.parametrize("name", ["spectral_candidates", "portfolio"])
 def test_a_killed_worker_is_told_and_the_same_batches_follow(tmp_path: Path, name: str) -> None:
     command = [sys.executable, "-c", WORKERS, str(tmp_path / "mark"), name]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "python_api", ROOT / "tests")))}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
     told, result = done.stdout.splitlines()
     assert re.search("DataLoader worker .* (is killed by signal|exited unexpectedly)", told)

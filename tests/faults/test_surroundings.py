@@ -67,7 +67,7 @@ def test_a_home_that_cannot_be_written_is_done_without(tmp_path: Path, home: str
     rows = [f"{row % 7},{row % 5},{row % 2}" for row in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]))
     settings = {name: value for name, value in os.environ.items() if not re.match("XDG|MPL", name)}
-    command = [sys.executable, "-m", "saln.cli", "look", "t.csv", "-o", "look.html"]
+    command = [sys.executable, "-m", "saln", "look", "t.csv", "-o", "look.html"]
     done = subprocess.run(
         command, cwd=tmp_path, env={**settings, "HOME": home}, capture_output=True, text=True, timeout=120
     )

@@ -320,7 +320,7 @@ def test_texts_that_are_no_tables_are_named(tmp_path: Path, name: str, content: 
 
 def in_a_process(path: Path) -> str:
     """What `saln prune` says of a file: where the reader's stack overflows, no exception is left to catch."""
-    command = [sys.executable, "-m", "saln.cli", "prune", str(path), "-o", str(path.with_name("keep.npy"))]
+    command = [sys.executable, "-m", "saln", "prune", str(path), "-o", str(path.with_name("keep.npy"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     return done.stderr.strip()

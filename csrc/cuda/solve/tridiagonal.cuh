@@ -49,7 +49,7 @@ SALN_DEVICE void tridiagonal_vectors(G& g, int n, int count, const T* d, const T
   const T close = T(kClose);
   each_row(g, count, [&](int j) {
     TridiagonalLU<T> lu(n, work + int64_t(j) * 5 * n);
-    lu.factor(n, d, e, lambda[j]);
+    lu.factor(n, d, e, beside<T>(lambda[j]));
     for (int i = 0; i < n; ++i) vectors[int64_t(j) * n + i] = T(philox_uniform(0, uint32_t(j), uint64_t(i)));
   });
   for (int round = 0; round < 3; ++round) {

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 from saln.datasets.errors import DataError
+from saln.needs import extra_pilot
 
 SMALL = 1 << 28
 """Bytes that are not asked about."""
@@ -31,6 +30,9 @@ def in_words(n_bytes: float) -> str:
 
 def available_bytes() -> int:
     """Memory that can be had without swapping, page cache that can be dropped included."""
+    with extra_pilot():
+        import psutil
+
     available = int(psutil.virtual_memory().available)
     for path in _LIMITS:
         try:

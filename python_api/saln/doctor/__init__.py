@@ -81,7 +81,7 @@ def diagnose() -> Diagnosis:
     """
     build = saln_kernels.build_info()
     serving = {status.name for status in build.backends if status.serves}
-    checks = [_planner(), *_checks("cpu", torch.device("cpu"))]
+    checks = [*_planner(), *_checks("cpu", torch.device("cpu"))]
     if build.gpus:
         for backend in ("cuda", "triton"):
             if backend in serving:
@@ -104,14 +104,16 @@ def _checks(backend: str, device: torch.device) -> list[Check]:
     return [_check(name, backend, function) for name, function in functions.items()]
 
 
-def _planner() -> Check:
-    """Whether the planner, a library of its own, says what a call would run."""
+def _planner() -> list[Check]:
+    """Whether the planner, a library of its own, says what a call would run; nothing where this Python has none."""
     features, candidates = torch.zeros(16, 4), torch.zeros(2, 8, dtype=torch.int64)
     try:
         found = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, 4)
     except RuntimeError as error:
-        return Check("plan", "cpu", False, str(error).splitlines()[0])
-    return Check("plan", "cpu", found.backend == "cpu", f"{found.backend}, {found.solver}")
+        if isinstance(error.__cause__, ModuleNotFoundError):  # `BuildInfo.missing` says so
+            return []
+        return [Check("plan", "cpu", False, str(error).splitlines()[0])]
+    return [Check("plan", "cpu", found.backend == "cpu", f"{found.backend}, {found.solver}")]
 
 
 def _check(name: str, backend: str, function: Callable[[str], torch.Tensor]) -> Check:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-import psutil
 import torch
 
 import saln_kernels
+from saln.needs import extra_pilot
 
 DISTRIBUTION = "saln-kernels"
 FLAGS = ("f16c", "fma", "avx2", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512_bf16", "amx_bf16")
@@ -75,6 +75,9 @@ class Machine:
 
 def this_machine() -> Machine:
     """What the machine, its packages and the environment are now."""
+    with extra_pilot():
+        import psutil
+
     name, flags = _processor()
     return Machine(
         system=f"{_distribution()}, {platform.system()} {platform.release()}, {platform.machine()}",

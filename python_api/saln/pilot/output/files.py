@@ -154,7 +154,6 @@ def file_name(run: Run) -> str:
     >>> import torch
     >>> from saln.pilot.output.files import file_name
     >>> from saln.pilot.training.run import Run
-    from saln.writing import made, whole, write_table, write_text
     >>> file_name(Run("guard:floor=0.5:jest", 2, (), 0.0, torch.zeros(0), torch.zeros(0), torch.zeros(0)))
     'guard-floor=0.5-jest-seed2'
     """
