@@ -42,7 +42,7 @@ sampler.remember(8)
 try:
     for batch in DataLoader(Killing(), batch_sampler=sampler, num_workers=2):
         got.append(batch.tolist())
-except RuntimeError as error:
+except (RuntimeError, ConnectionError) as error:  # a queue may find out first
     print(str(error).splitlines()[0])
 n_done, resumed = len(got), make(name)
 resumed.load_state_dict(sampler.state_at(0, n_done))
@@ -58,7 +58,7 @@ def test_a_killed_worker_is_told_and_the_same_batches_follow(tmp_path: Path, nam
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == 0, done.stderr
     told, result = done.stdout.splitlines()
-    assert re.search("DataLoader worker .* (is killed by signal|exited unexpectedly)", told)
+    assert re.search("DataLoader worker .* (is killed by signal|exited unexpectedly)|reset by peer", told)
     n_done, n, same = result.split()
     assert int(n_done) < 10
     assert (n, same) == ("28", "True")

@@ -41,6 +41,7 @@ def error_console() -> Any:
 
     rich takes a notebook for a terminal, or wants ipywidgets there, and draws each movement below the one before.
     """
-    from rich.console import Console
+    with extra_pilot():
+        from rich.console import Console
 
     return Console(stderr=True, force_jupyter=False, force_terminal=sys.stderr.isatty())

@@ -107,7 +107,7 @@ def eigenvectors(d, e, n, value, found, z, factors, B: tl.constexpr, K: tl.const
     lane = tl.arange(0, K)[None, :]
     _start(z, B, K, T)
     vectors = tl.zeros([B, K], T)
-    # A little above, so that T - value has one sign on what rounding alone tells apart: csrc/linalg/inverse_iteration.h.
+    # A little above: T - value then has one sign on what rounding alone tells apart (csrc/linalg/inverse_iteration.h).
     above: tl.constexpr = by_precision(T, 9.5367432e-7, 1.7763568394002505e-15)
     for _ in range(SOLVES):
         top = _solve(d, e, n, value + above, z, factors, B, K, T)
