@@ -90,7 +90,7 @@ fuzz: $(VENV)/fuzz  ## properties on many examples, for FUZZ="--minutes 15" or -
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"
-	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py
+	$(BIN)/python -m pytest tests/integrations python_api/saln/integrations tests/saln_offline/test_offline_ray.py $(PARALLEL) --durations=15
 
 docs: $(VENV)/docs  ## the site of the documentation in build/site, and its tests; needs no network
 	$(BIN)/mkdocs build --strict --quiet

@@ -218,7 +218,8 @@ def _picture(file: BinaryIO) -> Image.Image:
 @cache
 def _formats() -> list[str]:
     """Those of `FORMATS` that this build of Pillow has."""
-    from PIL import Image
+    with extra_pilot():
+        from PIL import Image
 
     Image.init()
     return [each for each in FORMATS if each in Image.OPEN]
