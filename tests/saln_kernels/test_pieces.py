@@ -47,7 +47,8 @@ def test_gradients_of_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 LONG = """
-import sys, torch, saln_kernels
+import signal, sys, torch, saln_kernels
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 torch.set_num_threads(1)
 features, candidates = torch.randn(4096, 512), torch.randint(0, 4096, (2_000_000, 64), dtype=torch.int32)
 print("begun", flush=True)
