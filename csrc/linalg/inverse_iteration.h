@@ -59,8 +59,7 @@ struct TridiagonalLU {
 
 // A little above an eigenvalue of the normalised matrix, further than those that rounding alone tells apart: T − λ then
 // has one sign on all of them. With the eigenvalue itself it has either, and where they cancel, what is left of z
-// beside the vectors found before is rounding: without a word one vector of a thousand of a repeated eigenvalue lost
-// digits.
+// beside the vectors found before is rounding.
 template <class V>
 SALN_HD V beside(V lambda) {
   using T = ScalarOf<V>;

@@ -19,7 +19,6 @@ from saln.selectors.support.listener import Listener
 from saln.superbatch import SuperBatch
 
 __all__ = ["Recorder"]
-
 READ = ("losses", "residuals")
 """Fields of a super-batch that are recorded where the selector reads one of them."""
 
@@ -369,9 +368,8 @@ class Recorder:
         ascending, rows = self._row_of
         wanted = torch.tensor(indices, dtype=torch.int64)
         places = torch.searchsorted(ascending, wanted).clamp_max(len(ascending) - 1)
-        if not torch.equal(ascending[places], wanted):
-            unknown = wanted[ascending[places] != wanted][0].item()
-            raise ValueError(f"indices has {unknown}, which is not among the sampler's samples")
+        if bool((unknown := ascending[places] != wanted).any()):
+            raise ValueError(f"indices has {wanted[unknown][0]}, which is not among the sampler's samples")
         return rows[places]
 
     def _check_widths(self, values: dict[str, Tensor]) -> None:
