@@ -36,3 +36,4 @@ for batch, targets in loader:
         accelerator.save_state(FOLDER)
         break
 accelerator.print(f"trained on {n_trained} of {len(loader)} batches, {accelerator.num_processes} processes")
+accelerator.end_training()  # ends the process group: a process that leaves with it may be aborted
