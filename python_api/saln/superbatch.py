@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from saln.mapping import check
+
 PER_PAIR = ("learner_scores", "reference_scores")
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = tuple(getattr(torch, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64))
@@ -137,6 +139,7 @@ class SuperBatch:
         Of a pairwise value the diagonal decides, so that one broken sample does not condemn all it is paired with.
         """
         value = self.require(name, by="reach")
+        check(value)
         value = value.diagonal() if name in PER_PAIR else value
         if value.dim() == 1:
             return value.abs()
@@ -148,12 +151,14 @@ class SuperBatch:
     def take(self, rows: Tensor) -> SuperBatch:
         """The super-batch of these rows, `[m]` integers on its device; pairwise values keep the rows' pairs.
 
-        Costs a copy of the rows, O(m d), and O(m²) for pairwise values.
+        Costs a copy of the rows, O(m d), and O(m²) for pairwise values. Of what is mapped (`saln.features.load`) the
+        file is looked at first: a DataError if it was cut off meanwhile.
         """
         taken: dict[str, Tensor] = {}
         for name in SHAPES:
             value: Tensor | None = getattr(self, name)
             if value is not None:
+                check(value)
                 value = value.index_select(0, rows)
                 taken[name] = value.index_select(1, rows) if name in PER_PAIR else value
         return dataclasses.replace(self, **taken)

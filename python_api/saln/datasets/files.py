@@ -13,7 +13,8 @@ from saln.datasets.delimited import open_delimited
 from saln.datasets.errors import Array, DataError, one_line
 from saln.datasets.json_files import open_json, open_json_lines
 from saln.datasets.npy import npz_names, read_npy, read_npz
-from saln.datasets.tables import Opened, open_arrow, open_parquet
+from saln.datasets.parquet import open_parquet
+from saln.datasets.tables import Opened, open_arrow
 from saln.needs import extra_pilot
 
 NPY_NAME = "array"

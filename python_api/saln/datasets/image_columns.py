@@ -15,6 +15,7 @@ from saln.catalogue import Message, message
 from saln.datasets.arrays import Arrays
 from saln.datasets.errors import DataError, listed
 from saln.datasets.images import as_images, read_images
+from saln.datasets.mapped import regions_of
 from saln.datasets.pictures import Images, fault
 from saln.datasets.rows import RowNames
 from saln.datasets.tables import is_image_file, is_text
@@ -65,11 +66,14 @@ class StoredImages:
 
     def __init__(self, column: Any, where: str, folder: Path | None) -> None:
         self._column, self._where, self._folder = column, where, folder
+        self._regions = regions_of(column)
 
     def __len__(self) -> int:
         return len(self._column)
 
     def given(self, row: int) -> Path | bytes | None:
+        for region in self._regions:
+            region.check()
         found = self._column[row].as_py()
         if not isinstance(found, dict):
             return found  # type: ignore[no-any-return]

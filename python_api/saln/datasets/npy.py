@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from saln.datasets.errors import Array, DataError
+from saln.datasets.mapped import watched
 from saln.datasets.room import require_room
 
 MAGIC = np.lib.format.MAGIC_PREFIX
@@ -88,8 +89,7 @@ def map_npy(path: Path) -> Array:
     if not header.n_bytes:
         return np.zeros(header.shape, dtype=header.dtype)
     order: Any = "F" if header.fortran else "C"
-    found: Array = np.memmap(path, header.dtype, "c", header.offset, header.shape, order)
-    return found
+    return watched(np.memmap(path, header.dtype, "c", header.offset, header.shape, order), path, header.offset)
 
 
 def npz_names(path: Path) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 
 from saln.datasets.arrays import as_float32
 from saln.datasets.errors import Array
+from saln.datasets.mapped import regions_of
 
 
 class Rows:
@@ -48,11 +49,14 @@ class Texts:
 
     def __init__(self, column: Any) -> None:
         self._column = column.cast("large_string")
+        self._regions = regions_of(self._column)
 
     def __len__(self) -> int:
         return len(self._column)
 
     def __getitem__(self, place: int) -> str:
+        for region in self._regions:
+            region.check()
         return self._column[place].as_py() or ""
 
 

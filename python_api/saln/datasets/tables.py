@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saln.datasets.errors import Array, DataError, describe
+from saln.datasets.mapped import map_buffer
 from saln.datasets.room import require_room
 from saln.needs import extra_pilot
 
@@ -71,55 +72,39 @@ class Opened:
         return found if isinstance(found, dict) else {}
 
 
-def open_parquet(path: Path) -> Opened:
-    """Columns of a parquet file, each read when it is asked for."""
-    with extra_pilot():
-        import pyarrow.parquet
-
-    file = pyarrow.parquet.ParquetFile(str(path))  # opened for each column, a wide file would take minutes
-    schema = file.schema_arrow
-    str(schema)  # names within names that are not UTF-8 are found here, where the file is known
-
-    def column(name: str) -> Any:
-        kind = schema.field(name).type
-        # A few bytes may stand for any number of equal values.
-        require_room(file.metadata.num_rows * (kind.bit_width // 8 if is_number(kind) else 1), f"{path}: '{name}'")
-        return _without_views(file.read(columns=[name]).column(name))
-
-    return Opened(
-        [str(name) for name in schema.names],
-        column=column,
-        kind=lambda name: schema.field(name).type,
-        metadata=schema.metadata or {},
-        n_rows=file.metadata.num_rows,
-    )
-
-
 def open_arrow(path: Path) -> Opened:
     """Columns of an arrow file, mapped: a stream, as Hugging Face's datasets write it, or a file with an index."""
     with extra_pilot():
         import pyarrow
 
-    source = pyarrow.memory_map(str(path))
+    buffer, region = map_buffer(path)
+    source = pyarrow.BufferReader(buffer)
     is_file = source.read(6) == b"ARROW1"
     source.seek(0)
     reader = pyarrow.ipc.open_file(source) if is_file else pyarrow.ipc.open_stream(source)
     str(reader.schema)  # as for parquet files
-    return open_table(reader.read_all())
+    opened = open_table(reader.read_all())
+
+    def column(name: str) -> Any:
+        region.check()
+        assert opened.column is not None
+        return opened.column(name)
+
+    return replace(opened, column=column)
 
 
 def open_table(table: Any, notes: Sequence[str] = ()) -> Opened:
     """Columns of a table of Arrow."""
     return Opened(
         [str(name) for name in table.column_names],
-        column=lambda name: _without_views(table.column(name)),
+        column=lambda name: without_views(table.column(name)),
         metadata=table.schema.metadata or {},
         notes=notes,
         n_rows=table.num_rows,
     )
 
 
-def _without_views(column: Any) -> Any:
+def without_views(column: Any) -> Any:
     """Texts and bytes as most of Arrow's functions want them; polars gives views."""
     with extra_pilot():
         import pyarrow
@@ -152,6 +137,7 @@ def values(column: Any, what: str) -> Array:
     """
     with extra_pilot():
         import pyarrow
+        import pyarrow.compute
 
     types, kind = pyarrow.types, column.type
     if types.is_dictionary(kind):
@@ -161,7 +147,10 @@ def values(column: Any, what: str) -> Array:
     if types.is_null(kind) or types.is_decimal(kind) or (types.is_boolean(kind) and column.null_count):
         column = column.cast("int8" if types.is_boolean(kind) else "float64").cast("float64")
     elif is_text(kind):
-        return np.asarray(column.cast("large_string").fill_null("").to_pylist(), dtype=np.str_)
+        texts = column.cast("large_string").fill_null("")
+        longest = pyarrow.compute.max(pyarrow.compute.utf8_length(texts)).as_py() or 0
+        require_room(4 * longest * len(texts), what)  # numpy's texts are all as long as the longest
+        return np.asarray(texts.to_pylist(), dtype=np.str_)
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind)):
         raise DataError(f"{what} holds {kind}; wanted numbers, texts, or lists of numbers")
     return np.asarray(column.to_numpy())

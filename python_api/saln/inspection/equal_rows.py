@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from saln.mapping import check, take
+
 CHUNK = 1 << 23
 """Numbers that are looked at in one go."""
 WORD = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -89,6 +91,7 @@ def _hashes(features: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:
     odd = torch.randint(-(1 << 63), (1 << 63) - 1, (width,), generator=source).to(features.device) | 1
     hashes, finite = [], []
     for rows in torch.split(features, _chunk(width)):
+        check(rows)
         finite.append(rows.isfinite().all(dim=1))
         # -0.0 + 0.0 is 0.0. A sum of products modulo 2^64 (Carter & Wegman 1979), of the numbers' bits.
         bits = (rows + 0.0).contiguous().view(WORD[rows.element_size()])
@@ -101,7 +104,7 @@ def _equal(features: Tensor, rows: Tensor, others: Tensor) -> Tensor:
     """Whether rows equal others, `[m]`."""
     size = _chunk(features.shape[1])
     parts = [
-        (features.index_select(0, some) == features.index_select(0, other)).all(dim=1)
+        (take(features, some) == take(features, other)).all(dim=1)
         for some, other in zip(torch.split(rows, size), torch.split(others, size), strict=True)
     ]
     return torch.cat(parts) if parts else rows.bool()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saln.inspection.label_noise import climb
 from saln.inspection.rows import parts_of
+from saln.mapping import take
 
 FOLDS, FOLDS_IF_NARROW = 5, 10
 """The more folds, the more rows each model has; where columns are few, more cost next to nothing."""
@@ -124,10 +125,10 @@ class Columns:
     def at(cls, features: Tensor, rows: Tensor, source: torch.Generator) -> Columns:
         """Of the rows `[m]` of features `[N, d]`; columns that do not vary count for nothing."""
         d = features.shape[1]
-        shift = features[rows[0]].float()  # what is far from zero would lose digits when squared
+        shift = take(features, rows[:1])[0].float()  # what is far from zero would lose digits when squared
         total = torch.zeros(2, d, dtype=torch.float64, device=features.device)
         for some in _parts(rows, d):
-            x = features.index_select(0, some).float().sub_(shift)
+            x = take(features, some).float().sub_(shift)
             total[0] += x.sum(dim=0)
             total[1] += x.square_().sum(dim=0)
         centre, square = total / len(rows)
@@ -145,7 +146,7 @@ class Columns:
         found = self.centre.new_ones(len(rows), width + 1)
         start = 0
         for some in _parts(rows, features.shape[1]):
-            x = features.index_select(0, some).float().sub_(self.centre).mul_(self.per_spread)
+            x = take(features, some).float().sub_(self.centre).mul_(self.per_spread)
             found[start : start + len(some), :-1] = x if self.projection is None else x @ self.projection
             start += len(some)
         return found

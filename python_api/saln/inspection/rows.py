@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from saln.mapping import check
+
 READ_AT_ONCE = 1 << 22
 """Numbers that are read at a time."""
 
@@ -19,7 +21,10 @@ def finite_rows(x: Tensor) -> Tensor:
     >>> finite_rows(torch.tensor([[1.0, 2.0], [3.0, torch.nan]]))
     tensor([ True, False])
     """
-    found = [part.isfinite().all(dim=1) for part in torch.split(x, parts_of(x.shape[1]))]
+    found = []
+    for part in torch.split(x, parts_of(x.shape[1])):
+        check(part)
+        found.append(part.isfinite().all(dim=1))
     return torch.cat(found) if found else torch.ones(0, dtype=torch.bool, device=x.device)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from saln.mapping import take
+
 LOOKED_AT = 1 << 16
 """Rows that columns are standardised by, at most."""
 CHUNK = 1 << 22
@@ -46,8 +48,8 @@ class StandardRows:
         parts = torch.split(looked_at, _chunk(features))
         zero = torch.zeros(features.shape[1], dtype=torch.float64, device=features.device)
         n = max(1, len(looked_at))
-        centre = sum((features.index_select(0, part).double().sum(dim=0) for part in parts), zero) / n
-        squares = ((features.index_select(0, part).double() - centre).square().sum(dim=0) for part in parts)
+        centre = sum((take(features, part).double().sum(dim=0) for part in parts), zero) / n
+        squares = ((take(features, part).double() - centre).square().sum(dim=0) for part in parts)
         spread = (sum(squares, zero) / n).sqrt()
         varies = spread > ROUNDING * torch.finfo(features.dtype).eps * centre.abs()
         if bool(varies.any()) and spread.amax() > UNITS * spread[varies].median():
@@ -66,7 +68,7 @@ class StandardRows:
 
     def take(self, which: Tensor, *, centred: bool = True) -> Tensor:
         """The rows of these numbers in `rows`, `[m, d]` float32; scaled alone unless centred."""
-        rows = self.features.index_select(0, self.rows[which])
+        rows = take(self.features, self.rows[which])
         rows = rows if rows.dtype == torch.float64 else rows.float()
         if centred:
             rows.sub_(self.centre.to(rows.dtype))

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from saln.datasets import ArrayFile, DataError
+from saln.datasets.mapped import watched
 from saln.datasets.npy import find_member, read_header
+from saln.mapping import region_at
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -61,15 +63,15 @@ class Mapped:
         self.n_rows = array.shape[0] if array.ndim else 0
         self.width = int(np.prod(array.shape[1:], dtype=np.int64))
         self._array, self._offset = array, offset
-        self._path, self._end = path, offset + array.nbytes
+        self._region = None if path is None else region_at(array.__array_interface__["data"][0])
         self._file = None if path is None or not hasattr(os, "posix_fadvise") else path.open("rb")
         flags = array.flags
         self._plain = bool(flags.c_contiguous and flags.aligned and array.dtype.isnative and array.ndim)
 
     def fill(self, rows: RowNumbers, out: Array) -> None:
         """As in `Rows`; a DataError where the file was cut off since it was opened, as a network may do."""
-        if self._file is not None and os.fstat(self._file.fileno()).st_size < self._end:
-            raise DataError(f"{self._path}: was cut off while it was read; wanted {self._end} bytes")
+        if self._region is not None:
+            self._region.check()
         if self._plain and out.dtype == self.stored:
             # Rows are in range; "clip" only keeps numpy from gathering into a buffer of its own first.
             np.take(self._array.reshape(self.n_rows, self.width), rows, axis=0, out=out, mode="clip")
@@ -161,4 +163,4 @@ def _map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any, o
     start = offset - offset % mmap.ALLOCATIONGRANULARITY
     with path.open("rb") as file:
         mapping = mmap.mmap(file.fileno(), offset - start + n_bytes, access=mmap.ACCESS_READ, offset=start)
-    return np.ndarray(shape, dtype=dtype, buffer=mapping, offset=offset - start, order=order)
+    return watched(np.ndarray(shape, dtype=dtype, buffer=mapping, offset=offset - start, order=order), path, offset)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from saln.datasets import DataError
 from saln.datasets.errors import one_line
+from saln.datasets.mapped import map_buffer
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -45,7 +46,8 @@ class RowGroups:
         self._path, self._columns, self._side_by_side = path, list(columns), side_by_side
         with one_line(path):
             # Mapped, what is compressed needs no memory of its own; without pre_buffer pages are read one by one.
-            self._file = pyarrow.parquet.ParquetFile(str(path), memory_map=True, pre_buffer=False)
+            buffer, self._region = map_buffer(path)
+            self._file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(buffer), pre_buffer=False)
         meta = self._file.metadata
         sizes = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
         if min(sizes, default=0) < 0:
@@ -113,6 +115,7 @@ class RowGroups:
         while row >= self._at + len(self._now):
             self._at += len(self._now)
             with one_line(self._path):
+                self._region.check()
                 batch = next(self._batches, None)
                 if batch is None:
                     raise DataError(f"{self._path}: ends before row {row}; it says that it has {self.n_rows} rows")

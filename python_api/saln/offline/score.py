@@ -16,6 +16,7 @@ from torch import Tensor
 
 import saln_kernels
 from saln.journal import Journal, Unfinished
+from saln.mapping import check
 from saln.offline.budget import DEFAULT_MEMORY, Budget
 from saln.offline.engines import finish
 from saln.offline.fingerprint import Conditions, plain
@@ -105,6 +106,8 @@ class ScoreTask:
     def compute(self, prepared: tuple[Arguments, Tensor]) -> npt.NDArray[Any]:
         """As in `Task`, `[C]` of the block."""
         found, candidates = prepared
+        for value in found.values():
+            check(value)
         return self._score(found if len(found["features"]) else self._zeros(), candidates)  # or nothing but padding
 
     def check_options(self) -> np.dtype[Any]:

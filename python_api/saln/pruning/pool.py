@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from saln.mapping import check, take
 from saln.selectors.support.rows import unit_rows
 
 BLOCK = 8192
@@ -69,7 +70,7 @@ class Pool:
         return x if self._directions is None else x @ self._directions
 
     def _read(self, rows: Tensor) -> Tensor:
-        x = self._features.index_select(0, rows)
+        x = take(self._features, rows)
         x = x if x.dtype == torch.float64 else x.float()
         return unit_rows(x) if self.unit else x
 
@@ -95,5 +96,6 @@ def finite_rows(features: Tensor) -> Tensor:
     """Which rows `[N]` are finite, and small enough to be squared in float32."""
     found = torch.ones(len(features), dtype=torch.bool, device=features.device)
     for start in range(0, len(features), BLOCK):
+        check(features)
         found[start : start + BLOCK] = features[start : start + BLOCK].float().square().sum(dim=1).isfinite()
     return found

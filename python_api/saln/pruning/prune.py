@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saln.features.features import Features
+from saln.mapping import take
 from saln.pruning import scores
 from saln.pruning.arguments import as_features, as_histories, as_rows, as_size, as_values
 from saln.pruning.facility_location import facility_location
@@ -175,7 +176,7 @@ def choose(
         keys = torch.full((len(x),), torch.nan, dtype=torch.float64)
         if len(part):
             labels_of, losses_of = (None if each is None else each[part] for each in (classes, given))
-            shown = x if len(part) == len(x) else x.index_select(0, part)
+            shown = x if len(part) == len(x) else take(x, part)
             keys[part.cpu()] = scores.credibility(shown, labels_of, losses_of, source, seed)
     elif method == "random":
         keys = scores.random_order(len(x), source)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saln.inspection.copies import find_copies
 from saln.inspection.labels import judge_labels
+from saln.mapping import take
 from saln.selectors.base import Offer, Selector
 from saln.selectors.registry import register
 from saln.selectors.support.schedule import share
@@ -230,7 +231,7 @@ def count_copies(features: Tensor, *, seed: int = 0) -> tuple[Tensor, Tensor | N
     alone = torch.ones(n, dtype=torch.float64, device=features.device)
     if n > LOOKED_AT:
         some = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:LOOKED_AT].to(features.device)
-        found = find_copies(features.index_select(0, some), seed=seed)
+        found = find_copies(take(features, some), seed=seed)
         if not bool(found.exact.any()) and _surplus(found.groups) < LEAST_SEEN:
             return alone, None
     found = find_copies(features, seed=seed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from saln.mapping import check, take
+
 MOST = 64
 """Directions kept: a guess."""
 LOOKED_AT = 4096
@@ -32,7 +34,7 @@ def leading_directions(features: Tensor, *, seed: int = 0) -> Tensor:
         return features.new_zeros(n, 1, dtype=torch.float32)
     source = torch.Generator().manual_seed(seed)
     some = torch.randperm(n, generator=source)[:LOOKED_AT].to(features.device)
-    x = features.index_select(0, some).float()
+    x = take(features, some).float()
     x = x[x.sum(dim=1).isfinite()]
     if not len(x):
         return features.new_zeros(n, 1, dtype=torch.float32)
@@ -41,6 +43,7 @@ def leading_directions(features: Tensor, *, seed: int = 0) -> Tensor:
     turn = None if d <= MOST else _subspace((x - centre) * per_spread, source)
     parts = []
     for part in torch.split(features, CHUNK):
+        check(part)
         x = ((part.float() - centre) * per_spread).nan_to_num_(0.0, 0.0, 0.0)
         parts.append(x if turn is None else x @ turn)
     return torch.cat(parts)
