@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from saln.datasets.room import available_bytes, require_room
+from saln.datasets import room
 from saln.datasets.tables import Opened, is_number, without_views
 from saln.needs import extra_pilot
 
 BYTES = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 """Of a value, by the name of its type in the file."""
-REPEATING = ("RLE_DICTIONARY", "PLAIN_DICTIONARY", "DELTA_BYTE_ARRAY")
+DIFFERENCES = "DELTA_BYTE_ARRAY"
+REPEATING = ("RLE_DICTIONARY", "PLAIN_DICTIONARY", DIFFERENCES)
 """Encodings in which one text may stand for any number of texts."""
 COUNTED = 256
 """Rows that are looked at in one go where texts are counted."""
@@ -33,12 +34,12 @@ def open_parquet(path: Path) -> Opened:
         kind = schema.field(name).type
         what = f"{path}: '{name}'"
         # A few bytes may stand for any number of equal values.
-        require_room(file.metadata.num_rows * (kind.bit_width // 8 if is_number(kind) else 1), what)
+        room.require_room(file.metadata.num_rows * (kind.bit_width // 8 if is_number(kind) else 1), what)
         if not is_number(kind):
-            n_bytes, is_exact = most_bytes(file, name)
-            if not is_exact and n_bytes > available_bytes():
+            n_bytes, is_exact = most_bytes(file, name, as_categories=pyarrow.types.is_dictionary(kind))
+            if not is_exact and n_bytes > room.SMALL and n_bytes > room.available_bytes():
                 n_bytes = counted_bytes(path, name)
-            require_room(n_bytes, what)
+            room.require_room(n_bytes, what)
         return without_views(file.read(columns=[name]).column(name))
 
     return Opened(
@@ -50,10 +51,11 @@ def open_parquet(path: Path) -> Opened:
     )
 
 
-def most_bytes(file: Any, name: str) -> tuple[int, bool]:
-    """Bytes that a column unpacks to at most, by what the file says of it, and whether it is no more than a bound.
+def most_bytes(file: Any, name: str, *, as_categories: bool = False) -> tuple[int, bool]:
+    """Bytes that a column unpacks to at most, by what the file says of it, and whether it will be just so many.
 
-    Texts that may repeat are taken to be as long as all of them together are in the file.
+    Texts that may repeat are taken to be as long as all of them together are in the file; as categories they are read
+    once, and numbers in their place.
     """
     total, is_exact = 0, True
     for place, chunk in _chunks(file, name):
@@ -62,6 +64,8 @@ def most_bytes(file: Any, name: str) -> tuple[int, bool]:
             total += n_values * BYTES[chunk.physical_type]
         elif chunk.physical_type != "BYTE_ARRAY":
             total += n_values * max(0, file.schema.column(place).length)
+        elif as_categories:
+            total += n_bytes + 4 * n_values
         elif set(chunk.encodings) & set(REPEATING):
             total, is_exact = total + n_values * n_bytes, False
         else:
@@ -72,16 +76,20 @@ def most_bytes(file: Any, name: str) -> tuple[int, bool]:
 def counted_bytes(path: Path, name: str) -> int:
     """Bytes that a column with texts unpacks to, or the first number above what memory there is.
 
-    It is read in parts, and of texts that repeat one: O(rows) time, and memory of a part.
+    It is read in parts, and of texts that repeat one: memory is that of a part.
     """
     with extra_pilot():
         import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(str(path)) as file:
-        leaves = sorted({chunk.path_in_schema for _, chunk in _chunks(file, name)})
-    total, available = 0, available_bytes()
-    with pyarrow.parquet.ParquetFile(str(path), read_dictionary=leaves, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=COUNTED, columns=[name]):
+        chunks = [chunk for _, chunk in _chunks(file, name)]
+    # Arrow reads none that are told by differences as categories: of these no part may take more than is not asked about.
+    by_differences = [chunk for chunk in chunks if DIFFERENCES in chunk.encodings]
+    longest = max([1, *(chunk.total_uncompressed_size for chunk in by_differences)])
+    once = {chunk.path_in_schema for chunk in chunks} - {chunk.path_in_schema for chunk in by_differences}
+    total, available = 0, room.available_bytes()
+    with pyarrow.parquet.ParquetFile(str(path), read_dictionary=sorted(once), pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=min(COUNTED, max(1, room.SMALL // longest)), columns=[name]):
             total += _unpacked(batch.column(0))
             if total > available:
                 break

@@ -137,9 +137,10 @@ def values(column: Any, what: str) -> Array:
     """
     with extra_pilot():
         import pyarrow
-        import pyarrow.compute
 
     types, kind = pyarrow.types, column.type
+    if is_text(kind):
+        require_room(4 * _longest(column) * len(column), what)  # numpy's texts are all as long as the longest
     if types.is_dictionary(kind):
         return values(column.cast(kind.value_type), what)
     if is_list(kind):
@@ -147,13 +148,20 @@ def values(column: Any, what: str) -> Array:
     if types.is_null(kind) or types.is_decimal(kind) or (types.is_boolean(kind) and column.null_count):
         column = column.cast("int8" if types.is_boolean(kind) else "float64").cast("float64")
     elif is_text(kind):
-        texts = column.cast("large_string").fill_null("")
-        longest = pyarrow.compute.max(pyarrow.compute.utf8_length(texts)).as_py() or 0
-        require_room(4 * longest * len(texts), what)  # numpy's texts are all as long as the longest
-        return np.asarray(texts.to_pylist(), dtype=np.str_)
+        return np.asarray(column.cast("large_string").fill_null("").to_pylist(), dtype=np.str_)
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_temporal(kind)):
         raise DataError(f"{what} holds {kind}; wanted numbers, texts, or lists of numbers")
     return np.asarray(column.to_numpy())
+
+
+def _longest(column: Any) -> int:
+    """Characters of the longest text of a column."""
+    with extra_pilot():
+        import pyarrow
+        import pyarrow.compute
+
+    texts = [each.dictionary for each in column.chunks] if pyarrow.types.is_dictionary(column.type) else [column]
+    return max((pyarrow.compute.max(pyarrow.compute.utf8_length(each)).as_py() or 0 for each in texts), default=0)
 
 
 def is_text(kind: Any) -> bool:
