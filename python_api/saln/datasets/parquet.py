@@ -83,7 +83,7 @@ def counted_bytes(path: Path, name: str) -> int:
 
     with pyarrow.parquet.ParquetFile(str(path)) as file:
         chunks = [chunk for _, chunk in _chunks(file, name)]
-    # Arrow reads none that are told by differences as categories: of these no part may take more than is not asked about.
+    # Arrow reads none as categories that are told by differences: of these no part takes more than is not asked about.
     by_differences = [chunk for chunk in chunks if DIFFERENCES in chunk.encodings]
     longest = max([1, *(chunk.total_uncompressed_size for chunk in by_differences)])
     once = {chunk.path_in_schema for chunk in chunks} - {chunk.path_in_schema for chunk in by_differences}

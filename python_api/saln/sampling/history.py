@@ -133,7 +133,10 @@ class History:
         return {name: getattr(self, name).cpu().clone() for name in KEPT}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """As in `Listener`."""
+        """As in `Listener`; a ValueError, and nothing changes, if the state is of another number of rows."""
+        for name in KEPT:
+            if state_dict[name].shape != (self.n_rows,):  # one of one row would become all rows
+                raise ValueError(f"the state is of {len(state_dict[name])} rows, want {self.n_rows}")
         for name in KEPT:
             getattr(self, name).copy_(state_dict[name])
 

@@ -91,6 +91,16 @@ class RecordedValues:
         self.clear()
         self._values = {name: value.to(self.device, copy=True) for name, value in state_dict.items()}
 
+    def check_state(self, n_rows: int, n_listeners: int) -> None:
+        """Raise a ValueError if a state of so many rows and listeners is of something else."""
+        if n_rows != self.n_rows:
+            raise ValueError(f"the state is of {n_rows} rows, want {self.n_rows}: it is of another dataset")
+        if n_listeners != len(self.listeners):
+            raise ValueError(
+                f"the state holds what {n_listeners} listeners heard, want {len(self.listeners)}: it is of another "
+                "version or method, or a history watched that does not now"
+            )
+
     def _arrive(self) -> None:
         """Wait for what is on its way."""
         while self._waiting:

@@ -326,16 +326,15 @@ class Recorder:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any] | None) -> None:
-        """Go on from there; of a selector that reads other fields only what is kept is taken."""
+        """Go on from there; of a selector that reads other fields only what is kept is taken.
+
+        A ValueError, and nothing changes, if the state is of another number of rows, or of other listeners.
+        """
+        if state_dict is not None and self.keeps:
+            self._values.check_state(len(state_dict["steps"]), len(state_dict["listeners"]))
         self.clear()
         if state_dict is None or not self.keeps:
             return
-        heard, hear = len(state_dict["listeners"]), len(self._values.listeners)
-        if heard != hear:
-            raise ValueError(
-                f"the state holds what {heard} listeners heard, want {hear}: it is of another version or method, or a "
-                "history watched that does not now"
-            )
         self.n_records, self._now = state_dict["n_records"], state_dict["now"]
         self._steps.copy_(state_dict["steps"])
         kept = {name: value for name, value in state_dict["values"].items() if name in self.keeps}
