@@ -104,8 +104,8 @@ class Histories(RuleBasedStateMachine):
         """In another one, which had counted something else; the state is a copy."""
         state, found = self.history.state_dict(), History(N, early=self.history.early)
         found.record(torch.arange(other), torch.full((other, 2), 0.5))
-        found.load_state_dict(state)
         self.history.clear()
+        found.load_state_dict(state)
         self.history = found
 
     @rule(n_rows=st.sampled_from([0, 1, N - 1, N + 1]))
@@ -155,7 +155,11 @@ class Records(RuleBasedStateMachine):
         self.waiting: list[tuple[int, list[int]]] = []
         self.last: int | None = None
 
-    @rule(rows=ROWS, gap=st.sampled_from([0, 0, 0, 2]))
+    @rule(batches=st.lists(ROWS, min_size=1, max_size=4), gap=st.sampled_from([0, 0, 0, 2]))
+    def serve_some(self, batches: list[list[int]], gap: int) -> None:
+        for place, rows in enumerate(batches):
+            self.serve(rows, 0 if place else gap)
+
     def serve(self, rows: list[int], gap: int) -> None:
         """The sampler serves a batch; after a gap in the steps what was served before is not waited for."""
         step = 0 if self.last is None else self.last + 1 + gap
@@ -184,6 +188,9 @@ class Records(RuleBasedStateMachine):
         self.put(rows, step, data, None)
 
     @rule(rows=ROWS, as_list=st.booleans(), data=st.data())
+    def record_rows(self, rows: list[int], as_list: bool, data: st.DataObject) -> None:
+        self.record(rows, as_list, data)
+
     def record(self, rows: list[int], as_list: bool, data: st.DataObject) -> None:
         """Any rows by their indices: of the first batch served that holds them all; those before are passed over."""
         place = next((place for place, (_, batch) in enumerate(self.waiting) if set(rows) <= set(batch)), None)
@@ -192,6 +199,14 @@ class Records(RuleBasedStateMachine):
             step, batch = self.waiting[place]
             del self.waiting[: place + (len(rows) == len(batch))]
         self.put(rows, step, data, INDICES[rows].tolist() if as_list else INDICES[rows])
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def record_served(self, data: st.DataObject) -> None:
+        """All or some rows of a batch that was served, not always of the first."""
+        _, batch = data.draw(st.sampled_from(self.waiting[::-1]))
+        rows = data.draw(st.permutations(batch))
+        self.record(rows[: data.draw(st.integers(0, len(rows)))], True, data)
 
     @rule(rows=st.lists(st.integers(0, N - 1), unique=True, min_size=1, max_size=4), data=st.data())
     def wrong(self, rows: list[int], data: st.DataObject) -> None:
@@ -229,6 +244,7 @@ class Records(RuleBasedStateMachine):
                 state = load_state(Path(folder) / "s.pt")
         before, (self.recorder, self.history) = self.recorder, self.made()
         self.recorder.record(torch.ones(2), INDICES[:2], residuals=torch.ones(2, 3))
+        before.record(torch.zeros(N), INDICES, residuals=torch.zeros(N, self.n_classes))
         self.recorder.load_state_dict(state)
         before.clear()
         self.go_elsewhere()

@@ -80,6 +80,16 @@ def test_data_of_which_nothing_can_be_read(out: Path) -> None:
         extract(lengths, Broken(5, tuple(range(5))), out, progress=False, skip_broken=True)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 10])
+def test_the_first_batches_may_hold_nothing_that_can_be_read(out: Path, batch_size: int) -> None:
+    """How many features a row has is known from the first batch that has some."""
+    options: dict[str, Any] = {"progress": False, "skip_broken": True, "batch_size": batch_size}
+    found = extract(lengths, Broken(8, (0, 1, 2, 5)), out, **options)
+    assert sorted(found.broken) == [0, 1, 2, 5]
+    assert np.isnan(found.array).all(axis=1).nonzero()[0].tolist() == [0, 1, 2, 5]
+    assert np.array_equal(found.array[3:], extract(lengths, Broken(8, (5,)), out, **options).array[3:], equal_nan=True)
+
+
 def test_what_was_finished_before_an_error_is_kept(out: Path) -> None:
     seen = []
 

@@ -81,6 +81,7 @@ class Job:
         self._reader = Reader(rows.dataset, prepare)
         self._collate = Collate(None if self._windows else encoder.join)
         self._step = options.batch_size * (WINDOW if self._windows else 1)
+        self._first: list[_Launched] = []  # without features, before it is known how many these are
         self._parts: list[npt.NDArray[Any]] = []
         self._start = 0
 
@@ -134,6 +135,7 @@ class Job:
                     launched = None
                     launched = self._launch(run, read)
                 collect()
+                self._refuse_nothing()
             finally:
                 self._keep(output)
 
@@ -180,13 +182,27 @@ class Job:
             raise RuntimeError(f"{_named(run)}: the model fails: {in_words(error)}") from error
 
     def _collect(self, launched: _Launched, output: Output) -> None:
-        """Fetch rows from the device, and put them to those that wait to be kept."""
-        run, broken = launched.run, dict(launched.broken)
+        """Fetch rows from the device, and put them to those that wait to be kept, as soon as their width is known."""
         width = output.width if launched.rows is None else launched.rows.shape[1]
         if width is None and self._parts:
             width = self._parts[0].shape[1]
         if width is None:
-            raise DataError(f"none of {_named(run)} has features; the first {next(iter(broken.values()))}")
+            self._first.append(launched)
+            return
+        waiting, self._first = self._first, []
+        for each in waiting:
+            self._put(each, width, output)
+        self._put(launched, width, output)
+
+    def _refuse_nothing(self) -> None:
+        """A DataError if no row had features."""
+        if self._first:
+            run = range(self._first[0].run.start, self._first[-1].run.stop)
+            raise DataError(f"none of {_named(run)} has features; the first {self._first[0].broken[run.start]}")
+
+    def _put(self, launched: _Launched, width: int, output: Output) -> None:
+        """Rows `[n, width]` to those that wait to be kept."""
+        run, broken = launched.run, dict(launched.broken)
         found = np.full((len(run), width), np.nan, dtype=self._dtype)
         if launched.rows is not None:
             rows = launched.rows.cpu().numpy()
