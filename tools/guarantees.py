@@ -168,6 +168,18 @@ CHAPTERS: dict[str, tuple[Promise, ...]] = {
             ("saln/test_sampler_resume.py", "saln/test_sampler_ranks.py", "properties/test_sampler_machine.py"),
         ),
         Promise(
+            "Recorder and history know of each row what plain bookkeeping knows, saved, copied, resumed, by any order of "
+            "batches; states of other datasets change nothing",
+            "the same values",
+            ("saln/test_recorder.py", "saln/test_recorder_resume.py", "properties/test_recorder_machine.py"),
+        ),
+        Promise(
+            "Extracted features are in the dataset's order, whatever the batches and wherever a call was cut; rows without "
+            "features are NaN and named",
+            "those of a plain loop",
+            ("saln_features/test_extract.py", "properties/test_extract_properties.py"),
+        ),
+        Promise(
             "Of more rows than a float32 tells apart, each has its turn",
             "2²⁴ + 2²² rows",
             ("saln/test_chance.py",),
@@ -192,10 +204,17 @@ CHAPTERS: dict[str, tuple[Promise, ...]] = {
                 "saln_datasets/test_hostile_files.py",
                 "saln_datasets/test_broken_files.py",
                 "fuzz",
+                "saln_datasets/test_parquet_room.py",
                 "saln_datasets/test_found_by_fuzzing.py",
                 "saln_features/test_extract_broken.py",
                 "faults/test_cut_files.py",
             ),
+        ),
+        Promise(
+            "Mapped files that are cut off while they are used are named by samplers, select, prune, look and the offline "
+            "engine; only arrays that others read end the program",
+            "looked at before every batch or block; a cut in the microseconds after that is not seen",
+            ("faults/test_cut_in_use.py",),
         ),
         Promise(
             "Names are shown in pages and not run; no cell that is written is a formula",
