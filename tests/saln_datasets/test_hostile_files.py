@@ -167,9 +167,9 @@ def bounded(path: Path) -> tuple[list[str], int]:
 def zeros(n_bytes: int, before: bytes) -> bytes:
     """So many zeros after something else, deflated."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block, parts = bytes(1 << 24), [packer.compress(before)]
-    parts += [packer.compress(block) for _ in range(n_bytes >> 24)]
-    return b"".join([*parts, packer.flush()])
+    begun = packer.compress(before) + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)  # the same wherever it stands
+    return begun + block * (n_bytes >> 24) + packer.flush()
 
 
 def zipped(path: Path, name: str, packed: bytes, size: int, checksum: int = 0) -> None:
