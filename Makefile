@@ -21,7 +21,7 @@ CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
 .PHONY: help install demo test fuzz test-integrations docs check $(CHECKS) hooks compat format bench cuda
-.PHONY: wheel wheel-cuda wheel-check gpu-kit gpu clean
+.PHONY: wheel wheel-arm wheel-cuda wheel-check gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -149,7 +149,8 @@ cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and chec
 # is too new, tags it.
 TIME_OF_COMMIT := SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 LINKED := LDFLAGS=-L$(abspath $(WHEELS))/older
-TAG := PATH=$(abspath $(BIN)):$$PATH auditwheel repair --exclude libtorch_cpu.so --plat manylinux_2_28_$(shell uname -m) --only-plat
+PLAT = manylinux_2_28_$(shell uname -m)
+TAG = PATH=$(abspath $(BIN)):$$PATH auditwheel repair --exclude libtorch_cpu.so --plat $(PLAT) --only-plat
 
 wheel: $(VENV)/wheel  ## build/wheels: one wheel of the last commit for every Python and PyTorch, for Linux from glibc 2.28 on
 	@echo "== a wheel of the last commit: minutes"
@@ -160,16 +161,21 @@ wheel: $(VENV)/wheel  ## build/wheels: one wheel of the last commit for every Py
 		$(abspath $(BIN))/pip wheel --quiet --no-deps --wheel-dir ../untagged . && \
 		$(TAG) --wheel-dir .. ../untagged/saln_kernels-*.whl
 
+wheel-arm:  ## in build/wheels-arm the same for 64-bit ARM; needs aarch64-linux-gnu-g++, no ARM
+	@# auditwheel knows other machines' policies only where it picks one
+	$(MAKE) wheel CXX=aarch64-linux-gnu-g++ WHEELS=$(WHEELS)-arm PLAT=auto
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)-arm/saln_kernels-*.whl
+
 wheel-cuda: wheel  ## beside it the wheel of saln-kernels-cu13: the CUDA kernels; needs nvcc, no GPU
 	@echo "== CUDA kernels for every architecture: minutes"
 	cd $(WHEELS)/source && $(LINKED) SALN_CUDA=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
 	export $(TIME_OF_COMMIT) && $(BIN)/python -m tools.cuda_wheel $(WHEELS)/source/saln_kernels/_cuda.so $(WHEELS)/untagged && \
 		$(TAG) --wheel-dir $(WHEELS) $(WHEELS)/untagged/saln_kernels_cu13-*.whl
 
-wheel-check: wheel  ## build the wheel again and compare bytes; install it with the oldest and newest Python and PyTorch: gigabytes
+wheel-check: wheel  ## build the wheel again and compare bytes; install it with oldest and newest Python and PyTorch: gigabytes
 	$(MAKE) wheel WHEELS=$(WHEELS)-again
 	cmp $(WHEELS)/*.whl $(WHEELS)-again/*.whl
-	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl --output $(WHEELS)/check.json
 
 gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
 	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"

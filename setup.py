@@ -6,7 +6,8 @@ PyTorch is a build for CPUs, with one line that says so. It needs nvcc (CUDA_HOM
 PyTorch with CUDA. SALN_CUDA_ARCHS="90a" builds for fewer architectures than all of CUDA_ARCHS. What ptxas says of every
 kernel is kept in build/*/cuda/*/ptxas.txt.
 SALN_PYTHONS="python3.12 python3.13" builds `_C` for those interpreters in place of the one that runs this; the wheel is
-then one for every Python. LDFLAGS goes to the linker: `make wheel` has it link for older Linux.
+then one for every Python. LDFLAGS goes to the linker: `make wheel` has it link for older Linux. CXX may be a cross
+compiler for x86-64 or 64-bit ARM: what is built, and the wheel's tag, are for those.
 """
 
 import importlib.util
@@ -28,7 +29,25 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent.resolve()
 VERSION = re.findall(r'__version__ = "(.+)"', (ROOT / "saln_kernels" / "__init__.py").read_text())[0]
 TORCH_TARGET = "2.10"  # the oldest PyTorch the op library loads into
-X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+
+def machine() -> str:
+    """The processors that the C++ compiler compiles for: those of this machine, but for a cross compiler for Linux."""
+    try:
+        command = [*os.environ.get("CXX", "g++").split(), "-dumpmachine"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("-")
+    except (OSError, subprocess.CalledProcessError):  # no compiler: the lists below are read all the same
+        return platform.machine()
+    return said[0] if said[0] in ("x86_64", "aarch64") and "linux" in said else platform.machine()
+
+
+def for_machine(name: str) -> str:
+    """What a module, a folder or a platform of this machine is called for those that are compiled for."""
+    return name.replace(platform.machine(), MACHINE)
+
+
+MACHINE = machine()
+X86 = MACHINE.lower() in ("x86_64", "amd64")
 
 AVX512 = "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512"
 VARIANTS = {"portable": ""}
@@ -178,7 +197,7 @@ def pythons() -> dict[str, str]:
             wanted = "SALN_PYTHONS: expected interpreters that run here"
             raise SystemExit(f"{wanted}, {interpreter!r} does not: {error}") from None
         suffix, _, include = said.strip().partition(" ")
-        found[suffix] = include
+        found[for_machine(suffix)] = include
     return found
 
 
@@ -291,7 +310,7 @@ class NinjaBuild(build_ext):
         module = Path(self.get_ext_fullpath("saln_kernels._C")).resolve()
         if self.inplace:
             module = ROOT / "saln_kernels" / module.name
-        build = ROOT / "build" / f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+        build = ROOT / "build" / for_machine(f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}")
         build.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
         if not self.inplace:  # of an earlier build, for other Pythons or with CUDA
@@ -313,6 +332,7 @@ class Wheel(bdist_wheel):
 
     def get_tag(self) -> tuple[str, str, str]:
         python, abi, platform_tag = super().get_tag()
+        platform_tag = for_machine(platform_tag)
         return ("py3", "none", platform_tag) if "SALN_PYTHONS" in os.environ else (python, abi, platform_tag)
 
 

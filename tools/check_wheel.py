@@ -1,13 +1,16 @@
 """A wheel, installed beside PyTorch in fresh virtual environments and used there.
 
-    python -m tools.check_wheel WHEEL [--pair PYTHON TORCH]... [--cuda WHEEL]
+    python -m tools.check_wheel WHEEL [--pair PYTHON TORCH]... [--cuda WHEEL] [--output FILE]
 
 Says what it links against, how long `pip install` took, and that eigenvalues agree with torch.linalg's; that `saln`
-without the extra asks for it, and with it finds everything and runs a pilot. PyTorch with CUDA takes gigabytes.
+without the extra asks for it, and with it finds everything and runs a pilot. PyTorch with CUDA takes gigabytes. Of a
+wheel for other machines than this one it says what that links against. FILE is the figures, as JSON.
 """
 
 import argparse
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,6 +18,9 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
+
+from bench.machine import describe
 
 PAIRS = [("python3.10", "torch==2.10.0"), ("python3.11", "torch==2.13.0"), ("python3.13", "torch")]
 """The oldest of both that are promised, what development uses, the newest."""
@@ -22,6 +28,9 @@ UNVERSIONED = re.compile(r"(aoti_torch_|torch_|_?Py|__gmon_start__|_ITM_)\w*")
 """What other libraries than the system's give: PyTorch's C interface, Python's; and what nobody needs to give."""
 
 EIGENVALUES = """
+import json
+import platform
+
 import torch
 import saln_kernels
 
@@ -32,8 +41,9 @@ wanted = torch.linalg.eigvalsh(batches @ batches.mT).flip(-1)[:, :8]
 found = saln_kernels.topk_eigvals(features, candidates, 8).double()
 gap = float(((found - wanted).abs().max(-1).values / wanted[:, 0]).max())
 assert gap < 1e-5, gap
-planner = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, 8).layout
-print(f"torch {torch.__version__}: relative error of eigenvalues {gap:.1e}, planned as {planner}")
+layout = saln_kernels.plan(saln_kernels.topk_eigvals, features, candidates, 8).layout
+versions = {"python": platform.python_version(), "torch": torch.__version__}
+print(json.dumps(versions | {"relative_error": float(f"{gap:.1e}"), "layout": layout}))
 """
 
 THROWN = """
@@ -69,10 +79,10 @@ def strangers(library: Path) -> list[str]:
     return [name for name in names if "@" not in name and not UNVERSIONED.fullmatch(name)]
 
 
-def linked(wheel: Path) -> None:
+def linked(wheel: Path) -> dict[str, Any]:
     """Say what a wheel holds and needs."""
-    if "-py3-none-manylinux_2_28_" not in wheel.name:
-        raise SystemExit(f"{wheel.name}: wanted a wheel for every Python, py3-none-manylinux_2_28_*")
+    if not re.search("-py3-none-manylinux_2_2[78]_", wheel.name):
+        raise SystemExit(f"{wheel.name}: wanted a wheel for every Python, py3-none-manylinux_2_28_*, or 2_27")
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as content:
         libraries = [name for name in content.namelist() if name.endswith(".so")]
         content.extractall(folder, libraries)
@@ -81,10 +91,12 @@ def linked(wheel: Path) -> None:
                 raise SystemExit(f"{wheel.name}: {name} needs {', '.join(found)}, which no library has")
     policy = " ".join(said("auditwheel", "show", wheel.resolve()).split())
     constraint = re.findall(r'constrains the platform tag to "(\w+)"', policy) + re.findall(r'tag: "(\w+)"', policy)
-    print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, {len(libraries)} libraries, {constraint[0]}")
+    size = wheel.stat().st_size
+    print(f"{wheel.name}: {size / 1e6:.1f} MB, {len(libraries)} libraries, {constraint[0]}")
+    return {"wheel": wheel.name, "bytes": size, "libraries": len(libraries), "serves": constraint[0]}
 
 
-def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> None:
+def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> dict[str, Any]:
     """Install it beside a torch, without extras and then with one, and use it."""
     with tempfile.TemporaryDirectory() as folder:
         said(python, "-m", "venv", folder)
@@ -94,7 +106,8 @@ def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> None:
         said(bin_ / "pip", "install", "--quiet", wheel)
         seconds = time.perf_counter() - began
         print(f"{python}, {torch}: installed in {seconds:.1f} s")
-        print(" ", said(bin_ / "python", "-c", EIGENVALUES))
+        found = {"install_seconds": round(seconds, 1)} | json.loads(said(bin_ / "python", "-c", EIGENVALUES))
+        print("  torch {torch}: relative error of eigenvalues {relative_error}, planned as {layout}".format(**found))
         said(bin_ / "python", "-c", THROWN)
         print("  saln doctor:", said(bin_ / "saln", "doctor", status=2))
         said(bin_ / "pip", "install", "--quiet", f"{wheel}[pilot]")
@@ -108,6 +121,7 @@ def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> None:
             if "CUDA code     sm_" not in build:
                 raise SystemExit(f"{cuda.name} is not found:\n{build}")
             print("  " + "\n  ".join(line.strip() for line in build.splitlines() if "cuda" in line.lower()))
+        return found
 
 
 def main() -> None:
@@ -116,13 +130,20 @@ def main() -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--pair", nargs=2, action="append", metavar=("PYTHON", "TORCH"))
     parser.add_argument("--cuda", type=Path)
+    parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     if shutil.which("auditwheel") is None:
         parser.error("auditwheel is not on PATH")
-    for wheel in filter(None, (given.wheel, given.cuda)):
-        linked(wheel)
-    for python, torch in given.pair or PAIRS:
+    here = describe("tools.check_wheel")  # the load before, not of what is measured
+    found: dict[str, Any] = {name: here[name] for name in ("date", "command", "git", "machine")}
+    found["wheels"] = [linked(wheel) for wheel in (given.wheel, given.cuda) if wheel]
+    serves = given.wheel.name.endswith(f"_{platform.machine()}.whl")
+    found["installed"] = [
         installed(given.wheel.resolve(), python, torch, given.cuda and given.cuda.resolve())
+        for python, torch in (given.pair or PAIRS if serves else ())
+    ]
+    if given.output:
+        given.output.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

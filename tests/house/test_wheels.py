@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import platform
 import sys
 import zipfile
 from pathlib import Path
@@ -14,9 +16,10 @@ from setuptools import Distribution, Extension
 import saln_kernels
 import setup
 from saln_kernels.backends import cuda
-from tools import cuda_wheel
+from tools import check_wheel, cuda_wheel
 
 TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+OTHER = "x86_64" if platform.machine() == "aarch64" else "aarch64"
 
 
 @pytest.mark.parametrize(("pythons", "wanted"), [("python3.12 python3.13", "py3-none"), (None, f"{TAG}-{TAG}")])
@@ -29,6 +32,47 @@ def test_a_wheel_is_for_every_python_where_it_has_the_module_for_several(
     wheel = setup.Wheel(Distribution({"ext_modules": [Extension("saln_kernels._C", [])]}))
     wheel.ensure_finalized()
     assert "-".join(wheel.get_tag()[:2]) == wanted
+
+
+def test_a_cross_compiler_makes_a_wheel_for_its_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text(f"#!/bin/sh\necho {OTHER}-linux-gnu\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert setup.machine() == OTHER
+    monkeypatch.setattr(setup, "MACHINE", setup.machine())
+    assert (
+        setup.for_machine(f"_C.cpython-310-{platform.machine()}-linux-gnu.so") == f"_C.cpython-310-{OTHER}-linux-gnu.so"
+    )
+    monkeypatch.setenv("SALN_PYTHONS", sys.executable)
+    wheel = setup.Wheel(Distribution({"ext_modules": [Extension("saln_kernels._C", [])]}))
+    wheel.plat_name = f"linux-{platform.machine()}"
+    wheel.ensure_finalized()
+    assert wheel.get_tag() == ("py3", "none", f"linux_{OTHER}")
+    compiler.write_text("#!/bin/sh\necho powerpc64le-linux-gnu\n")  # of which Python says ppc64le
+    assert setup.machine() == platform.machine()
+    monkeypatch.setenv("CXX", str(tmp_path / "absent"))
+    assert setup.machine() == platform.machine()
+
+
+@pytest.mark.parametrize(("machine", "runs"), [(platform.machine(), 1), (OTHER, 0)])
+def test_a_wheel_is_installed_where_it_runs(
+    machine: str, runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_wheel, "linked", lambda wheel: {"wheel": wheel.name})
+    monkeypatch.setattr(check_wheel, "installed", lambda wheel, python, torch, cuda: {"torch": torch})
+    monkeypatch.setattr(check_wheel.shutil, "which", lambda name: name)
+    name, page = f"saln_kernels-0.1.0-py3-none-manylinux_2_28_{machine}.whl", tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", ["check_wheel", name, "--pair", "python3", "torch==2.10.0", "--output", str(page)])
+    check_wheel.main()
+    found = json.loads(page.read_text())
+    assert found["wheels"] == [{"wheel": name}]
+    assert found["installed"] == [{"torch": "torch==2.10.0"}] * runs
+
+
+def test_a_wheel_for_one_python_is_refused() -> None:
+    with pytest.raises(SystemExit, match="wanted a wheel for every Python"):
+        check_wheel.linked(Path("saln_kernels-0.1.0-cp311-cp311-manylinux_2_28_x86_64.whl"))
 
 
 def library(folder: Path, version: str = saln_kernels.__version__, nvcc: str = "13.0.88") -> Path:
