@@ -164,7 +164,7 @@ wheel: $(VENV)/wheel  ## build/wheels: one wheel of the last commit for every Py
 wheel-arm:  ## in build/wheels-arm the same for 64-bit ARM; needs aarch64-linux-gnu-g++, no ARM
 	@# auditwheel knows other machines' policies only where it picks one
 	$(MAKE) wheel CXX=aarch64-linux-gnu-g++ WHEELS=$(WHEELS)-arm PLAT=auto
-	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)-arm/saln_kernels-*.whl
+	PATH=$$PATH:$(abspath $(BIN)) $(BIN)/python -m tools.check_wheel $(WHEELS)-arm/saln_kernels-*.whl
 
 wheel-cuda: wheel  ## beside it the wheel of saln-kernels-cu13: the CUDA kernels; needs nvcc, no GPU
 	@echo "== CUDA kernels for every architecture: minutes"
@@ -175,7 +175,8 @@ wheel-cuda: wheel  ## beside it the wheel of saln-kernels-cu13: the CUDA kernels
 wheel-check: wheel  ## build the wheel again and compare bytes; install it with oldest and newest Python and PyTorch: gigabytes
 	$(MAKE) wheel WHEELS=$(WHEELS)-again
 	cmp $(WHEELS)/*.whl $(WHEELS)-again/*.whl
-	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl --output $(WHEELS)/check.json
+	@# the Pythons of the PATH first: those of the virtual environment are one
+	PATH=$$PATH:$(abspath $(BIN)) $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl --output $(WHEELS)/check.json
 
 gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
 	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"

@@ -117,10 +117,12 @@ def installed(wheel: Path, python: str, torch: str, cuda: Path | None) -> dict[s
         print(f"  saln pilot: a page of {page.stat().st_size / 1e3:.0f} kB")
         if cuda is not None:
             said(bin_ / "pip", "install", "--quiet", "--no-deps", cuda)
-            build = said(bin_ / "python", "-c", "import saln_kernels; print(saln_kernels.build_info())")
-            if "CUDA code     sm_" not in build:
-                raise SystemExit(f"{cuda.name} is not found:\n{build}")
-            print("  " + "\n  ".join(line.strip() for line in build.splitlines() if "cuda" in line.lower()))
+            doctor = said(bin_ / "saln", "doctor")
+            named = re.search(r"CUDA code +(sm_.*)", doctor)
+            if named is None:
+                raise SystemExit(f"{cuda.name} is not found:\n{doctor}")
+            found["cuda_code"] = named[1]
+            print(f"  saln doctor, {cuda.name} beside it: CUDA code {named[1]}")
         return found
 
 
