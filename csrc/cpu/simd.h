@@ -123,6 +123,20 @@ SALN_INLINE Vec<T> square_root(Vec<T> a) {
   return a;
 }
 
+// Lane l of the result is lane from[l] of a, or, from the width on, of b.
+template <class Raw, class Index>
+SALN_INLINE Raw shuffle(Raw a, Raw b, Index from) {
+#if defined(__clang__)  // where lanes are known, it makes shuffles of this
+  constexpr int W = sizeof(Raw) / sizeof(a[0]);
+  Raw r = {};
+#pragma GCC unroll 16
+  for (int l = 0; l < W; ++l) r[l] = from[l] < W ? a[from[l]] : b[from[l] - W];
+  return r;
+#else
+  return __builtin_shuffle(a, b, from);
+#endif
+}
+
 // One level of a transposing reduction: in every group of G lanes the first half receives a's two halves added, the
 // second half b's. From G = width down to 2 it turns `width` vectors into the vector of their sums.
 template <int G, class T>
@@ -136,7 +150,7 @@ SALN_INLINE Vec<T> fold(Vec<T> a, Vec<T> b) {
     low.v[l] = at < H ? group + at : W + group + at - H;
     high.v[l] = low.v[l] + H;
   }
-  return {__builtin_shuffle(a.v, b.v, low.v) + __builtin_shuffle(a.v, b.v, high.v)};
+  return {shuffle(a.v, b.v, low.v) + shuffle(a.v, b.v, high.v)};
 }
 template <int G, class T>
 SALN_INLINE Vec<T> sums_of(const Vec<T>* a) {
@@ -197,8 +211,8 @@ SALN_INLINE void transpose(Vec<T> (&a)[kWidth<T>]) {
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i) {
       if (i & H) continue;
-      const auto x = __builtin_shuffle(a[i].v, a[i + H].v, low.v);
-      a[i + H].v = __builtin_shuffle(a[i].v, a[i + H].v, high.v);
+      const auto x = shuffle(a[i].v, a[i + H].v, low.v);
+      a[i + H].v = shuffle(a[i].v, a[i + H].v, high.v);
       a[i].v = x;
     }
   }
