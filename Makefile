@@ -83,10 +83,12 @@ test: $(VENV)/test  ## run every test but those of trainers
 	@echo "== all tests, doctests included, in as many processes as there are cores; the 25 slowest last"
 	$(BIN)/python -m pytest -m "not integrations" $(PARALLEL) --durations=25
 
-fuzz: $(VENV)/fuzz  ## properties on many examples, for FUZZ="--minutes 15" or --examples 1000000; damaged files for SALN_FUZZ_SECONDS
+fuzz: $(VENV)/fuzz  ## many examples of properties, for FUZZ="--minutes 15" or --examples N; damaged files and kernels, each for SALN_FUZZ_SECONDS
 	$(BIN)/python -m bench.fuzz $(FUZZ)
 	@echo "== damaged files to every reader for SALN_FUZZ_SECONDS=$(SALN_FUZZ_SECONDS) in all; what is found is in build/fuzz"
 	SALN_FUZZ_SECONDS=$(SALN_FUZZ_SECONDS) PYTHONPATH=tests:python_api:. $(BIN)/python -m fuzz.read_files
+	@echo "== any problem to the CPU kernels, as long, by clang's libFuzzer"
+	SALN_FUZZ_SECONDS=$(SALN_FUZZ_SECONDS) PYTHONPATH=tests:python_api:. $(BIN)/python -m native.fuzz_kernels
 
 test-integrations: $(VENV)/integrations  ## the tests of trainers and of Ray: accelerate, Lightning, Hugging Face, TensorBoard, DDP
 	@echo "== trainers on the real libraries: examples, interrupted runs gone on with in new processes"

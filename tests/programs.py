@@ -30,14 +30,14 @@ class Source:
     flags: str = ""
 
 
-def program(name: str, sources: list[Source], link: str = "") -> Path:
-    """The executable made of `sources`, linked with the flags `link`."""
+def program(name: str, sources: list[Source], link: str = "", compiler: str = "") -> Path:
+    """The executable made of `sources`, linked with the flags `link`, by CXX or g++ if no compiler is named."""
     import ninja  # not wanted where programs came ready made
 
     folder = BUILD / name
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
-        f"cxx = {os.environ.get('CXX', 'g++')}",
+        f"cxx = {compiler or os.environ.get('CXX', 'g++')}",
         "rule compile",
         f"  command = $cxx {COMMON} $flags -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",

@@ -21,11 +21,11 @@ MISSING = [name for name in (COMPILER, EMULATOR) if shutil.which(name) is None]
     ("driver", "kernels", "others"),
     [("sanitize.cpp", "kernels.cpp", ["core/plan.cpp"]), ("greedy_sanitize.cpp", "greedy_kernels.cpp", [])],
 )
-def test_kernels_for_arm_run(driver: str, kernels: str, others: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", COMPILER)
+def test_kernels_for_arm_run(driver: str, kernels: str, others: list[str]) -> None:
     flags = f"{setup.FLAGS} -DSALN_VARIANT=portable -DFIRST=portable -DSECOND=portable"
     paths = [CSRC / "cpu" / kernels, *(CSRC / path for path in others), HERE / driver]
-    built = program(f"{Path(driver).stem}_arm", [Source(path, flags) for path in paths], "-static -pthread")
+    sources = [Source(path, flags) for path in paths]
+    built = program(f"{Path(driver).stem}_arm", sources, "-static -pthread", compiler=COMPILER)
     done = run(Path(EMULATOR), str(built), "8")  # larger batches take minutes
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
     assert b" 0 failures" in done.stdout
