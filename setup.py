@@ -47,6 +47,7 @@ def for_machine(name: str) -> str:
 
 
 MACHINE = machine()
+BUILD = ROOT / "build" / for_machine(f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}")
 X86 = MACHINE.lower() in ("x86_64", "amd64")
 
 AVX512 = "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512"
@@ -79,6 +80,7 @@ TORCH_SOURCES = (
     "cpu/team.cpp",
     "cuda/launch/ops.cpp",
 )
+REGISTERING = ("api/ops.cpp", "api/greedy_ops.cpp", "cuda/launch/ops.cpp")  # ops, in a namespace of torch.ops
 OPS_SOURCES = (
     "core/plan.cpp",
     "cpu/isa.cpp",
@@ -212,8 +214,11 @@ def torch_headers() -> Path:
     return torch_headers.headers(torch_headers.VERSIONS[0])
 
 
-def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path) -> str:
-    """The text of build.ninja: every object, the op libraries and the modules, with PyTorch's headers."""
+def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path, namespace: str = "") -> str:
+    """The text of build.ninja: every object, the op libraries and the modules, with PyTorch's headers.
+
+    Ops in a namespace of their own take objects of their own; all others are shared.
+    """
     import pybind11
 
     compiler, options = os.environ.get("CXX", "g++"), os.environ.get("LDFLAGS", "")
@@ -244,9 +249,12 @@ def ninja_file(build: Path, out: Path, cuda: Toolkit | None, include: Path) -> s
     extras = dict.fromkeys(TORCH_SOURCES, f"-isystem {include} -DTORCH_TARGET_VERSION={target}ULL")
     defines = " ".join(f"-DSALN_{name}='\"{value}\"'" for name, value in names.items())
     extras["cuda/launch/ops.cpp"] += f" {defines}"
+    own = dict.fromkeys(REGISTERING, namespace)
+    if namespace:
+        extras |= {source: f"{extras[source]} -DSALN_OPS_NAMESPACE={namespace}" for source in REGISTERING}
 
     def compiled(source: str, rule: str = "compile", extra: str = "", name: str = "") -> str:
-        path = build / f"{name or source.partition('.')[0].replace('/', '_')}.o"
+        path = build / f"{name or source.partition('.')[0].replace('/', '_')}{own.get(source, '')}.o"
         lines.extend([f"build {path}: {rule} {csrc / source}", f"  extra = {extra or extras.get(source, '')}"])
         return str(path)
 
@@ -310,16 +318,15 @@ class NinjaBuild(build_ext):
         module = Path(self.get_ext_fullpath("saln_kernels._C")).resolve()
         if self.inplace:
             module = ROOT / "saln_kernels" / module.name
-        build = ROOT / "build" / for_machine(f"native-{sysconfig.get_platform()}-{sys.implementation.cache_tag}")
-        build.mkdir(parents=True, exist_ok=True)
+        BUILD.mkdir(parents=True, exist_ok=True)
         module.parent.mkdir(parents=True, exist_ok=True)
         if not self.inplace:  # of an earlier build, for other Pythons or with CUDA
             for left in module.parent.glob("_*.so"):
                 left.unlink()
-        (build / "build.ninja").write_text(ninja_file(build, module.parent, cuda, torch_headers()))
+        (BUILD / "build.ninja").write_text(ninja_file(BUILD, module.parent, cuda, torch_headers()))
         executable = str(Path(ninja.BIN_DIR) / "ninja")
         jobs = ["-j", os.environ["MAX_JOBS"]] if "MAX_JOBS" in os.environ else []
-        subprocess.run([executable, "-C", str(build), *jobs], check=True)
+        subprocess.run([executable, "-C", str(BUILD), *jobs], check=True)
 
     def get_outputs(self) -> list[str]:
         folder = Path(self.get_ext_fullpath("saln_kernels._C")).parent

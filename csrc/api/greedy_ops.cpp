@@ -1,9 +1,10 @@
 // The schemas of the greedy ops, and those of the CPU.
 #include "api/greedy_ops.h"
 
+#include "api/ops_namespace.h"
 #include "cpu/greedy.h"
 
-STABLE_TORCH_LIBRARY_FRAGMENT(saln, m) {
+STABLE_TORCH_LIBRARY_FRAGMENT(SALN_OPS_NAMESPACE, m) {
   m.def("greedy_logdet(" PROBLEM_SCHEMA ", int size, float sigma) -> (Tensor positions, Tensor gains)");
   m.def("maxvol(" PROBLEM_SCHEMA ", int size, float tolerance, int max_swaps) -> (Tensor positions, Tensor gains)");
   m.def("k_center(" PROBLEM_SCHEMA ", int size, Tensor? start) -> (Tensor positions, Tensor gains)");
@@ -20,4 +21,4 @@ struct Cpu {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(saln, CPU, m) { saln::GreedyOps<Cpu>::implement(m); }
+STABLE_TORCH_LIBRARY_IMPL(SALN_OPS_NAMESPACE, CPU, m) { saln::GreedyOps<Cpu>::implement(m); }

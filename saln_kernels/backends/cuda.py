@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import torch
 
+from saln_kernels.backends.schemas import NAMESPACE
+
 LIBRARY = Path(__file__).parents[1] / "_cuda.so"
 PACKAGE = "saln_kernels_cu13"  # which has the library for a saln_kernels without
 BUILD = "SALN_CUDA=1 pip install --no-build-isolation -e ."
 
-_MARK = b"saln_cuda_build {"
+_MARK = f"{NAMESPACE}_cuda_build {{".encode()
 
 
 class Build(NamedTuple):
@@ -51,7 +53,7 @@ def library() -> Path:
 
 def load() -> Build | str:
     """Load the library: what it was built for, or why it cannot be loaded and what to do."""
-    if not hasattr(torch.ops.saln, "gram"):
+    if not hasattr(getattr(torch.ops, NAMESPACE), "gram"):
         return "the native library, which it completes, is not loaded"
     from saln_kernels import __version__
 

@@ -16,7 +16,7 @@ from saln_kernels import gradients
 from saln_kernels.backends import cuda
 from saln_kernels.backends.pieces import in_pieces
 from saln_kernels.backends.protocol import Ops
-from saln_kernels.backends.schemas import SCHEMAS
+from saln_kernels.backends.schemas import NAMESPACE, SCHEMAS
 from saln_kernels.matrices import Problem
 
 LIBRARY = Path(__file__).parents[1] / "_ops.so"
@@ -27,7 +27,7 @@ class Native(Ops):
     """The ops of the library, for tensors on the CPU, and on GPUs where the CUDA library serves them."""
 
     def call(self, name: str, subject: Problem | Tensor, *arguments: Any, **solver: Any) -> Any:
-        op = getattr(torch.ops.saln, name)
+        op = getattr(getattr(torch.ops, NAMESPACE), name)
         if isinstance(subject, Problem):
             return in_pieces(subject, lambda part, *rest: op(*part, *rest, **solver), *arguments)
         return in_pieces(subject, op, *arguments)
@@ -44,7 +44,7 @@ def load() -> str | None:
         torch.ops.load_library(str(LIBRARY))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError) as error:
         return f"the native library of saln_kernels does not load ({cuda.cause(error)}): rebuild it with `{BUILD}`"
-    gradients.complete("saln", SCHEMAS)
+    gradients.complete(NAMESPACE, SCHEMAS)
     if torch.version.cuda is not None:  # else there are no tensors for it
         cuda.loaded()
     return None
@@ -64,7 +64,7 @@ def require() -> None:
 def bindings() -> ModuleType:
     """The module `_C`: how it was built, and its planner."""
     try:
-        return importlib.import_module("saln_kernels._C")
+        return importlib.import_module(".._C", __package__)
     except ImportError as error:
         others = ", ".join(sorted(path.name.split(".")[1] for path in LIBRARY.parent.glob("_C.*.so")))
         raise RuntimeError(

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from saln_kernels.matrices import Problem, result_dtype
 
+NAMESPACE = "saln"  # of the ops; a copy beside this package has its own: tools.hub_layout
+
 _TYPES = {Tensor: "Tensor", Tensor | None: "Tensor?", str: "str", bool: "bool", float: "float"}
 
 PROBLEM = ", ".join(f"{_TYPES[kind]} {name}" for name, kind in get_type_hints(Problem).items())

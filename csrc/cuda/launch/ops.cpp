@@ -6,6 +6,7 @@
 #include <torch/csrc/stable/accelerator.h>
 
 #include "api/greedy_ops.h"
+#include "api/ops_namespace.h"
 #include "cuda/greedy/greedy_run.h"
 #include "cuda/launch/run.h"
 
@@ -62,11 +63,12 @@ struct Cuda {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(saln, CUDA, m) {
+STABLE_TORCH_LIBRARY_IMPL(SALN_OPS_NAMESPACE, CUDA, m) {
   saln::Ops<Cuda>::implement(m);
   saln::GreedyOps<Cuda>::implement(m);
 }
 
 // What the library was built with and for: Python finds it in the file, so that one that does not fit is never loaded.
-[[gnu::used]] static const char build[] = "saln_cuda_build {\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC
-                                          "\", \"archs\": \"" SALN_CUDA_ARCHS "\", \"ptx\": \"" SALN_CUDA_PTX "\"}";
+[[gnu::used]] static const char build[] =
+    C10_STRINGIZE(SALN_OPS_NAMESPACE) "_cuda_build {\"version\": \"" SALN_VERSION "\", \"nvcc\": \"" SALN_NVCC
+                                      "\", \"archs\": \"" SALN_CUDA_ARCHS "\", \"ptx\": \"" SALN_CUDA_PTX "\"}";

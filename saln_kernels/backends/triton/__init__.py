@@ -56,7 +56,7 @@ class Triton(Ops):
                 f"backend='triton' has no {name}: build the CUDA library, move the tensors to the CPU, or pass "
                 "backend='reference', which runs plain torch in float64 on any device"
             )
-        op = getattr(torch.ops.saln_triton, name)
+        op = getattr(getattr(torch.ops, ops.NAMESPACE), name)
         if isinstance(subject, Problem):
             _check("candidates", subject.candidates, subject.features.device)
             return op(*subject, *arguments, **solver)

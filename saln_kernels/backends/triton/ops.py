@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from saln_kernels import gradients
+from saln_kernels.backends.schemas import NAMESPACE as NATIVE
 from saln_kernels.backends.schemas import SCHEMAS, on_problem
 
-NAMESPACE = "saln_triton"
+NAMESPACE = f"{NATIVE}_triton"
 NAMES = ("gram", "eigvals", "eigh", "fiedler", "score", "matrix_eigvals", "matrix_eigh")
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on")
 
@@ -31,7 +32,7 @@ def define() -> torch.library.Library:
 
 def _kernel(name: str) -> Callable[..., Any]:
     def kernel(*arguments: Any) -> Any:
-        run = importlib.import_module("saln_kernels.backends.triton.run")
+        run = importlib.import_module(".run", __package__)
         return getattr(run, name)(*arguments)
 
     return kernel if name.startswith("matrix_") else on_problem(kernel)
