@@ -21,7 +21,7 @@ CHECKS := lint formatted formatted-native types layers headers
 SOURCES := $(shell find csrc tests -name "*.h" -o -name "*.cpp" -o -name "*.cu" -o -name "*.cuh")
 
 .PHONY: help install demo test fuzz test-integrations docs check $(CHECKS) hooks compat format bench cuda
-.PHONY: wheel wheel-arm wheel-cuda wheel-check gpu-kit gpu clean
+.PHONY: wheel wheel-arm wheel-cuda wheel-check hub gpu-kit gpu clean
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
@@ -179,6 +179,12 @@ wheel-check: wheel  ## build the wheel again and compare bytes; install it with 
 	cmp $(WHEELS)/*.whl $(WHEELS)-again/*.whl
 	@# the Pythons of the PATH first: those of the virtual environment are one
 	PATH=$$PATH:$(abspath $(BIN)) $(BIN)/python -m tools.check_wheel $(WHEELS)/saln_kernels-*.whl --output $(WHEELS)/check.json
+
+hub: $(VENV)/package  ## build/hub: a copy of the package as Hugging Face's library kernels loads it, for Linux from glibc 2.28 on
+	@echo "== what registers ops, compiled into a namespace of its own"
+	rm -rf build/hub
+	$(BIN)/python -m tools.older_linux $(WHEELS)/older
+	$(LINKED) $(BIN)/python -m tools.hub_layout build/hub
 
 gpu-kit: $(VENV)/base  ## build/gpu-kit: what a GPU machine needs of this commit, built here for its Python and architecture
 	@echo "== libraries of the last commit for sm_$(GPU_ARCH) and $(GPU_PYTHON): minutes"
