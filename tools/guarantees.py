@@ -104,6 +104,7 @@ CHAPTERS: dict[str, tuple[Promise, ...]] = {
             "AddressSanitizer, UndefinedBehaviorSanitizer",
             (
                 "native/test_sanitize.py::test_kernels_stay_inside_their_arrays_and_agree",
+                "native/test_fuzz_kernels.py",
                 "cuda_on_cpu",
                 "saln_greedy/test_greedy_cuda_on_cpu.py",
             ),
