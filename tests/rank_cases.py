@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,46 @@ def recording(rank: int) -> dict[str, Any]:
     return result
 
 
+def default(rank: int, world_size: int) -> dict[str, Any]:
+    """What a rank serves by the default while it trains, and what it would, gone on with from the middle."""
+    source = torch.Generator().manual_seed(0)
+    labels = torch.arange(240) % 3
+    dataset = SuperBatch(2 * torch.eye(6)[labels] + torch.randn(240, 6, generator=source), labels=labels)
+    torch.manual_seed(0)
+    model = nn.parallel.DistributedDataParallel(nn.Linear(6, 3))
+    sampler, again = (SpectralBatchSampler(dataset, BATCH_SIZE) for _ in range(2))
+
+    def trained(sampler: SpectralBatchSampler, walk: Iterable[list[int]]) -> list[list[int]]:
+        batches = []
+        for batch in walk:
+            batches.append(batch)
+            with sampler.recorder(model):
+                loss = nn.functional.cross_entropy(model(dataset.features[batch]), labels[batch])
+            loss.backward()
+            with torch.no_grad():
+                for weight in model.parameters():
+                    weight -= 0.1 * weight.grad
+                    weight.grad = None
+        return batches
+
+    walk = itertools.chain(sampler, sampler)
+    batches = trained(sampler, itertools.islice(walk, len(sampler) * 3 // 2))
+    state, weights = sampler.state_dict(), [weight.detach().clone() for weight in model.parameters()]
+    rest = trained(sampler, walk)
+    with torch.no_grad():
+        for weight, value in zip(model.parameters(), weights, strict=True):
+            weight.copy_(value)
+    again.load_state_dict(state)
+    places = (divmod(number, len(sampler)) for number in range(len(batches)))
+    offered = [sampler.order.super_batch(epoch, step * world_size + rank).tolist() for epoch, step in places]
+    return {
+        "from its own offers": all(set(batch) <= set(each) for batch, each in zip(batches, offered, strict=True)),
+        "goes on": trained(again, again) == rest,
+        "by gradients": sampler.selector.figures["batches_gradients"] / len(batches + rest),
+        "batches": batches,
+    }
+
+
 @contextlib.contextmanager
 def scored_candidates() -> Iterator[list[int]]:
     """How many candidates each call scores that this process makes meanwhile."""
@@ -161,6 +201,7 @@ def everything(rank: int, world_size: int) -> dict[str, Any]:
         except RuntimeError as error:
             result[f"other {name}"] = str(error)
     result["recorded"] = recording(rank)
+    result["default"] = default(rank, world_size)
     sampler = make("infobatch")
     sampler.set_epoch(rank)
     try:

@@ -73,6 +73,14 @@ def test_each_rank_records_and_chooses_its_own(ranks):
             assert set(each["recorded"]["batches"][number]) <= set(offered)
 
 
+def test_the_default_goes_by_what_each_rank_records(ranks):
+    for each in ranks:
+        assert each["default"]["from its own offers"]
+        assert each["default"]["goes on"]
+        assert each["default"]["by gradients"] > 0.9
+    assert ranks[0]["default"]["batches"] != ranks[1]["default"]["batches"]
+
+
 def test_ranks_that_all_choose_all_batches_do_not_record(ranks):
     for each in ranks:
         for given in (True, False):
