@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command with one line and status 130, and the same command goes on; a kill is gone on from, too."""
+"""Ctrl-C ends a command with one line and status 130, and the same command goes on."""
 
 from __future__ import annotations
 
@@ -92,13 +92,3 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(folder: Path, name: str
         assert output.read_bytes() == (folder / f"{name}-whole{ending}").read_bytes()
     if name == "score":
         assert "of them were finished before" in done.stdout
-
-
-@pytest.mark.parametrize("name", ["extract", "pilot"])
-def test_a_kill_is_gone_on_from(folder: Path, name: str) -> None:
-    output = folder / f"killed-{name}{COMMANDS[name][3]}"
-    assert run(folder, signal.SIGKILL, name, output.name).returncode == -signal.SIGKILL
-    assert not output.exists()
-    done = run(folder, 0, name, output.name, n=0)
-    assert done.returncode in (0, 3), done.stderr
-    assert output.exists()

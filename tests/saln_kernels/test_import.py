@@ -71,9 +71,9 @@ TIMED = "import time; began = time.perf_counter(); {}; print(time.perf_counter()
 
 
 def test_costs_little_beside_torch() -> None:
-    """Five times each, by turns: a tenth of what torch takes itself; it was nine tenths. So for the help."""
+    """Three times each, by turns: a tenth of what torch takes itself; it was nine tenths. So for the help."""
     ours, whole, shown = [], [], []
-    for _ in range(5):
+    for _ in range(3):
         ours.append(float(python("import torch; " + TIMED.format("import saln_kernels"))))
         whole.append(float(python(TIMED.format("import torch"))))
         shown.append(float(python(TIMED.format(f"exec({HELP!r})")).splitlines()[-1]))
