@@ -41,6 +41,9 @@ def compile_against(version: str) -> None:
     (build / "build.ninja").write_text(setup.ninja_file(build, build, kernels, headers(version)))
     objects = [str(build / source.replace("/", "_").replace(".cpp", ".o")) for source in setup.TORCH_SOURCES]
     subprocess.run([Path(ninja.BIN_DIR) / "ninja", "-C", build, "--quiet", *objects], check=True)
+    for path in map(Path, objects):
+        if b"SALN_OPS_NAMESPACE" in path.read_bytes():  # the name, in place of what it stands for
+            raise SystemExit(f"{path.name}, against torch {version}, registers ops in no namespace of torch.ops")
 
 
 def main(versions: list[str]) -> None:

@@ -4,7 +4,7 @@
 #include "api/ops_namespace.h"
 #include "cpu/greedy.h"
 
-STABLE_TORCH_LIBRARY_FRAGMENT(SALN_OPS_NAMESPACE, m) {
+SALN_LIBRARY_FRAGMENT(m) {
   m.def("greedy_logdet(" PROBLEM_SCHEMA ", int size, float sigma) -> (Tensor positions, Tensor gains)");
   m.def("maxvol(" PROBLEM_SCHEMA ", int size, float tolerance, int max_swaps) -> (Tensor positions, Tensor gains)");
   m.def("k_center(" PROBLEM_SCHEMA ", int size, Tensor? start) -> (Tensor positions, Tensor gains)");
@@ -21,4 +21,4 @@ struct Cpu {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(SALN_OPS_NAMESPACE, CPU, m) { saln::GreedyOps<Cpu>::implement(m); }
+SALN_LIBRARY_IMPL(CPU, m) { saln::GreedyOps<Cpu>::implement(m); }

@@ -5,7 +5,7 @@
 #include "api/ops_namespace.h"
 #include "cpu/run.h"
 
-STABLE_TORCH_LIBRARY(SALN_OPS_NAMESPACE, m) {
+SALN_LIBRARY(m) {
   m.def("gram(" PROBLEM_SCHEMA ") -> Tensor");
   m.def("eigvals(" PROBLEM_SCHEMA ", int k, str solver, int n_iter, int seed) -> (Tensor values, Tensor bounds)");
   m.def("eigh(" PROBLEM_SCHEMA
@@ -28,4 +28,4 @@ struct Cpu {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(SALN_OPS_NAMESPACE, CPU, m) { saln::Ops<Cpu>::implement(m); }
+SALN_LIBRARY_IMPL(CPU, m) { saln::Ops<Cpu>::implement(m); }

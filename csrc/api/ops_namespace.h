@@ -4,3 +4,9 @@
 #ifndef SALN_OPS_NAMESPACE
 #define SALN_OPS_NAMESPACE saln
 #endif
+
+// PyTorch 2.10's macros take their arguments as they are written: they are given what the name stands for.
+#define SALN_EXPANDED(macro, ...) macro(__VA_ARGS__)
+#define SALN_LIBRARY(m) SALN_EXPANDED(STABLE_TORCH_LIBRARY, SALN_OPS_NAMESPACE, m)
+#define SALN_LIBRARY_FRAGMENT(m) SALN_EXPANDED(STABLE_TORCH_LIBRARY_FRAGMENT, SALN_OPS_NAMESPACE, m)
+#define SALN_LIBRARY_IMPL(k, m) SALN_EXPANDED(STABLE_TORCH_LIBRARY_IMPL, SALN_OPS_NAMESPACE, k, m)

@@ -63,7 +63,7 @@ struct Cuda {
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(SALN_OPS_NAMESPACE, CUDA, m) {
+SALN_LIBRARY_IMPL(CUDA, m) {
   saln::Ops<Cuda>::implement(m);
   saln::GreedyOps<Cuda>::implement(m);
 }
