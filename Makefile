@@ -145,7 +145,7 @@ cuda: $(VENV)/test  ## compile every CUDA kernel for every architecture and chec
 	@echo "== CUDA kernels for every architecture: nothing spilled, nothing in local memory, every op registered"
 	SALN_CUDA=1 $(BIN)/python setup.py --quiet build_ext --inplace
 	$(BIN)/python -m bench.kernel_table
-	$(BIN)/python -m pytest tests/cuda_build
+	$(BIN)/python -m pytest tests/cuda_build $(PARALLEL)
 
 # Of the last commit. A wheel is linked against stand-ins for older systems' libraries, and auditwheel, which looks for what
 # is too new, tags it.
