@@ -38,10 +38,11 @@ class BuildInfo:
     def __str__(self) -> str:
         native = any(status.name == "cpu" and status.serves for status in self.backends)
         unknown = "known where _C is" if native else "none"
+        library = f" for {self.torch_target} and later" if self.torch_target else f": {unknown}"
         lines = [
             f"saln_kernels {self.version}",
             f"  python        {self.python}",
-            f"  torch         {self.torch} (op library for {self.torch_target or unknown} and later)",
+            f"  torch         {self.torch} (op library{library})",
             f"  compiler      {self.compiler or unknown}",
             f"  CPU code      {', '.join(self.cpu_isa_compiled) or unknown}; in use: {self.cpu_isa_in_use or unknown}",
             f"  CUDA code     {_cuda_words(self.cuda_archs, self.cuda_ptx, self.nvcc)}",

@@ -29,6 +29,7 @@ assert info.version == saln_kernels.__version__
 [said] = [text for text in info.missing if "saln_kernels._C" in text]
 assert "the native planner, does not import" in said and "it is here for cpython-" in said, said
 assert "in use: known where _C is" in str(info), info
+assert "(op library: known where _C is)" in str(info), info
 features = torch.randn(64, 8)
 batches = list(saln.SpectralBatchSampler(features, selector="saln", batch_size=8))
 assert sum(map(len, batches)) == 64
