@@ -28,7 +28,7 @@ PARTS = tuple(f"auto:{part}=no" for part in ("spectrum", "credibility", "learnab
 SALN = tuple(f"saln:keep={keep}" for keep in ("abs", "both_ends", "near_zero", "positive", "negative"))
 OTHERS = ("jest", "rho_loss", "infobatch", "selective_backprop", "spectral_candidates", "logdet", "gstds", *SALN)
 TELLING = ("clean", "40 % wrong", "copies", "rare, balanced")
-LENGTHS = {"clean": (0.8,), "40 % wrong": (1 / 3,)}  # schedules of their own, for the default
+SHORTER = {"clean": 0.8, "40 % wrong": 1 / 3}  # schedules of their own, beside random batches on longer ones
 SEEDS = 5
 
 
@@ -40,8 +40,9 @@ def cells(tasks: list[str], conditions: list[str], methods: list[str], seeds: in
             for condition in conditions:
                 base = [each for each in methods if each in BASE and (condition != "clean" or each != ORACLE)]
                 yield from (Cell(task, condition, method, seed) for method in base)
-                if "auto" in methods:
-                    yield from (Cell(task, condition, "auto", seed, each) for each in LENGTHS.get(condition, ()))
+                if condition in SHORTER:
+                    yield from (Cell(task, condition, method, seed, SHORTER[condition]) for method in base)
+                    yield from (Cell(task, condition, m, seed, 1 / SHORTER[condition]) for m in base if m == "uniform")
     for seed in all_seeds:
         for task in tasks:
             for condition in (each for each in conditions if each in TELLING):

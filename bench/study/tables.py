@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.markdown import table
-from bench.study.__main__ import BASE, FILE, OTHERS, PARTS, SALN, TELLING
+from bench.study.__main__ import BASE, FILE, OTHERS, PARTS, SALN, SHORTER, TELLING
 from bench.study.conditions import CONDITIONS
 from bench.study.runs import ORACLE, Cell, Runs
 from bench.study.tasks import TASKS
@@ -71,19 +71,29 @@ def default(found: Found) -> str:
 
 
 def schedules(found: Found) -> str:
-    """The default on schedules of its own against random batches on the whole one."""
+    """On schedules of their own, each against random batches on a longer one."""
     rows = []
-    for cell in sorted({Cell(each.task, each.condition, "auto", 0, each.length) for each in found if each.length != 1}):
-        seeds = [each.seed for each in found if each == Cell(cell.task, cell.condition, "auto", each.seed, cell.length)]
-        seeds = [seed for seed in sorted(seeds) if Cell(cell.task, cell.condition, "uniform", seed) in found]
-        differences = [
-            score(found[Cell(cell.task, cell.condition, "auto", seed, cell.length)])
-            - score(found[Cell(cell.task, cell.condition, "uniform", seed)])
-            for seed in seeds
-        ]
-        if differences:
-            rows.append((cell.task, cell.condition, f"{cell.length:.2f}", len(seeds), points(differences)))
-    return table(("training", "data", "steps of `auto` over those of random batches", "seeds", "difference"), rows)
+    for task, condition in _cells(found):
+        if condition not in SHORTER:
+            continue
+        for longer in (1.0, 1 / SHORTER[condition]):
+            shorter = longer * SHORTER[condition]
+            with_random = {*_seeds(found, task, condition, "uniform", length=longer)}
+            seeds = {m: sorted(with_random & {*_seeds(found, task, condition, m, length=shorter)}) for m in BASE}
+            if not seeds["auto"]:
+                continue
+            shown = [
+                points(_differences(found, task, condition, method, "uniform", seeds[method], (shorter, longer)))
+                for method in ("auto", "uniform", ORACLE)
+            ]
+            steps = [
+                found[Cell(task, condition, method, seeds["auto"][0], length)]["curve"][-1][0]
+                for method, length in (("uniform", longer), ("auto", shorter))
+            ]
+            rows.append((task, condition, *steps, len(seeds["auto"]), *shown))
+    head = ("training", "data", "steps of random batches", "fewer", "seeds",
+            "`auto` in fewer", "random in fewer", "oracle in fewer")  # fmt: skip
+    return table(head, rows)
 
 
 def _methods(names: Sequence[str]) -> Callable[[Found], str]:
@@ -145,12 +155,12 @@ def score(line: dict[str, Any]) -> float:
 
 
 def points(differences: Sequence[float]) -> str:
-    """Hundredths, with the interval; bold where it is clear of 0.
+    """Hundredths, with the interval; bold where it is clear of 0; nothing of nothing.
 
     >>> points([0.01, 0.02, 0.03])
     '+2.0 [-0.5, +4.5]'
     """
-    return _points(interval(differences))
+    return _points(interval(differences)) if differences else ""
 
 
 def times(found: Found, task: str, condition: str, method: str, seeds: Sequence[int]) -> str:
@@ -193,10 +203,11 @@ def _cells(found: Found) -> Iterator[tuple[str, str]]:
     return ((task, condition) for task in TASKS for condition in CONDITIONS if (task, condition) in there)
 
 
-def _seeds(found: Found, task: str, condition: str, *methods: str) -> list[int]:
+def _seeds(found: Found, task: str, condition: str, *methods: str, length: float = 1.0) -> list[int]:
     """Those that all of these methods have."""
     seeds = {cell.seed for cell in found}
-    return sorted(each for each in seeds if all(Cell(task, condition, method, each) in found for method in methods))
+    wanted = {seed: [Cell(task, condition, method, seed, length) for method in methods] for seed in seeds}
+    return sorted(seed for seed, cells in wanted.items() if all(cell in found for cell in cells))
 
 
 def _mean(found: Found, task: str, condition: str, method: str) -> str:
@@ -204,9 +215,14 @@ def _mean(found: Found, task: str, condition: str, method: str) -> str:
     return f"{statistics.fmean(score(line) for line in lines):.3f}" if lines else ""
 
 
-def _differences(found: Found, task: str, condition: str, method: str, other: str, seeds: Sequence[int]) -> list[float]:
+def _differences(
+    found: Found, task: str, condition: str, method: str, other: str, seeds: Sequence[int],
+    lengths: tuple[float, float] = (1.0, 1.0),
+) -> list[float]:  # fmt: skip
+    """Of a method from another, each on a schedule of its length."""
+    one, two = lengths
     return [
-        score(found[Cell(task, condition, method, seed)]) - score(found[Cell(task, condition, other, seed)])
+        score(found[Cell(task, condition, method, seed, one)]) - score(found[Cell(task, condition, other, seed, two)])
         for seed in seeds
     ]
 

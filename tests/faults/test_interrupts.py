@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
-# Sends itself a signal when a function is called for the n-th time, and says how long it went on after that.
+from saln.cli import app
+
+# Interrupts itself when a function is called for the n-th time, and says how long it went on after that.
 DRIVER = """
 import importlib, os, signal, sys, time
 from saln.__main__ import main
 
-number, where, n = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+where, n = sys.argv[1], int(sys.argv[2])
 module, _, name = where.partition(":")
 owner = importlib.import_module(module)
 *path, name = name.split(".")
@@ -27,17 +30,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def counting(*args, **options):
     calls.append(time.monotonic())
     if len(calls) == n:
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGINT)
     return original(*args, **options)
 
-if n:
-    setattr(owner, name, counting)
-sys.argv[1:] = sys.argv[4:]
+setattr(owner, name, counting)
+sys.argv[1:] = sys.argv[3:]
 try:
     main()
 finally:
-    if n:
-        print(f"{time.monotonic() - calls[n - 1]:.3f}")
+    print(f"{time.monotonic() - calls[n - 1]:.3f}")
 """
 JOB = "import torch\n\n\ndef make():\n    return torch.nn.Identity()\n"
 RECORD = "saln.journal:Journal.record"
@@ -65,18 +66,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, number: int, name: str, output: str, n: int | None = None) -> subprocess.CompletedProcess[str]:
+def stop(folder: Path, name: str, output: str) -> subprocess.CompletedProcess[str]:
     where, call, arguments, _ = COMMANDS[name]
-    driver = [sys.executable, "-c", DRIVER, str(number), where, str(call if n is None else n)]
+    driver = [sys.executable, "-c", DRIVER, where, str(call)]
     return subprocess.run([*driver, *arguments, "-o", output], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
+def run_whole(name: str, output: str) -> Result:
+    """In this process and folder, where nobody interrupts it."""
+    return CliRunner().invoke(app, [*COMMANDS[name][2], "-o", output])
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_ctrl_c_is_one_line_and_the_same_command_goes_on(folder: Path, name: str) -> None:
+def test_ctrl_c_is_one_line_and_the_same_command_goes_on(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
     ending = COMMANDS[name][3]
     output = folder / f"{name}{ending}"
     output.unlink(missing_ok=True)
-    stopped = run(folder, signal.SIGINT, name, output.name)
+    stopped = stop(folder, name, output.name)
     assert stopped.returncode == 130, (stopped.stdout, stopped.stderr)
     *shown, line = filter(None, stopped.stderr.splitlines())
     assert all(each.endswith("steps are over") for each in shown)  # the pilot's progress
@@ -84,11 +93,10 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(folder: Path, name: str
     assert ("the same command goes on" in line) == (name in GOES_ON)
     assert float(stopped.stdout.splitlines()[-1]) < 5  # a second or so, on a machine that does much else
     assert not output.exists()
-    done = run(folder, 0, name, output.name, n=0)
-    assert done.returncode in (0, 3), done.stderr
+    done = run_whole(name, output.name)
+    assert done.exit_code in (0, 3), done.stderr
     if name in ("score", "select", "extract"):
-        begun = run(folder, 0, name, f"{name}-whole{ending}", n=0)
-        assert begun.returncode == 0
+        assert run_whole(name, f"{name}-whole{ending}").exit_code == 0
         assert output.read_bytes() == (folder / f"{name}-whole{ending}").read_bytes()
     if name == "score":
         assert "of them were finished before" in done.stdout

@@ -10,7 +10,11 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from typer.testing import CliRunner
+
+from saln.cli import app
 
 X = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] + 0.3 * X[:, 1] > 0).long()
@@ -71,14 +75,16 @@ def test_a_killed_pilot_over_a_file_s_function_goes_on(tmp_path: Path) -> None:
     assert documents[0]["data"]["name"] == "job.py:train"
 
 
-def test_options_of_the_built_in_training_are_refused_for_others(tmp_path: Path) -> None:
+def test_options_of_the_built_in_training_are_refused_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "job.py").write_text("def train(sampler, seed): ...\n")
     np.save(tmp_path / "x.npy", X.numpy())
 
     def refused(*arguments: str) -> str:
-        command = [sys.executable, "-m", "saln", "pilot", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 2
+        done = CliRunner().invoke(app, ["pilot", *arguments])
+        assert done.exit_code == 2
         return done.stderr
 
     features = ("--features", "x.npy")
