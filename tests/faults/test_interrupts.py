@@ -45,7 +45,7 @@ PILOT = ["pilot", "t.csv", "--methods", "uniform,herding", "--seeds", "2", "--st
 COMMANDS = {
     "score": (RECORD, 2, ["score", "x.npy", "c.npy", "--chunk", "100"], ".npy"),
     "select": (RECORD, 1, ["select", "x.npy", "--batch-size", "4"], ".npy"),
-    "extract": (RECORD, 1, ["extract", "x.npy", "--model", "job.py:make"], ".npy"),
+    "extract": (RECORD, 1, ["extract", "x.npy", "--model", "maker.py:make"], ".npy"),
     "prune": ("saln.pruning.prune:choose", 1, ["prune", "t.csv", "--keep", "0.5"], ".npy"),
     "look": ("saln.inspection.look:look", 1, ["look", "t.csv"], ".html"),
     "pilot": ("saln.pilot.output.journal:Journal.add_run", 2, PILOT, ".html"),
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "c.npy", rng.integers(0, 300, size=(500, 4)))
     rows = [f"{rng.normal():.4f},{rng.normal():.4f},{row % 2}" for row in range(300)]
     (folder / "t.csv").write_text("\n".join(["a,b,label", *rows]))
-    (folder / "job.py").write_text(JOB)
+    (folder / "maker.py").write_text(JOB)
     return folder
 
 
@@ -81,6 +81,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(
     folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # which the folder of a file with a function joins
     ending = COMMANDS[name][3]
     output = folder / f"{name}{ending}"
     output.unlink(missing_ok=True)

@@ -79,7 +79,8 @@ def test_options_of_the_built_in_training_are_refused_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "job.py").write_text("def train(sampler, seed): ...\n")
+    monkeypatch.setattr(sys, "path", [*sys.path])  # which the file's folder joins
+    (tmp_path / "refused.py").write_text("def train(sampler, seed): ...\n")
     np.save(tmp_path / "x.npy", X.numpy())
 
     def refused(*arguments: str) -> str:
@@ -89,10 +90,10 @@ def test_options_of_the_built_in_training_are_refused_for_others(
 
     features = ("--features", "x.npy")
     assert "--hidden is of the training that comes with the pilot" in refused(
-        "job.py:train", *features, "--hidden", "3"
+        "refused.py:train", *features, "--hidden", "3"
     )
-    assert "--features is missing" in refused("job.py:train")
-    assert "no function 'fit'; there are train" in refused("job.py:fit", *features)
+    assert "--features is missing" in refused("refused.py:train")
+    assert "no function 'fit'; there are train" in refused("refused.py:fit", *features)
     assert "other.py: no such file" in refused("other.py:train", *features)
 
 
