@@ -29,11 +29,12 @@ SALN = tuple(f"saln:keep={keep}" for keep in ("abs", "both_ends", "near_zero", "
 OTHERS = ("jest", "rho_loss", "infobatch", "selective_backprop", "spectral_candidates", "logdet", "gstds", *SALN)
 TELLING = ("clean", "40 % wrong", "copies", "rare, balanced")
 SHORTER = {"clean": 0.8, "40 % wrong": 1 / 3}  # schedules of their own, beside random batches on longer ones
+LONG = 3.0  # times as many steps, on clean data
 SEEDS = 5
 
 
 def cells(tasks: list[str], conditions: list[str], methods: list[str], seeds: int) -> Iterator[Cell]:
-    """Seed by seed, first the default everywhere, then its parts and the other methods where it tells."""
+    """Seed by seed, first the default everywhere, then in long, its parts and the other methods where it tells."""
     all_seeds = range(FIRST_SEED, FIRST_SEED + seeds)
     for seed in all_seeds:
         for task in tasks:
@@ -43,6 +44,10 @@ def cells(tasks: list[str], conditions: list[str], methods: list[str], seeds: in
                 if condition in SHORTER:
                     yield from (Cell(task, condition, method, seed, SHORTER[condition]) for method in base)
                     yield from (Cell(task, condition, m, seed, 1 / SHORTER[condition]) for m in base if m == "uniform")
+    for seed in all_seeds:
+        for task in tasks:
+            base = [each for each in methods if each in BASE and each != ORACLE and "clean" in conditions]
+            yield from (Cell(task, "clean", method, seed, LONG) for method in base)
     for seed in all_seeds:
         for task in tasks:
             for condition in (each for each in conditions if each in TELLING):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.markdown import table
-from bench.study.__main__ import BASE, FILE, OTHERS, PARTS, SALN, SHORTER, TELLING
+from bench.study.__main__ import BASE, FILE, LONG, OTHERS, PARTS, SALN, SHORTER, TELLING
 from bench.study.conditions import CONDITIONS
 from bench.study.runs import ORACLE, Cell, Runs
 from bench.study.tasks import TASKS
@@ -62,7 +62,7 @@ def default(found: Found) -> str:
                 points(_differences(found, task, condition, "auto", ORACLE, knows)) if knows else "",
                 times(found, task, condition, "auto", seeds),
                 f"{100 * statistics.fmean(line['wrong_chosen'] for line in lines):.0f} %",
-                f"{100 * statistics.fmean(line['selecting'] / line['seconds'] for line in lines):.0f} %",
+                _choosing(lines),
             )
         )  # fmt: skip
     head = ("training", "data", "seeds", "random", "`auto`", "oracle", "`auto` − random", "`auto` − oracle",
@@ -93,6 +93,34 @@ def schedules(found: Found) -> str:
             rows.append((task, condition, *steps, len(seeds["auto"]), *shown))
     head = ("training", "data", "steps of random batches", "fewer", "seeds",
             "`auto` in fewer", "random in fewer", "oracle in fewer")  # fmt: skip
+    return table(head, rows)
+
+
+def long(found: Found) -> str:
+    """On clean data, with more steps than elsewhere."""
+    rows = []
+    for task in dict(_cells(found)):
+        if seeds := _seeds(found, task, "clean", "auto", "uniform", length=LONG):
+            lines = [found[Cell(task, "clean", "auto", seed, LONG)] for seed in seeds]
+            rows.append(
+                (
+                    task, lines[0]["curve"][-1][0], len(seeds),
+                    *(_mean(found, task, "clean", method, LONG) for method in ("uniform", "auto")),
+                    points(_differences(found, task, "clean", "auto", "uniform", seeds, (LONG, LONG))),
+                    times(found, task, "clean", "auto", seeds, LONG),
+                    _choosing(lines),
+                )
+            )  # fmt: skip
+    head = (
+        "training",
+        "steps",
+        "seeds",
+        "random",
+        "`auto`",
+        "`auto` − random",
+        "times as fast",
+        "of its time choosing",
+    )
     return table(head, rows)
 
 
@@ -143,6 +171,7 @@ def claims(found: Found) -> str:
 TABLES: dict[str, Callable[[Found], str]] = {
     "default": default,
     "schedules": schedules,
+    "long": long,
     "parts": _methods(("auto", *PARTS)),
     "methods": _methods(("auto", *OTHERS)),
     "claims": claims,
@@ -163,9 +192,15 @@ def points(differences: Sequence[float]) -> str:
     return _points(interval(differences)) if differences else ""
 
 
-def times(found: Found, task: str, condition: str, method: str, seeds: Sequence[int]) -> str:
+def times(
+    found: Found, task: str, condition: str, method: str, seeds: Sequence[int], length: float = 1.0
+) -> str:  # fmt: skip
     """Times as fast as random batches, with the interval."""
-    return _times(_speed(found, task, condition, method, seeds))
+    return _times(_speed(found, task, condition, method, seeds, length))
+
+
+def _choosing(lines: list[dict[str, Any]]) -> str:
+    return f"{100 * statistics.fmean(line['selecting'] / line['seconds'] for line in lines):.0f} %"
 
 
 def _points(shown: Interval) -> str:
@@ -182,10 +217,12 @@ def _times(shown: Interval) -> str:
     return text
 
 
-def _speed(found: Found, task: str, condition: str, method: str, seeds: Sequence[int]) -> Interval:
+def _speed(
+    found: Found, task: str, condition: str, method: str, seeds: Sequence[int], length: float = 1.0
+) -> Interval:  # fmt: skip
     logs, missed = [], 0
     for seed in seeds:
-        ours, theirs = found[Cell(task, condition, method, seed)], found[Cell(task, condition, "uniform", seed)]
+        ours, theirs = (found[Cell(task, condition, each, seed, length)] for each in (method, "uniform"))
         reached = _reached(ours, score(theirs))
         missed += reached is None
         logs.append(math.log((_reached(theirs, score(theirs)) or theirs["seconds"]) / (reached or ours["seconds"])))
@@ -210,8 +247,9 @@ def _seeds(found: Found, task: str, condition: str, *methods: str, length: float
     return sorted(seed for seed, cells in wanted.items() if all(cell in found for cell in cells))
 
 
-def _mean(found: Found, task: str, condition: str, method: str) -> str:
-    lines = [found[Cell(task, condition, method, seed)] for seed in _seeds(found, task, condition, method)]
+def _mean(found: Found, task: str, condition: str, method: str, length: float = 1.0) -> str:
+    seeds = _seeds(found, task, condition, method, length=length)
+    lines = [found[Cell(task, condition, method, seed, length)] for seed in seeds]
     return f"{statistics.fmean(score(line) for line in lines):.3f}" if lines else ""
 
 

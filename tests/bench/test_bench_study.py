@@ -89,7 +89,7 @@ def test_runs_are_made_once_and_judged_by_what_the_condition_says(tmp_path: Path
 
 def test_what_is_most_telling_is_first() -> None:
     planned = list(cells(["steel"], list(CONDITIONS), [*BASE, "jest"], 2))
-    assert len(planned) == len(set(planned)) == 2 * (3 * len(CONDITIONS) - 1 + 3 + 4 + 4)
+    assert len(planned) == len(set(planned)) == 2 * (3 * len(CONDITIONS) - 1 + 3 + 4 + 2 + 4)
     assert planned[0] == Cell("steel", "clean", "uniform", 10)
     assert {each.method for each in planned[-8:]} == {"jest"}
 
@@ -107,9 +107,9 @@ def test_it_stops_when_its_time_is_over_and_goes_on_with_what_is_missing(
         main()
         return capsys.readouterr().out.splitlines()
 
-    assert len(said("--list")) == 5
-    assert said("--minutes", "-1") == ["time is over; 5 of 5 runs are left"]
-    assert [line.partition(":")[0] for line in said()] == [f"{number} of 5" for number in range(1, 6)]
+    assert len(said("--list")) == 7
+    assert said("--minutes", "-1") == ["time is over; 7 of 7 runs are left"]
+    assert [line.partition(":")[0] for line in said()] == [f"{number} of 7" for number in range(1, 8)]
     assert said() == said("--list") == []
 
 
@@ -120,6 +120,8 @@ def test_tables_hold_the_differences_within_seeds(tmp_path: Path) -> None:
         ("clean", "auto", 1.0): [0.52, 0.64],
         ("clean", "auto", 0.8): [0.51, 0.61],
         ("clean", "uniform", 1.25): [0.51, 0.62],
+        ("clean", "uniform", 3.0): [0.7, 0.8],
+        ("clean", "auto", 3.0): [0.71, 0.82],
         ("40 % wrong", "uniform", 3.0): [0.4, 0.4],
         ("clean", "jest", 1.0): [0.6, 0.7],
         ("clean", "gstds", 1.0): [0.4, 0.5],
@@ -142,6 +144,7 @@ def test_tables_hold_the_differences_within_seeds(tmp_path: Path) -> None:
     assert first.startswith("| steel | clean | 2 | 0.550 | 0.580 |  | +3.0 [-9.7, +15.7] |  | 0.83 [0.83, 0.83] | 10 %")
     assert second.startswith("| steel | 40 % wrong | 2 | 0.300 | 0.500 | 0.550 | **+20.0 [+20.0, +20.0]** | -5.0 [")
     assert "| 1.67 [1.67, 1.67] | 10 % | 25 % |" in second
+    assert "| steel | 30 | 2 | 0.750 | 0.765 | +1.5 [-4.9, +7.9] | 0.83 [" in TABLES["long"](found)
     of_eight, of_ten, of_thirty = TABLES["schedules"](found).splitlines()[2:]
     assert of_eight == "| steel | clean | 10 | 8 | 2 | **+1.0 [+1.0, +1.0]** |  |  |"
     assert of_ten.startswith("| steel | clean | 12 | 10 | 2 | +1.5 [-4.9, +7.9] | -1.5 [")
