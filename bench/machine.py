@@ -41,8 +41,9 @@ def describe(module: str = "bench.report") -> dict[str, Any]:
 
 
 def command(module: str) -> str:
-    """The command line, without where the interpreter lives."""
-    return " ".join(["python", "-m", module, *sys.argv[1:]])
+    """The command line, without where the interpreter lives; of absolute paths the last part."""
+    arguments = [Path(each).name if each.startswith("/") else each for each in sys.argv[1:]]
+    return " ".join(["python", "-m", module, *arguments])
 
 
 def _commit() -> dict[str, Any]:

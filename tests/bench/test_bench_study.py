@@ -129,6 +129,9 @@ def test_tables_hold_the_differences_within_seeds(tmp_path: Path) -> None:
         ("40 % wrong", "auto", 1.0): [0.5, 0.5],
         ("40 % wrong", "oracle", 1.0): [0.6, 0.5],
         ("40 % wrong", "auto:spectrum=no", 1.0): [0.4, 0.5],
+        ("hard", "uniform", 1.0): [0.3, 0.3],
+        ("hard", "auto", 1.0): [0.4, 0.4],
+        ("hard", "oracle", 1.0): [0.5],
     }
     lines: list[dict[str, Any]] = []
     for (condition, method, length), finals in values.items():
@@ -140,10 +143,13 @@ def test_tables_hold_the_differences_within_seeds(tmp_path: Path) -> None:
             lines.append({**cell, **made, "selecting": 3.0, "wrong_chosen": 0.1})
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = Runs(file).found
-    first, second = TABLES["default"](found).splitlines()[2:]
+    first, second, third = TABLES["default"](found).splitlines()[2:]
     assert first.startswith("| steel | clean | 2 | 0.550 | 0.580 |  | +3.0 [-9.7, +15.7] |  | 0.83 [0.83, 0.83] | 10 %")
     assert second.startswith("| steel | 40 % wrong | 2 | 0.300 | 0.500 | 0.550 | **+20.0 [+20.0, +20.0]** | -5.0 [")
     assert "| 1.67 [1.67, 1.67] | 10 % | 25 % |" in second
+    assert third.startswith(
+        "| steel | hard | 2 | 0.300 | 0.400 |  | **+10.0 [+10.0, +10.0]** |  |"
+    )  # of one seed: none
     assert "| steel | 30 | 2 | 0.750 | 0.765 | +1.5 [-4.9, +7.9] | 0.83 [" in TABLES["long"](found)
     of_eight, of_ten, of_thirty = TABLES["schedules"](found).splitlines()[2:]
     assert of_eight == "| steel | clean | 10 | 8 | 2 | **+1.0 [+1.0, +1.0]** |  |  |"
